@@ -1,0 +1,37 @@
+# Everything below needs only python3 (3.10 or newer) and runs in .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: help install dataset test check format bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(STAMP) ## make .venv and install the pinned packages
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+dataset: install ## build the demo dataset into lego-arta/ and show how to load it
+	$(BIN)/python builder/make.py
+
+test: install ## run every test
+	$(BIN)/python -m pytest
+
+check: install ## format, lint and types, as CI does
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: install ## format and mend what ruff can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: install ## measure speed, memory and size
+	$(BIN)/python scripts/bench.py build
+
+clean: ## remove the build, its stages and the environment
+	rm -rf .venv .work lego-arta

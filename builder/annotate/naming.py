@@ -1,0 +1,107 @@
+"""What a Find or Collect text asks for: count, colour and theme of every kind of part.
+
+Read from the site's word tags (T2), with a plain-text fallback for untagged lines. Also the short
+phrase MiniGPT-v2 answers with (T8): "2 transparent red flat tiles" for "2 transparent red flat
+tiles 1x2".
+"""
+
+import re
+from typing import NamedTuple
+
+from builder.records import Instruction
+
+COUNT_WORDS = {
+    "a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6,
+    "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12,
+}  # fmt: skip
+# "2 black bricks 1x2," at the start of an untagged line.
+_COUNTED_RE = re.compile(r"^(?:(?:find|collect)\s+)?(\d+)\s+(.+?)[\s.,;:]*$", re.I)
+_SIZE_RE = re.compile(r"\d+(?:\.\d+)?[⅓½⅔¼¾]?(?:\s?[x×]\s?\d+(?:\.\d+)?[⅓½⅔¼¾]?)+")
+_FRACTIONS = {"⅓": 1 / 3, "½": 0.5, "⅔": 2 / 3, "¼": 0.25, "¾": 0.75}
+
+
+class PartLabel(NamedTuple):
+    """One kind of part: how many, its colour words (may be empty) and its theme words."""
+
+    count: int
+    color: str
+    theme: str
+
+    @property
+    def text(self) -> str:
+        """Colour and theme, the label of a box."""
+        return f"{self.color} {self.theme}".strip()
+
+
+def part_labels(instruction: Instruction) -> list[PartLabel]:
+    """Every kind of part an eop row asks for, in the order of the text.
+
+    >>> from builder.records import Vlm
+    >>> tags = [{"det": "2"}, {"colorinfo": "red"}, {"theme": "flat tiles 1x2"}]
+    >>> part_labels(Instruction(0, ["Find 2 red flat tiles 1x2."], Vlm(), None, tags))
+    [PartLabel(count=2, color='red', theme='flat tiles 1x2')]
+    """
+    labels: list[PartLabel] = []
+    count, color, seen = 1, "", False
+    for entity in instruction.entities:
+        (tag, text), *_ = entity.items()
+        if tag == "this_line":
+            count, color = 1, ""
+        elif tag == "det":
+            count = _count(text, count)
+        elif tag == "colorinfo":
+            color = f"{color} {text}".strip()
+        elif tag == "theme":
+            seen = True
+            labels.append(PartLabel(count, color, text))
+            count, color = 1, ""
+    return labels if seen else _labels_of_plain_text(instruction.text)
+
+
+def _count(text: str, otherwise: int) -> int:
+    digits = re.search(r"\d+", text)
+    if digits:
+        return max(1, min(int(digits.group()), 999))
+    return COUNT_WORDS.get(text.strip().lower(), otherwise)
+
+
+def _labels_of_plain_text(lines: list[str]) -> list[PartLabel]:
+    """Labels of lines without tags; the heading "Collect the following 3 pieces:" is none."""
+    found = (_COUNTED_RE.match(line) for line in lines if not line.rstrip().endswith(":"))
+    return [PartLabel(_count(m[1], 1), "", m[2]) for m in found if m]
+
+
+def phrases(labels: list[PartLabel]) -> list[str]:
+    """The `<p>` phrases: count, colour and theme without size or "with ...".
+
+    Two labels that would read the same keep their whole text, or the answer could not tell them
+    apart.
+    """
+    short = [f"{label.count} {_short(label)}" for label in labels]
+    return [
+        phrase if short.count(phrase) == 1 else f"{label.count} {label.text}"
+        for phrase, label in zip(short, labels, strict=True)
+    ]
+
+
+def _short(label: PartLabel) -> str:
+    words: list[str] = []
+    for word in label.theme.split():
+        if words and (word.lower() in {"with", "without"} or any(c.isdigit() for c in word)):
+            break
+        words.append(word)
+    return f"{label.color} {' '.join(words)}".strip()
+
+
+def size_of(theme: str) -> tuple[float, ...] | None:
+    """Dimensions written in a theme: "plate 1x2x⅔" -> (1.0, 2.0, 0.667); None if there is none."""
+    match = _SIZE_RE.search(theme)
+    if not match:
+        return None
+    return tuple(_number(part) for part in re.split(r"\s?[x×]\s?", match.group()))
+
+
+def _number(text: str) -> float:
+    fraction = _FRACTIONS.get(text[-1], 0.0)
+    digits = text[:-1] if fraction else text
+    return (float(digits) if digits else 0.0) + fraction

@@ -1,0 +1,272 @@
+"""The build folder (design 4.2): shards, card, dataset_infos.json and manifest, swapped in whole."""
+
+import collections
+import dataclasses
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from datasets import DatasetInfo, SplitDict, SplitInfo
+
+from builder import card, folders, split, stats
+from builder.export.parquet import Piece, RowIndex, write_shards
+from builder.folders import CRAWL, DONE, TASKS
+from builder.pipeline import BuildOptions, ManualStats
+from builder.records import CrawledManual, UserError, load
+from lego_arta import CONFIGS, FEATURES, SPLITS, __version__
+
+MANIFEST = "build.json"
+DATASET_NAME = "lego-arta"
+
+
+@dataclass(frozen=True)
+class AssembleOptions:
+    """How manuals' rows become a build."""
+
+    out: Path
+    source: str
+    split: str = "manual"
+    seed: int = 42
+
+
+def check_out(out: Path) -> None:
+    """Refuse to overwrite what is not a build of ours; raises `UserError`."""
+    if out.name == "lego_arta":
+        raise UserError(
+            f"--out {out}: a folder called lego_arta would hide the module lego_arta.py; "
+            "use lego-arta"
+        )
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise UserError(f"--out {out}: it is a file; choose a folder that does not exist yet")
+    if any(out.iterdir()) and manifest_of(out) is None:
+        raise UserError(
+            f"--out {out}: it holds something that is not a build (no {MANIFEST} of lego-arta); "
+            "choose another folder or empty this one"
+        )
+
+
+def manifest_of(out: Path) -> dict | None:
+    """The manifest of a build folder, None when it is not one."""
+    try:
+        manifest = json.loads((out / MANIFEST).read_bytes())
+    except (OSError, ValueError):
+        return None
+    named = isinstance(manifest, dict) and manifest.get("dataset") == DATASET_NAME
+    return manifest if named else None
+
+
+def assemble(manual_ids: list[str], build: BuildOptions, options: AssembleOptions) -> dict:
+    """Write the build folder from the manuals' pieces; returns the manifest.
+
+    A build whose inputs, options and code are unchanged is left as it is.
+    """
+    check_out(options.out)
+    manual_ids = sorted(manual_ids)
+    print_ = _fingerprint(manual_ids, build, options)
+    old = manifest_of(options.out)
+    if old and old.get("fingerprint") == print_ and _is_whole(options.out, old):
+        return old
+    temporary = options.out.with_name(f".{options.out.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        manifest = _fill(temporary, manual_ids, build, options, print_)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    _swap(temporary, options.out)
+    return manifest
+
+
+def _fingerprint(manual_ids: list[str], build: BuildOptions, options: AssembleOptions) -> str:
+    done = [(build.work / TASKS / manual_id / DONE).read_text() for manual_id in manual_ids]
+    return folders.fingerprint(
+        "assemble", options.source, options.split, options.seed, *manual_ids, *done
+    )
+
+
+def _is_whole(out: Path, manifest: Mapping) -> bool:
+    """Whether every file of the manifest is there in its size."""
+    return all(
+        (out / name).is_file() and (out / name).stat().st_size == entry["bytes"]
+        for name, entry in manifest["files"].items()
+    )
+
+
+def _swap(temporary: Path, out: Path) -> None:
+    """Put the new build in the old one's place; a kill in between leaves one of them whole."""
+    aside = out.with_name(f".{out.name}.old")
+    shutil.rmtree(aside, ignore_errors=True)
+    if out.exists():
+        out.rename(aside)
+    temporary.rename(out)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+Index = dict[str, list[RowIndex]]  # by config
+
+
+def _fill(
+    folder: Path,
+    manual_ids: list[str],
+    build: BuildOptions,
+    options: AssembleOptions,
+    fingerprint: str,
+) -> dict:
+    tasks = build.work / TASKS
+    index = {m: load(tasks / m / "index.json", Index) for m in manual_ids}
+    manuals = [load(tasks / m / "stats.json", ManualStats) for m in manual_ids]
+    in_test = _in_test(index, {m.manual_id: m.set_number for m in manuals}, options)
+    infos: dict[str, DatasetInfo] = {}
+    for config in CONFIGS:
+        split_infos = {}
+        for name in SPLITS:
+            pieces = [
+                Piece(
+                    tasks / m / f"{config}.parquet",
+                    index[m][config],
+                    [
+                        ((m, row.id) in in_test[config]) == (name == "test")
+                        for row in index[m][config]
+                    ],
+                )
+                for m in manual_ids
+            ]
+            paths = write_shards(folder / "data" / config, config, name, pieces)
+            split_infos[name] = SplitInfo(
+                name=name,
+                num_bytes=sum(path.stat().st_size for path in paths),
+                num_examples=sum(sum(piece.wanted) for piece in pieces),
+                dataset_name=DATASET_NAME,
+            )
+        infos[config] = _info(config, split_infos)
+    return _finish(folder, infos, manuals, build, options, fingerprint)
+
+
+def _in_test(
+    index: Mapping[str, Index], set_of: Mapping[str, str], options: AssembleOptions
+) -> dict[str, set[tuple[str, str]]]:
+    """The (manual, row id) pairs of every config that are in test."""
+    if options.split == "paper":
+        chosen = {
+            config: split.groups_in_test(
+                (row.group for rows in index.values() for row in rows[config]), options.seed
+            )
+            for config in CONFIGS
+        }
+        return {
+            config: {
+                (m, row.id)
+                for m, rows in index.items()
+                for row in rows[config]
+                if row.group in chosen[config]
+            }
+            for config in CONFIGS
+        }
+
+    def unit(manual_id: str, row: RowIndex) -> str:
+        # With a single set there is nothing to hold out but its sessions.
+        return set_of[manual_id] if len(set(set_of.values())) > 1 else row.session_id
+
+    rows_by_unit: dict[str, collections.Counter] = collections.defaultdict(collections.Counter)
+    for m, rows in index.items():
+        for config in CONFIGS:
+            for row in rows[config]:
+                rows_by_unit[unit(m, row)][config] += 1
+    units = split.units_in_test(rows_by_unit)
+    return {
+        config: {
+            (m, row.id)
+            for m, rows in index.items()
+            for row in rows[config]
+            if unit(m, row) in units
+        }
+        for config in CONFIGS
+    }
+
+
+def _info(config: str, split_infos: dict[str, SplitInfo]) -> DatasetInfo:
+    size = sum(info.num_bytes for info in split_infos.values())
+    return DatasetInfo(
+        description=CONFIGS[config],
+        features=FEATURES[config],
+        splits=SplitDict.from_split_dict(split_infos, dataset_name=DATASET_NAME),
+        download_size=size,
+        dataset_size=size,
+    )
+
+
+def _finish(
+    folder: Path,
+    infos: dict[str, DatasetInfo],
+    manuals: list[ManualStats],
+    build: BuildOptions,
+    options: AssembleOptions,
+    fingerprint: str,
+) -> dict:
+    """Card and metadata, and last the manifest with the hash of everything."""
+    rows = {config: sum(s.num_examples for s in infos[config].splits.values()) for config in infos}
+    numbers = stats.statistics(manuals, rows)
+    drops = stats.drop_counts(manuals)
+    splits = {
+        config: {name: info.num_examples for name, info in infos[config].splits.items()}
+        for config in infos
+    }
+    infos_json = {config: dataclasses.asdict(info) for config, info in infos.items()}
+    (folder / "dataset_infos.json").write_text(json.dumps(infos_json, indent=2) + "\n")
+    settings = {
+        "source": options.source,
+        "annotator": build.annotator,
+        "split": options.split,
+        "seed": options.seed,
+        "image_format": build.tasks.image_format,
+    }
+    text = card.render(infos, numbers, splits, drops, settings)
+    (folder / "README.md").write_text(text, encoding="utf-8")
+    manifest = {
+        "dataset": DATASET_NAME,
+        "version": __version__,
+        "fingerprint": fingerprint,
+        "code_sha256": folders.code_version(),
+        "libraries": folders.library_versions(),
+        "options": settings,
+        "statistics": numbers,
+        "rows": splits,
+        "drop_counts": drops,
+        "drops": [drop for manual in manuals for drop in manual.drops],
+        "inputs": {m.manual_id: _inputs(build.work, m.manual_id) for m in manuals},
+        "files": {
+            path.relative_to(folder).as_posix(): {
+                "bytes": path.stat().st_size,
+                "sha256": _file_sha256(path),
+            }
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        },
+    }
+    data = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
+    (folder / MANIFEST).write_bytes(data + b"\n")
+    return json.loads(data)
+
+
+def _inputs(work: Path, manual_id: str) -> dict:
+    crawled = load(work / CRAWL / manual_id / "crawl.json", CrawledManual)
+    return {
+        "url": crawled.url,
+        "page_sha256": crawled.page_sha256,
+        "images": {image.url: image.sha256 for image in crawled.images if image.sha256},
+    }
+
+
+def _file_sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,110 @@
+"""The dataset card: `card.md` filled from a build's own counts, with the Hub's YAML on top."""
+
+import string
+from collections.abc import Mapping
+from pathlib import Path
+
+from datasets import DatasetInfo
+from datasets.info import DatasetInfosDict
+from datasets.utils.metadata import MetadataConfigs
+from huggingface_hub import DatasetCardData
+
+from builder import stats
+from lego_arta import CONFIGS, SPLITS
+
+TEMPLATE = Path(__file__).with_name("card.md")
+# What the card of any build says of itself; the top-level README.md carries the same.
+COMMON_YAML = {
+    "language": ["en"],
+    "pretty_name": "LEGO-ARTA",
+    "task_categories": ["visual-question-answering", "object-detection", "image-classification"],
+    "tags": ["augmented-reality", "assembly", "lego", "grounding", "vision-language"],
+    "annotations_creators": ["machine-generated"],
+}
+SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+LICENCES = {
+    True: (
+        "apache-2.0",
+        "The pictures and texts were drawn by lego-arta itself: Apache-2.0, no LEGO material.",
+    ),
+    False: (
+        "other",
+        "Pictures and texts are the LEGO Group's and are used for non-commercial research under "
+        "its fair-play terms. LEGO is a trademark of the LEGO Group, which does not sponsor, "
+        "authorise or endorse this dataset.",
+    ),
+}
+SPLIT_RULES = {
+    "manual": "Whole sets go to train or test (about 75 : 25) by a hash of the set number, so no "
+    "manual, step, group or part picture of one split is in the other, and adding manuals moves "
+    "none. In a tiny build a config that would lack a split gets the set nearest to it; a build of "
+    "a single set is divided by session.",
+    "paper": "25 % of the pairs at random, as in the thesis; state groups stay together. Steps of "
+    "one manual and collages of one object are on both sides: use it only to compare with "
+    "published numbers.",
+}
+
+
+def render(
+    infos: Mapping[str, DatasetInfo],
+    numbers: Mapping[str, float],
+    splits: Mapping[str, Mapping[str, int]],
+    drops: Mapping[str, Mapping[str, int]],
+    settings: Mapping[str, object],
+) -> str:
+    """README.md of a build. A placeholder that nothing fills is a KeyError."""
+    is_demo = settings["source"] == "demo"
+    licence, licence_text = LICENCES[is_demo]
+    rows = sum(sum(by_split.values()) for by_split in splits.values())
+    body = string.Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+        rows=f"{rows:,}",
+        manuals=f"{int(numbers['manuals']):,}",
+        source=_source_text(str(settings["source"])),
+        statistics=stats.markdown(("Category", "Item", "Count"), stats.table_4_3(numbers)),
+        splits=stats.markdown(
+            ("Config", *SPLITS),
+            [(c, *(f"{by_split[s]:,}" for s in SPLITS)) for c, by_split in splits.items()],
+        ),
+        split_mode=str(settings["split"]),
+        split_rule=SPLIT_RULES[str(settings["split"])],
+        drops=_drops_table(drops),
+        configs="\n".join(f"- **{name}**: {text}" for name, text in CONFIGS.items()),
+        annotator=str(settings["annotator"]),
+        seed=str(settings["seed"]),
+        image_format=str(settings["image_format"]),
+        licence=licence_text,
+    )
+    return f"---\n{_yaml(infos, licence, rows)}\n---\n\n{body}"
+
+
+def _source_text(source: str) -> str:
+    if source == "demo":
+        return "manuals drawn by lego-arta's own demo source"
+    return "manuals crawled from a listing" if "://" in source else "a saved site"
+
+
+def _drops_table(drops: Mapping[str, Mapping[str, int]]) -> str:
+    rows = [
+        (task, reason.replace("_", " "), f"{number:,}")
+        for task, reasons in drops.items()
+        for reason, number in reasons.items()
+    ]
+    return stats.markdown(("Stage", "Reason", "Rows"), rows) if rows else "Nothing was left out."
+
+
+def _yaml(infos: Mapping[str, DatasetInfo], licence: str, rows: int) -> str:
+    size = next((name for limit, name in SIZES if rows < limit), "1M<n<10M")
+    data = DatasetCardData(license=licence, size_categories=[size], **COMMON_YAML)
+    DatasetInfosDict(infos).to_dataset_card_data(data)
+    MetadataConfigs(
+        {
+            config: {
+                "data_files": [
+                    {"split": split, "path": f"data/{config}/{split}-*"} for split in SPLITS
+                ],
+                **({"default": True} if config == "scene" else {}),
+            }
+            for config in CONFIGS
+        }
+    ).to_dataset_card_data(data)
+    return str(data.to_yaml()).strip()

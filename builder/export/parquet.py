@@ -1,0 +1,179 @@
+"""Parquet: the pieces of one manual, and the shards of a build.
+
+Pieces and shards hold the same columns (lego_arta.FEATURES). Shards are written row by row from the
+pieces in manual order, so memory stays flat and bytes depend on nothing but the rows.
+"""
+
+import functools
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from builder import folders
+from lego_arta import FEATURES
+
+# A row group is read as a whole: small enough for random access, large enough for throughput.
+ROW_GROUP_BYTES = 32 * 2**20
+ROW_GROUP_ROWS = 100
+SHARD_BYTES = 500_000_000
+# Room for everything that is not image bytes: texts, statistics, page index.
+SHARD_IMAGE_BYTES = 480_000_000
+# What cuts pages at content, so that a changed row leaves the other chunks of a file as they were.
+CONTENT_DEFINED_CHUNKING = {"min_chunk_size": 256 * 1024, "max_chunk_size": 1024 * 1024,
+                            "norm_level": 0}  # fmt: skip
+
+
+class RowIndex(NamedTuple):
+    """What splitting and sharding need to know of a row without reading it."""
+
+    id: str
+    group: str
+    session_id: str
+    size_bytes: int
+
+
+@functools.cache
+def schema(config: str) -> pa.Schema:
+    """Arrow schema of a config; its metadata carries the features for `datasets`."""
+    return FEATURES[config].arrow_schema
+
+
+def _open(path: Path, config: str) -> pq.ParquetWriter:
+    # Images are compressed already; everything else is text that packs well.
+    return pq.ParquetWriter(
+        path,
+        schema(config),
+        compression={name: "none" if name.startswith("image.") else "zstd"
+                     for name in _leaf_names(config)},
+        use_dictionary=False,
+        write_page_index=True,
+        use_content_defined_chunking=CONTENT_DEFINED_CHUNKING,
+    )  # fmt: skip
+
+
+@functools.cache
+def _leaf_names(config: str) -> list[str]:
+    """Column paths as Parquet spells them ("image.bytes", "entities.list.element.tag")."""
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(sink, schema(config)):
+        pass
+    parquet_schema = pq.ParquetFile(sink.getvalue()).schema
+    return [parquet_schema.column(index).path for index in range(len(parquet_schema))]
+
+
+def _image_bytes(table: pa.Table) -> list[int]:
+    """Length of every row's image."""
+    images = table.column("image").combine_chunks()
+    return pc.binary_length(images.field("bytes")).to_pylist()
+
+
+class GroupWriter:
+    """Writes rows in groups of at most ROW_GROUP_ROWS rows and about ROW_GROUP_BYTES of images."""
+
+    def __init__(self, path: Path, config: str):
+        self._writer = _open(path, config)
+        self._pending: list[pa.Table] = []
+        self._rows = self._bytes = 0
+        self.rows_written = 0
+
+    def add(self, rows: pa.Table) -> None:
+        """Append a table; a full group goes to disk at once."""
+        for index, size in enumerate(_image_bytes(rows)):
+            if self._rows and (
+                self._rows >= ROW_GROUP_ROWS or self._bytes + size > ROW_GROUP_BYTES
+            ):
+                self._flush()
+            self._pending.append(rows.slice(index, 1))
+            self._rows, self._bytes = self._rows + 1, self._bytes + size
+
+    def _flush(self) -> None:
+        if self._rows:
+            group = pa.concat_tables(self._pending).combine_chunks()
+            self._writer.write_table(group, row_group_size=self._rows)
+            self.rows_written += self._rows
+        self._pending, self._rows, self._bytes = [], 0, 0
+
+    def close(self) -> None:
+        """Write what is left and the footer."""
+        self._flush()
+        self._writer.close()
+
+
+def write_piece(path: Path, config: str, rows: Iterable[dict]) -> list[RowIndex]:
+    """Write the rows of one manual as they come; returns their index in the same order."""
+    writer = GroupWriter(path, config)
+    index = []
+    for row in rows:
+        writer.add(pa.Table.from_pylist([row], schema=schema(config)))
+        # A state group stays together in every split.
+        group = row.get("group_id", row["id"])
+        size = len(row["image"]["bytes"])
+        index.append(RowIndex(row["id"], group, row["session_id"], size))
+    writer.close()
+    return index
+
+
+class Piece(NamedTuple):
+    """The rows of one manual and config, and which of them are wanted."""
+
+    path: Path
+    index: list[RowIndex]
+    wanted: list[bool]
+
+
+def write_shards(folder: Path, config: str, split: str, pieces: list[Piece]) -> list[Path]:
+    """Write the wanted rows as `<split>-NNNNN-of-NNNNN.parquet`, filled in order.
+
+    An empty split is one file without rows, so that it can be loaded.
+    """
+    plan = _shard_plan(pieces)
+    tables = _wanted_tables(pieces)
+    rest: pa.Table | None = None
+    paths = [
+        folder / f"{split}-{index:05d}-of-{len(plan):05d}.parquet" for index in range(len(plan))
+    ]
+    for path, rows_left in zip(paths, plan, strict=True):
+        with folders.writing(path) as temporary:
+            writer = GroupWriter(temporary, config)
+            while rows_left:
+                table = rest if rest is not None else next(tables)
+                take = min(rows_left, len(table))
+                writer.add(table.slice(0, take))
+                rest = table.slice(take) if take < len(table) else None
+                rows_left -= take
+            writer.close()
+    return paths
+
+
+def _wanted_tables(pieces: list[Piece]) -> Iterator[pa.Table]:
+    """The wanted rows, one row group of a piece at a time."""
+    for piece in pieces:
+        if not any(piece.wanted):
+            continue
+        start = 0
+        with pq.ParquetFile(piece.path) as file:
+            for group in range(file.num_row_groups):
+                table = file.read_row_group(group)
+                mask = piece.wanted[start : start + len(table)]
+                start += len(table)
+                if any(mask):
+                    yield table if all(mask) else table.filter(pa.array(mask))
+
+
+def _shard_plan(pieces: list[Piece]) -> list[int]:
+    """Rows of every shard, at least one shard, each with at most SHARD_IMAGE_BYTES of images."""
+    plan, filled = [0], 0
+    for piece in pieces:
+        for entry, wanted in zip(piece.index, piece.wanted, strict=True):
+            if not wanted:
+                continue
+            if plan[-1] and filled + entry.size_bytes > SHARD_IMAGE_BYTES:
+                plan.append(0)
+                filled = 0
+            plan[-1] += 1
+            filled += entry.size_bytes
+    return plan

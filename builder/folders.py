@@ -1,0 +1,101 @@
+"""Where things lie under `--work`, and the only ways files are written there.
+
+Folders are numbered in the order of the flow. Every file is written under a temporary name and
+renamed, so a name that exists is a file that is whole.
+"""
+
+import contextlib
+import functools
+import hashlib
+import importlib.metadata
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DONE = "done"
+LIBRARIES = (
+    "datasets", "numpy", "opencv-python-headless", "pillow", "pyarrow", "scikit-learn", "scipy",
+)  # fmt: skip
+DEMO, CRAWL, PARSE, ANNOTATE, TASKS = "0_demo", "1_crawl", "2_parse", "3_annotate", "4_tasks"
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; rename it into place only if the block succeeds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".tmp", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)  # mkstemp makes 0600; a data set is for others to read
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a whole file atomically."""
+    with writing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def place_file(source: Path, path: Path) -> None:
+    """Put a copy of `source` at `path` atomically: a hard link where the disk allows, else bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(path) as temporary:
+        temporary.unlink()
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
+
+
+def sha256(data: bytes) -> str:
+    """Hex sha256."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def stage(folder: Path, fingerprint: str, make: Callable[[Path], None]) -> bool:
+    """Bring one manual's stage folder up to date; True when there was something to do.
+
+    `make` fills a temporary folder; the fingerprint of its inputs, options and code is written into
+    it last and the folder renamed into place, so a folder that exists is a stage that is done.
+    """
+    marker = folder / DONE
+    if marker.is_file() and marker.read_text() == fingerprint:
+        return False
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = folder.with_name(f".{folder.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)  # left by a run that was killed
+    temporary.mkdir()
+    make(temporary)
+    (temporary / DONE).write_text(fingerprint)
+    shutil.rmtree(folder, ignore_errors=True)
+    temporary.rename(folder)
+    return True
+
+
+def fingerprint(*parts: object) -> str:
+    """Hash of everything a stage's result depends on, with the code and library versions."""
+    return sha256("\n".join([code_version(), *map(str, parts)]).encode())
+
+
+@functools.cache
+def code_version() -> str:
+    """Hash of our own code and of the libraries that touch pixels or write files."""
+    digest = hashlib.sha256()
+    for file in [ROOT / "lego_arta.py", *sorted(ROOT.glob("builder/**/*.py")),
+                 *sorted(ROOT.glob("synthesis/*.py"))]:  # fmt: skip
+        digest.update(file.relative_to(ROOT).as_posix().encode() + file.read_bytes())
+    digest.update(repr(sorted(library_versions().items())).encode())
+    return digest.hexdigest()
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries a build's bytes depend on."""
+    return {name: importlib.metadata.version(name) for name in LIBRARIES}

@@ -1,0 +1,254 @@
+"""Build the dataset: manuals in, a loadable folder out.
+
+python builder/make.py                                    # the demo, no network needed
+python builder/make.py --source https://legoaudioinstructions.com/instructions/
+python builder/make.py --source saved-site/ --split paper
+"""
+
+import argparse
+import errno
+import logging
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a file, from anywhere
+
+from tqdm import tqdm
+
+from builder import folders, stats
+from builder.annotate import ANNOTATORS
+from builder.assemble import AssembleOptions, assemble, check_out
+from builder.crawl import CrawlOptions, crawl_site
+from builder.folders import CRAWL, DEMO
+from builder.media import IMAGE_FORMATS
+from builder.pipeline import BuildOptions, build_manual, init_worker
+from builder.records import UserError
+from builder.sources import demo, saved
+from builder.split import MODES
+from builder.tasks.context import TaskOptions
+
+log = logging.getLogger("lego_arta")
+
+DEMO_MANUALS = 12
+EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line, the whole of it."""
+    result = argparse.ArgumentParser(
+        prog="make.py",
+        description=__doc__.split("\n\n")[0],
+        epilog=__doc__.split("\n\n", 1)[1],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = result.add_argument
+    add(
+        "--source",
+        default="demo",
+        metavar="demo|URL|DIR",
+        help="where manuals come from: drawn here (demo, the default), a listing page to crawl, "
+        "or a folder with a saved site",
+    )
+    add("--out", type=Path, default=Path("lego-arta"), help="the build folder (%(default)s)")
+    add(
+        "--work",
+        type=Path,
+        default=Path(".work"),
+        help="intermediate stages; keep it and a re-run only does what changed (%(default)s)",
+    )
+    add(
+        "--annotator",
+        choices=sorted(ANNOTATORS),
+        default="foreground",
+        help="who gives the boxes (%(default)s: plain-background geometry, needs no model)",
+    )
+    add(
+        "--split",
+        choices=MODES,
+        default="manual",
+        help="whole sets apart (%(default)s), or the paper's random 25 %%",
+    )
+    add("--image-format", choices=IMAGE_FORMATS, default="webp", help="lossless (%(default)s)")
+    add("--seed", type=int, default=42, help="for every random choice (%(default)s)")
+    add(
+        "--workers",
+        type=_positive,
+        default=os.cpu_count() or 1,
+        help="processes; the result does not depend on it (%(default)s)",
+    )
+    add(
+        "--limit",
+        type=_positive,
+        metavar="N",
+        help=f"take at most N manuals; for the demo, draw N ({DEMO_MANUALS})",
+    )
+    crawl = result.add_argument_group("crawling")
+    crawl.add_argument(
+        "--delay",
+        type=_not_negative,
+        default=CrawlOptions.delay_s,
+        metavar="S",
+        help="seconds between requests to a host (%(default)s)",
+    )
+    crawl.add_argument(
+        "--concurrency",
+        type=_positive,
+        default=CrawlOptions.concurrency,
+        metavar="N",
+        help="requests at a time to a host (%(default)s)",
+    )
+    add("--debug", action="store_true", help="show the traceback of an error")
+    return result  # fmt: skip
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text}: give a whole number from 1 up")
+    return value
+
+
+def _not_negative(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text}: give a number of seconds, 0 or more")
+    return value
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a build; returns the exit status (0 done, 1 failed, 2 wrong usage)."""
+    options = parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        build(options)
+    except KeyboardInterrupt:
+        print("stopped; run the same command again to go on", file=sys.stderr)
+        return EXIT_FAILED
+    except Exception as error:
+        if options.debug:
+            raise
+        print(f"error: {describe(error)}", file=sys.stderr)
+        return EXIT_FAILED
+    return EXIT_OK
+
+
+def describe(error: Exception) -> str:
+    """One line for a person: what happened, and what to do about it."""
+    if isinstance(error, UserError):
+        return " ".join(str(error).split())
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"no space left on the disk ({error.filename or 'output'}); free some and run again"
+    if isinstance(error, PermissionError):
+        return f"{error.filename}: not allowed; choose a folder you may write to"
+    if isinstance(error, BrokenProcessPool):
+        return "a worker process was killed (out of memory?); run again with fewer --workers"
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}; run again with --debug for the traceback"
+
+
+def build(options: argparse.Namespace) -> dict:
+    """All stages in order; returns the manifest of the build."""
+    started = time.monotonic()
+    check_out(options.out)
+    manual_ids = crawl_stage(options)
+    task = BuildOptions(
+        options.work, options.annotator, TaskOptions(options.seed, options.image_format)
+    )
+    results = run_parallel(
+        "manuals", build_manual, [(manual_id, task) for manual_id in manual_ids], options.workers
+    )
+    log.info("writing %s", options.out)
+    manifest = assemble(
+        manual_ids,
+        task,
+        AssembleOptions(options.out, options.source, options.split, options.seed),
+    )
+    built = sum(done for _, done in results)
+    report(manifest, options.out, built, len(manual_ids), time.monotonic() - started)
+    return manifest
+
+
+def crawl_stage(options: argparse.Namespace) -> list[str]:
+    """Stage 1: manuals on disk, whatever the source; returns their ids."""
+    crawl_dir = options.work / CRAWL
+    if "://" in options.source:
+        crawl_options = CrawlOptions(delay_s=options.delay, concurrency=options.concurrency)
+        return crawl_site(options.source, crawl_dir, crawl_options, options.limit)
+    site = demo_site(options) if options.source == "demo" else Path(options.source)
+    pages = saved.find_pages(site)[: options.limit]
+    crawl_dir = crawl_dir
+    return run_parallel(
+        "pages",
+        saved.import_manual,
+        [(site, page, crawl_dir) for page in pages],
+        options.workers,
+    )
+
+
+def demo_site(options: argparse.Namespace) -> Path:
+    """Draw the demo's manuals as a saved site."""
+    root, count = options.work / DEMO, options.limit or DEMO_MANUALS
+    run_parallel(
+        "drawings",
+        demo.draw_manual,
+        [(root, index, options.seed) for index in range(count)],
+        options.workers,
+    )
+    return demo.finish_site(root, count, options.seed)
+
+
+def run_parallel(what: str, function: Callable, calls: list[tuple], workers: int) -> list:
+    """`function(*call)` for every call, in worker processes, results in the order of the calls."""
+    workers = min(workers, max(1, len(calls)))
+    if workers == 1:
+        init_worker()
+        return [function(*call) for call in progress(calls, what, len(calls))]
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["builder.pipeline", "builder.sources.demo"])
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=init_worker) as pool:
+        futures = {pool.submit(function, *call): index for index, call in enumerate(calls)}
+        results: list = [None] * len(calls)
+        try:
+            for future in progress(as_completed(futures), what, len(calls)):
+                results[futures[future]] = future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return results
+
+
+def progress(items: Iterable, what: str, total: int) -> Iterable:
+    """A bar on a terminal, a line every tenth of the way otherwise."""
+    if sys.stderr.isatty():
+        yield from tqdm(items, desc=f"{what:<9}", total=total, unit="")
+        return
+    for number, item in enumerate(items, 1):
+        yield item
+        if number == total or number * 10 // total > (number - 1) * 10 // total:
+            log.info("%s: %d of %d", what, number, total)
+
+
+def report(manifest: dict, out: Path, built: int, manuals: int, seconds: float) -> None:
+    """The end of a run: statistics, drops, where the dataset is and how to load it."""
+    print()
+    print(stats.render(stats.table_4_3(manifest["statistics"])))
+    print()
+    for task, reasons in manifest["drop_counts"].items():
+        for reason, number in reasons.items():
+            print(f"left out ({task}): {number:,} {reason.replace('_', ' ')}")
+    print()
+    for config, splits in manifest["rows"].items():
+        print(f"{config:<7} " + ", ".join(f"{number:,} {name}" for name, number in splits.items()))
+    print(f"\n{out}: {manuals} manuals, {built} of them (re)built, in {seconds:.1f} s")
+    print(f'load it from {out.resolve().parent} with: load_dataset("{out.name}", "state")')
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""Pictures in and out of memory: decode sources, encode outputs.
+
+One encoder for everything, no metadata, nothing but pixels: a picture's file can't tell where its
+pixels came from (features.md B2).
+"""
+
+import hashlib
+import io
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+IMAGE_FORMATS = ("webp", "png")
+# Lossless WebP effort, chosen from measurements (`scripts/bench.py encode`): more time than this
+# buys about 1 % in size, less time costs 12 % and more.
+WEBP_METHOD = 1
+WEBP_QUALITY = 50
+PNG_COMPRESS_LEVEL = 6
+# Pixels shown behind transparent pictures.
+BACKDROP_RGB = (255, 255, 255)
+
+
+class Picture(NamedTuple):
+    """A decoded source picture: (H, W, 3) uint8, alpha (H, W) uint8 or None, lossy codec or not."""
+
+    rgb: np.ndarray
+    alpha: np.ndarray | None
+    lossy: bool
+
+    @property
+    def size_wh(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.rgb.shape[1], self.rgb.shape[0]
+
+
+def read_picture(path: Path) -> Picture:
+    """Decode a source picture; transparent ones are shown on white and keep their alpha."""
+    with Image.open(path) as image:
+        lossy = image.format == "JPEG"
+        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+            rgba = np.asarray(image.convert("RGBA"))
+            return Picture(_on_backdrop(rgba), np.ascontiguousarray(rgba[..., 3]), lossy)
+        if image.mode.startswith("I;16"):  # convert() would clip 16 bit grey, not scale it
+            grey = (np.asarray(image) >> 8).astype(np.uint8)
+            return Picture(np.repeat(grey[..., None], 3, axis=2), None, lossy)
+        return Picture(np.asarray(image.convert("RGB")), None, lossy)
+
+
+def _on_backdrop(rgba: np.ndarray) -> np.ndarray:
+    """Blend (H, W, 4) onto the backdrop; exact where alpha is 0 or 255."""
+    alpha = rgba[..., 3:].astype(np.uint16)
+    backdrop = np.array(BACKDROP_RGB, np.uint16)
+    return ((rgba[..., :3] * alpha + backdrop * (255 - alpha) + 127) // 255).astype(np.uint8)
+
+
+def encode(rgb: np.ndarray, image_format: str) -> bytes:
+    """Lossless file bytes of (H, W, 3) uint8 pixels, without any metadata."""
+    buffer = io.BytesIO()
+    image = Image.fromarray(rgb)
+    if image_format == "webp":
+        image.save(buffer, "WEBP", lossless=True, method=WEBP_METHOD, quality=WEBP_QUALITY)
+    elif image_format == "png":
+        image.save(buffer, "PNG", compress_level=PNG_COMPRESS_LEVEL)
+    else:
+        raise ValueError(f"image format {image_format!r}: choose one of {IMAGE_FORMATS}")
+    return buffer.getvalue()
+
+
+def pixel_hash(rgb: np.ndarray) -> str:
+    """Hash of size and pixels, the same for every lossless encoding of them."""
+    digest = hashlib.sha256(repr(rgb.shape).encode())
+    digest.update(np.ascontiguousarray(rgb).data)
+    return digest.hexdigest()

@@ -1,0 +1,170 @@
+"""Stages 2 to 4 for one manual: parse, annotate, tasks. A pure function of its crawl folder.
+
+Runs in worker processes; each stage reads the folder before it and writes only its own.
+"""
+
+import collections
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import msgspec
+import threadpoolctl
+
+from builder import folders, parse
+from builder.annotate import ANNOTATORS
+from builder.export.parquet import write_piece
+from builder.folders import ANNOTATE, CRAWL, PARSE, TASKS
+from builder.media import read_picture
+from builder.records import Annotation, CrawledManual, Drop, Instruction, Manual, dump, load
+from builder.tasks import object as object_task
+from builder.tasks import scene, state
+from builder.tasks.context import Context, TaskOptions
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """What a build's rows depend on besides the source."""
+
+    work: Path
+    annotator: str = "foreground"
+    tasks: TaskOptions = TaskOptions()
+
+
+class ManualStats(msgspec.Struct, frozen=True):
+    """Counts of one manual, added up for Table 4.3. Drops are counted from their records."""
+
+    manual_id: str
+    set_number: str
+    object_finding_steps: int
+    assembly_steps: int
+    sessions: int
+    colored_sessions: int
+    drops: list[Drop]
+
+
+def init_worker() -> None:
+    """One thread a worker: the manual is the unit of parallel work, and sums stay in one order."""
+    cv2.setNumThreads(1)
+    threadpoolctl.threadpool_limits(1)
+
+
+def build_manual(manual_id: str, options: BuildOptions) -> tuple[str, bool]:
+    """Bring a manual's stages up to date; returns its id and whether anything was done."""
+    work = options.work
+    crawled = work / CRAWL / manual_id / "crawl.json"
+    parsed = work / PARSE / manual_id
+    annotated = work / ANNOTATE / manual_id
+    done = [
+        folders.stage(
+            parsed,
+            folders.fingerprint("parse", folders.sha256(crawled.read_bytes())),
+            lambda target: _parse(crawled, target),
+        )
+    ]
+    parsed_hash = folders.sha256((parsed / "manual.json").read_bytes())
+    done.append(
+        folders.stage(
+            annotated,
+            folders.fingerprint("annotate", options.annotator, parsed_hash),
+            lambda target: _annotate(crawled.parent, parsed, options.annotator, target),
+        )
+    )
+    annotated_hash = folders.sha256((annotated / "annotations.json").read_bytes())
+    done.append(
+        folders.stage(
+            work / TASKS / manual_id,
+            folders.fingerprint("tasks", options.tasks, parsed_hash, annotated_hash),
+            lambda target: _tasks(crawled.parent, parsed, annotated, options.tasks, target),
+        )
+    )
+    return manual_id, any(done)
+
+
+def _parse(crawled_file: Path, target: Path) -> None:
+    crawled = load(crawled_file, CrawledManual)
+    html = (crawled_file.parent / crawled.page_file).read_bytes()
+    (target / "manual.json").write_bytes(dump(parse.parse_manual(html, crawled)))
+
+
+def _annotate(crawl_folder: Path, parsed: Path, annotator: str, target: Path) -> None:
+    """Ask the annotator about every eop picture, once for each."""
+    manual = load(parsed / "manual.json", Manual)
+    annotate = ANNOTATORS[annotator]
+    annotations = {
+        str(instruction.instruction_id): annotate(
+            read_picture(crawl_folder / instruction.VLM.img_path),
+            instruction.img_sha256 or "",
+            instruction,
+        )
+        for instruction in manual.instructions
+        if instruction.VLM.task_label == "object" and instruction.VLM.img_path
+    }
+    (target / "annotations.json").write_bytes(dump(annotations))
+
+
+def _tasks(
+    crawl_folder: Path, parsed: Path, annotated: Path, options: TaskOptions, target: Path
+) -> None:
+    """Write the rows of the three configs, the manual JSON with what was found, and the counts."""
+    manual = load(parsed / "manual.json", Manual)
+    annotations = load(annotated / "annotations.json", dict[str, Annotation])
+    context = Context(
+        manual, crawl_folder, {int(key): value for key, value in annotations.items()}, options
+    )
+    colors = {
+        session_id: state.session_color(context, rows)
+        for session_id, rows in context.sessions.items()
+    }
+    tasks: dict[str, Callable[[], Iterator[dict]]] = {
+        "scene": functools.partial(scene.rows, context),
+        "object": functools.partial(object_task.rows, context),
+        "state": functools.partial(state.rows, context, colors),
+    }
+    index = {
+        config: write_piece(target / f"{config}.parquet", config, make())
+        for config, make in tasks.items()
+    }
+    (target / "index.json").write_bytes(msgspec.json.encode(index))
+    (target / "manual.json").write_bytes(dump(_with_findings(context, colors)))
+    (target / "stats.json").write_bytes(dump(_stats(context, colors)))
+
+
+def _stats(context: Context, colors: dict[str, state.SessionColor]) -> ManualStats:
+    kinds = collections.Counter(row.is_eop for row in context.rows())
+    return ManualStats(
+        manual_id=context.manual.manual_id,
+        set_number=context.manual.set_number,
+        object_finding_steps=kinds[True],
+        assembly_steps=kinds[False],
+        sessions=len(context.sessions),
+        colored_sessions=sum(color.vote.color is not None for color in colors.values()),
+        drops=[*context.manual.drops, *context.drops],
+    )
+
+
+def _with_findings(context: Context, colors: dict[str, state.SessionColor]) -> Manual:
+    """The manual JSON with colours (T12) and box answers (T8) filled in."""
+    by_row = {row.instruction.instruction_id: row for row in context.rows()}
+
+    def filled(instruction: Instruction) -> Instruction:
+        row = by_row.get(instruction.instruction_id)
+        if row is None:
+            return instruction
+        changes: dict = {}
+        annotation = context.annotations.get(instruction.instruction_id)
+        if annotation and not annotation.error:
+            changes["MiniGPTv2_output"] = annotation.answer
+        vote = colors[row.session_id].vote
+        if not row.is_eop:
+            changes["color_list"] = [state.hex_color(color) for color in vote.candidates]
+            changes["bound_color"] = [state.hex_color(vote.color)] if vote.color else []
+        return msgspec.structs.replace(
+            instruction, VLM=msgspec.structs.replace(instruction.VLM, **changes)
+        )
+
+    return msgspec.structs.replace(
+        context.manual, instructions=[filled(i) for i in context.manual.instructions]
+    )

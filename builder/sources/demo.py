@@ -1,0 +1,527 @@
+"""The demo source: draws its own brick manuals as a site, with the truth about every picture.
+
+`draw_manual` makes manual number `index` from (seed, index) alone, so any number of workers can
+draw in any order; `finish_site` adds what belongs to the site as a whole. Nothing here needs a
+network, a data file or a GPU. Layout under `root`: `site/` is what a crawler may see, `truth/`
+holds a JSON a manual, `truth-masks/` the new parts' pixels of every step, `truth.json` it all.
+"""
+
+import random
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import cv2
+import msgspec
+
+from builder.folders import write_bytes, writing
+from builder.records import UserError
+from builder.sources import bricks, demo_builds, demo_pages, demo_pictures, demo_text
+from builder.sources.bricks import RGB, Array, Canvas, Part
+from builder.sources.demo_builds import Step
+from builder.sources.demo_text import Facts, Line
+
+DEMO_VERSION = 1  # raise it whenever a manual of the same seed would come out different
+
+IMAGE_FOLDER = "wp-content/themes/mtt-wordpress-theme/assets/manual/manual-images"
+BRAILLE_FOLDER = "wp-content/uploads/braille"
+FIRST_SET = 90000
+SETS_A_ROUND, MANUALS_A_ROUND = 5, 6  # the last set of a round has an a and a b manual
+NO_OUTLINE_SHARE = 1 / 6
+FILE_STYLES = ("sm", "plain", "padded")
+
+ADJECTIVES = (
+    "Little Old Sunny Harbour Hill Forest Winter Corner River Market Village Castle Desert Island "
+    "Summer Royal Secret Mountain Seaside Garden Lakeside Northern Festival Toy Country"
+).split()
+NOUNS: dict[str, tuple[str, ...]] = {
+    "tower": ("Tower", "Watchtower", "Lighthouse", "Chimney", "Lookout"),
+    "wall": ("Wall", "Gate", "Fence", "Bridge", "Platform"),
+    "stairs": ("Stairs", "Podium", "Ramp", "Grandstand"),
+    "house": ("House", "Hut", "Shop", "Garage", "Stable"),
+    "park": ("Park", "Terrace", "Stage", "Playground", "Market Place"),
+    "monument": ("Monument", "Fountain", "Statue", "Shrine"),
+}
+
+
+@dataclass(frozen=True)
+class SetPlan:
+    """One set: its number, title, and the (noun, model) pairs its manuals may build."""
+
+    number: str
+    adjective: str
+    nouns: tuple[tuple[str, str], ...]
+    letters: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """Title of the set: it names what each of its manuals ends with."""
+        return f"{self.adjective} {' & '.join(self.nouns[i * 3][0] for i in range(self.parts))}"
+
+    @property
+    def parts(self) -> int:
+        """How many manuals the set has when all are drawn."""
+        return len(self.letters)
+
+    @property
+    def page(self) -> str:
+        """Path of the set page under the site."""
+        return f"lego-{self.number}-{_slug(self.title)}/"
+
+    def manual_title(self, part: int) -> str:
+        """Title of the set's manual number `part`."""
+        return f"{self.adjective} {self.nouns[part * 3][0]}"
+
+    def manual_id(self, part: int) -> str:
+        """Slug of the set's manual number `part`."""
+        letter = f"{self.letters[part]}-" if self.letters[part] else ""
+        return f"lego-{self.number}-{letter}{_slug(self.manual_title(part))}-readscr"
+
+
+@dataclass(frozen=True)
+class SessionPlan:
+    """One sub-assembly: how it is called, named on disk, seen and built."""
+
+    sign: str
+    title: str
+    boundary: RGB | None
+    angles_deg: tuple[float, float]
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class ManualPlan:
+    """All that is decided of a manual before anything is drawn."""
+
+    manual_id: str
+    set_plan: SetPlan
+    part: int
+    background: RGB
+    file_style: str
+    has_highlights: bool
+    intro: bool
+    start: bool
+    sessions: tuple[SessionPlan, ...]
+
+
+def _slug(title: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+
+
+def _set_of(index: int) -> tuple[int, int]:
+    """(set number counted from 0, manual of that set) of manual `index`."""
+    turn, rest = divmod(index, MANUALS_A_ROUND)
+    part = max(0, rest - (SETS_A_ROUND - 1))
+    return turn * SETS_A_ROUND + min(rest, SETS_A_ROUND - 1), part
+
+
+def plan_set(seed: int, index: int) -> tuple[SetPlan, int]:
+    """The set of manual `index`, and which of the set's manuals it is. Cheap: nothing is built."""
+    number, part = _set_of(index)
+    rng = random.Random(f"{seed}:set:{number}")
+    models = rng.sample(list(NOUNS), len(NOUNS))
+    nouns = tuple((rng.choice(NOUNS[model]), model) for model in models)
+    letters = ("a", "b") if number % SETS_A_ROUND == SETS_A_ROUND - 1 else ("",)
+    return SetPlan(str(FIRST_SET + number), rng.choice(ADJECTIVES), nouns, letters), part
+
+
+def manual_id_of(index: int, seed: int) -> str:
+    """The id `draw_manual(root, index, seed)` gives, without drawing."""
+    set_plan, part = plan_set(seed, index)
+    return set_plan.manual_id(part)
+
+
+def plan_manual(index: int, seed: int) -> ManualPlan:
+    """Decide and build a manual; the same (index, seed) gives the same plan anywhere."""
+    set_plan, part = plan_set(seed, index)
+    rng = random.Random(f"{seed}:{index}")
+    azimuth = rng.choice((1, 1, -1)) * rng.uniform(25, 35)
+    angles = (round(azimuth, 1), round(rng.uniform(29, 36), 1))
+    highlights = rng.random() >= NO_OUTLINE_SHARE
+    # the main model, which the title names, is built last
+    nouns = set_plan.nouns[part * 3 : part * 3 + rng.choice((2, 3, 3))][::-1]
+    sessions = tuple(_plan_session(rng, noun, model, angles, highlights) for noun, model in nouns)
+    return ManualPlan(
+        manual_id=set_plan.manual_id(part),
+        set_plan=set_plan,
+        part=part,
+        background=rng.choice(bricks.BACKGROUNDS),
+        file_style=rng.choice(FILE_STYLES),
+        has_highlights=highlights,
+        intro=rng.random() < 0.4,
+        start=part == 0 and rng.random() < 0.5,  # Start.png would clash within a set
+        sessions=sessions,
+    )
+
+
+def _plan_session(
+    rng: random.Random, noun: str, model: str, angles: tuple[float, float], highlights: bool
+) -> SessionPlan:
+    colours = demo_builds.pick_colours(rng)
+    boundary = demo_builds.pick_boundary(rng, colours)
+    count = rng.choice((4, 5, 5, 6, 6, 7))
+    steps = demo_builds.build(rng, demo_builds.MODELS[model], count, colours, angles)
+    return SessionPlan(_slug(noun), noun.lower(), boundary if highlights else None, angles, steps)
+
+
+def draw_manual(root: Path, index: int, seed: int) -> str:
+    """Draw manual `index` under `root` and return its id; does nothing if it is there already.
+
+    `root/truth/<id>.json` is written last: when it exists the manual is whole.
+    """
+    manual_id = manual_id_of(index, seed)
+    done = root / "truth" / f"{manual_id}.json"
+    if _is_drawn(done, index, seed):
+        return manual_id
+    done.unlink(missing_ok=True)
+    plan = plan_manual(index, seed)
+    rng = random.Random(f"{seed}:{index}:text")
+    rows: list[dict[str, Any]] = []
+    lines: list[list[Line]] = []
+    for row, row_lines in _draw_rows(root, plan, rng):
+        rows.append({"row": len(rows), **row, **_words(row_lines)})
+        lines.append(row_lines)
+    page = demo_pages.manual_page(
+        f"LEGO {plan.set_plan.number} {plan.set_plan.manual_title(plan.part)}",
+        [(row["src"], row_lines) for row, row_lines in zip(rows, lines, strict=True)],
+    )
+    write_bytes(root / "site" / manual_id / "index.html", page.encode())
+    braille = "\n".join(line for row in rows for line in row["lines"]) + "\n"
+    write_bytes(root / "site" / _braille_path(plan.set_plan, plan.part), braille.encode())
+    record = {"seed": seed, "index": index, "demo_version": DEMO_VERSION}
+    write_bytes(done, msgspec.json.encode({**record, "manual": _truth(plan, rows)}) + b"\n")
+    return manual_id
+
+
+def _is_drawn(done: Path, index: int, seed: int) -> bool:
+    try:
+        record = msgspec.json.decode(done.read_bytes())
+    except (OSError, msgspec.DecodeError):
+        return False
+    found = record.get("seed"), record.get("index"), record.get("demo_version")
+    return bool(found == (seed, index, DEMO_VERSION))
+
+
+def _words(lines: list[Line]) -> dict[str, Any]:
+    texts = [demo_text.plain(line) for line in lines]
+    return {"text": " ".join(texts), "lines": texts}
+
+
+def _hex(colour: RGB) -> str:
+    return "#{:02X}{:02X}{:02X}".format(*colour)
+
+
+def _braille_path(set_plan: SetPlan, part: int) -> str:
+    return f"{BRAILLE_FOLDER}/{set_plan.number}{set_plan.letters[part]}.txt"
+
+
+def _truth(plan: ManualPlan, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    sessions = [
+        {
+            "sign": s.sign,
+            "title": s.title,
+            "highlight": _hex(s.boundary) if s.boundary else None,
+            "azimuth": s.angles_deg[0],
+            "elevation": s.angles_deg[1],
+            "eop": len(s.steps),
+            "step": len(s.steps),
+        }
+        for s in plan.sessions
+    ]
+    return {
+        "id": plan.manual_id,
+        "set": plan.set_plan.number,
+        "title": plan.set_plan.manual_title(plan.part),
+        "set_page": plan.set_plan.page,
+        "manual_page": f"{plan.manual_id}/",
+        "page_style": "div",
+        "image_format": "PNG RGB",
+        "image_size": list(demo_pictures.SIZE_WH),
+        "background": _hex(plan.background),
+        "has_highlights": plan.has_highlights,
+        "sessions": sessions,
+        "rows": rows,
+    }
+
+
+Row = tuple[dict[str, Any], list[Line]]
+
+
+def _draw_rows(root: Path, plan: ManualPlan, rng: random.Random) -> Iterator[Row]:
+    """Draw and write the pictures of a manual, row by row in page order."""
+    if plan.intro:
+        parts = "parts" if len(plan.sessions) > 1 else "part"
+        words = f"This manual has {len(plan.sessions)} {parts}."
+        lines: list[Line] = [[("", words)], [("", "Build on a flat table.")]]
+        yield _row(None, None, None, "text", None), lines
+    if plan.start:
+        yield _draw_start(root, plan)
+    for session in plan.sessions:
+        yield from _draw_session(root, plan, session, rng)
+
+
+def _row(
+    image: str | None, session: str | None, number: int | None, step_class: str, light: RGB | None
+) -> dict[str, Any]:
+    return {
+        "image": image,
+        "src": "/" + quote(image) if image else None,
+        "session": session,
+        "number": number,
+        "class": step_class,
+        "highlight": _hex(light) if light else None,
+        "oddities": [],
+    }
+
+
+def _draw_start(root: Path, plan: ManualPlan) -> Row:
+    parts = demo_pictures.side_by_side([s.steps for s in plan.sessions])
+    canvas = demo_pictures.session_canvas(parts, plan.sessions[0].angles_deg, plan.background)
+    for part in parts:
+        bricks.add(canvas, part)
+    rgb, ids = bricks.render(canvas)
+    image = f"{IMAGE_FOLDER}/{plan.set_plan.number}/Start.png"
+    _write_png(root / "site" / image, rgb)
+    row = _row(image, None, None, "start", None)
+    row["assembly_box"] = bricks.box_xyxy_px(ids > 0)
+    words = "This is what you will build." if len(plan.sessions) > 1 else "This is the model."
+    return row, [[("", words)], [("", "Let us start!")]]
+
+
+def _draw_session(
+    root: Path, plan: ManualPlan, session: SessionPlan, rng: random.Random
+) -> Iterator[Row]:
+    every = [part for step in session.steps for group in step for part in group.parts]
+    canvas = demo_pictures.session_canvas(every, session.angles_deg, plan.background)
+    before: list[Part] = []
+    for i, step in enumerate(session.steps):
+        found = _draw_eop(root, plan, session, 2 * i, step)
+        yield found, demo_text.find_lines(rng, step)
+        lines, facts = demo_text.put_lines(rng, step, before)
+        row = _draw_step(root, plan, session, 2 * i + 1, step, canvas, facts)
+        row["step"]["pair_eop"] = found["image"]
+        yield row, lines
+        before += [part for group in step for part in group.parts]
+
+
+def _draw_eop(
+    root: Path, plan: ManualPlan, session: SessionPlan, number: int, step: Step
+) -> dict[str, Any]:
+    groups = demo_pictures.found_parts(step)
+    drawn = demo_pictures.draw_found(groups, session.angles_deg, plan.background)
+    image = _image_path(plan, session, number, "eop")
+    _write_png(root / "site" / image, drawn.rgb)
+    row = _row(image, session.sign, number, "eop", None)
+    row["eop"], first = [], 1
+    for group, shown in zip(step, groups, strict=True):
+        ids = range(first, first + len(shown))
+        first += len(shown)
+        boxes = [bricks.box_xyxy_px(drawn.ids == i) for i in ids]
+        union = bricks.box_xyxy_px((drawn.ids >= ids.start) & (drawn.ids < ids.stop))
+        row["eop"].append(
+            {
+                "label": group.kind.label(len(group.parts)),
+                "colour": group.colour,
+                "count": len(group.parts),
+                "drawn": len(shown),
+                "boxes": boxes,
+                "union": union,
+            }
+        )
+    return row
+
+
+def _draw_step(
+    root: Path,
+    plan: ManualPlan,
+    session: SessionPlan,
+    number: int,
+    step: Step,
+    canvas: Canvas,
+    facts: list[Facts],
+) -> dict[str, Any]:
+    """Add a step's parts to the session's canvas, and write the picture and the new parts' mask."""
+    new_ids = [[bricks.add(canvas, part) for part in group.parts] for group in step]
+    rgb, ids = bricks.render(canvas)
+    mask = ids >= new_ids[0][0]
+    covered = ids > 0
+    if session.boundary:
+        covered = covered | (bricks.outline(rgb, mask, session.boundary) >= 0.5)
+    image = _image_path(plan, session, number, "step")
+    _write_png(root / "site" / image, rgb)
+    mask_path = f"truth-masks/{plan.manual_id}/{session.sign}_{number:04d}.png"
+    _write_png(root / mask_path, mask)
+    row = _row(image, session.sign, number, "step", session.boundary)
+    row["step"] = {
+        "mask": mask_path,
+        "new_box": bricks.box_xyxy_px(mask),
+        "new_px": int(mask.sum()),
+        "outline_drawn": session.boundary is not None,
+        "assembly_box": bricks.box_xyxy_px(ids > 0),
+        "foreground_box": bricks.box_xyxy_px(covered),
+        "new_parts": [
+            {
+                "label": group.kind.label(len(group.parts)),
+                "colour": group.colour,
+                "count": len(group.parts),
+                "instances": [
+                    {
+                        "box": bricks.box_xyxy_px(ids == i),
+                        "visible_fraction": round(bricks.visible_fraction(canvas, i), 3),
+                    }
+                    for i in numbers
+                ],
+                "facts": vars(stated),
+            }
+            for group, numbers, stated in zip(step, new_ids, facts, strict=True)
+        ],
+    }
+    return row
+
+
+def _image_path(plan: ManualPlan, session: SessionPlan, number: int, step_class: str) -> str:
+    """Path under the site, in the manual's style of naming."""
+    letters = _letters(number)
+    order = plan.sessions.index(session) + 1
+    name = {
+        "sm": f"sm{order:02d}-{session.sign}-{number}_{step_class}_Step ##{letters}",
+        "plain": f"{session.sign.capitalize()}-{number}_{step_class}_{letters}",
+        "padded": f"{session.sign}_{number:04d}_{step_class}_{letters}",
+    }[plan.file_style]
+    return f"{IMAGE_FOLDER}/{plan.set_plan.number}/{name}.png"
+
+
+def _letters(number: int) -> str:
+    """0 -> A, 25 -> Z, 26 -> AA."""
+    text = ""
+    number += 1
+    while number:
+        number, rest = divmod(number - 1, 26)
+        text = chr(ord("A") + rest) + text
+    return text
+
+
+def _write_png(path: Path, image: Array) -> None:
+    """Write (h, w, 3) uint8 RGB, or a (h, w) bool mask as a 1-bit PNG."""
+    if image.ndim == 2:
+        pixels, options = image.astype("uint8") * 255, [cv2.IMWRITE_PNG_BILEVEL, 1]
+    else:
+        pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        # flat colours: no filter and the fastest level are both quicker and smaller than default
+        options = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER]
+        options.append(cv2.IMWRITE_PNG_FILTER_NONE)
+    done, data = cv2.imencode(".png", pixels, options)
+    if not done:
+        raise UserError(f"{path}: OpenCV could not encode a PNG; reinstall opencv-python-headless")
+    write_bytes(path, data.tobytes())
+
+
+def finish_site(root: Path, count: int, seed: int) -> Path:
+    """Write the site's own pages and `truth.json` for manuals 0..count-1; returns `root/site`.
+
+    What an earlier run drew beyond these manuals is removed. Memory stays flat: one manual at a
+    time is in hand.
+    """
+    site = root / "site"
+    sets = _write_set_pages(site, count, seed)
+    _write_listing(site, sets)
+    write_bytes(site / "robots.txt", b"User-agent: *\nDisallow: /wp-admin/\nCrawl-delay: 0\n")
+    ids = [manual_id_of(index, seed) for index in range(count)]
+    listing = [[plan.page for plan in page] for page in _pages(sets)]
+    images = _write_truth(root, ids, listing)
+    _remove_strangers(root, set(ids), sets, images)
+    return site
+
+
+def _write_set_pages(site: Path, count: int, seed: int) -> list[SetPlan]:
+    """Set pages with the links of the manuals that are there; returns the sets in order."""
+    sets: dict[str, SetPlan] = {}
+    parts: dict[str, list[int]] = {}
+    for index in range(count):
+        plan, part = plan_set(seed, index)
+        sets[plan.number] = plan
+        parts.setdefault(plan.number, []).append(part)
+    for number, plan in sets.items():
+        texts, braille = [], []
+        for part in parts[number]:
+            letter = f" {plan.letters[part]}" if plan.letters[part] else ""
+            texts.append((f"/{plan.manual_id(part)}/", f"Text for screen reader{letter}"))
+            braille.append((f"/{_braille_path(plan, part)}", f"Text for braille reader{letter}"))
+        page = demo_pages.set_page(f"{number} {plan.title}", texts + braille)
+        write_bytes(site / plan.page / "index.html", page.encode())
+    return list(sets.values())
+
+
+def _pages(sets: list[SetPlan]) -> list[list[SetPlan]]:
+    n = demo_pages.CARDS_A_PAGE
+    return [sets[i : i + n] for i in range(0, max(1, len(sets)), n)]
+
+
+def _write_listing(site: Path, sets: list[SetPlan]) -> None:
+    folder, pages = site / "instructions", _pages(sets)
+    for number, page in enumerate(pages):
+        cards = [(f"/{plan.page}", plan.number, plan.title) for plan in page]
+        html = demo_pages.listing_page(cards, number, len(pages))
+        name = f"pagenumber-{number}.html" if number else "index.html"
+        write_bytes(folder / name, html.encode())
+    for extra in folder.glob("pagenumber-*.html"):
+        if int(extra.stem.rpartition("-")[2]) >= len(pages):
+            extra.unlink()
+
+
+def _write_truth(root: Path, ids: list[str], listing: list[list[str]]) -> set[str]:
+    """Join the manuals' truth files into `truth.json`; returns the image paths under the site."""
+    head = {
+        "name": "demo",
+        "image_root": "paths are relative to site/; masks to the folder of this file",
+        "box_format": "[x1, y1, x2, y2] in pixels of the image, x2 and y2 exclusive",
+        "listing_pages": listing,
+    }
+    images: set[str] = set()
+    with writing(root / "truth.json") as temporary, temporary.open("wb") as out:
+        out.write(msgspec.json.encode(head)[:-1] + b',"manuals":[')
+        for i, manual_id in enumerate(ids):
+            record = _read_truth(root, manual_id)
+            out.write((b",\n" if i else b"\n") + msgspec.json.encode(record["manual"]))
+            images |= {row["image"] for row in record["manual"]["rows"] if row["image"]}
+        out.write(b"\n]}\n")
+    return images
+
+
+def _read_truth(root: Path, manual_id: str) -> dict[str, Any]:
+    path = root / "truth" / f"{manual_id}.json"
+    try:
+        record: dict[str, Any] = msgspec.json.decode(path.read_bytes())
+    except (OSError, msgspec.DecodeError) as err:
+        raise UserError(f"{manual_id}: {path} is missing or broken; draw the manual again") from err
+    return record
+
+
+def _remove_strangers(root: Path, ids: set[str], sets: list[SetPlan], images: set[str]) -> None:
+    """Remove manuals, set pages, masks, braille texts and pictures that are not this site's."""
+    site = root / "site"
+    for truth in (root / "truth").glob("*.json"):
+        if truth.stem not in ids:
+            truth.unlink()
+    for masks in (root / "truth-masks").glob("*"):
+        if masks.name not in ids:
+            shutil.rmtree(masks)
+    pages = ids | {plan.page.rstrip("/") for plan in sets}
+    for folder in site.glob("lego-*"):
+        if folder.name not in pages:
+            shutil.rmtree(folder)
+    texts = {_braille_path(plan, part) for plan in sets for part in range(plan.parts)}
+    texts = {t for t in texts if (site / t).exists()}
+    for path in (site / BRAILLE_FOLDER).glob("*.txt"):
+        if f"{BRAILLE_FOLDER}/{path.name}" not in texts:
+            path.unlink()
+    for path in (site / IMAGE_FOLDER).glob("*/*"):
+        if f"{IMAGE_FOLDER}/{path.parent.name}/{path.name}" not in images:
+            path.unlink()
+    for folder in (site / IMAGE_FOLDER).glob("*"):
+        if not any(folder.iterdir()):
+            folder.rmdir()

@@ -1,0 +1,138 @@
+"""The site's HTML: what a crawler must know of it, as pure functions of the page's text.
+
+Listing pages hold cards that link to set pages, a set page links to its manuals (a set may have
+an a and a b manual), a manual page holds the rows with the images.
+"""
+
+import hashlib
+import re
+from pathlib import PurePosixPath
+from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
+
+from bs4 import BeautifulSoup
+from bs4.dammit import EncodingDetector
+from bs4.element import Tag
+
+CONTAINER = "div.manual-table-container"
+
+# Endings of links that are pages; anything else behind a button is a file to download (.txt
+# for braille readers, .pdf, ...).
+_PAGE_SUFFIXES = {"", ".html", ".htm", ".php"}
+_NAME_LIMIT = 100
+# Characters that are kept as they are in a src; `%` is looked at apart.
+_SRC_SAFE = "/:?&=@+,;!$'()*~-._[]"
+
+
+def decode_html(data: bytes) -> str:
+    """Text of a page: the charset it declares, else UTF-8; odd bytes never stop a crawl."""
+    charset = EncodingDetector.find_declared_encoding(data, is_html=True) or "utf-8"
+    try:
+        return data.decode(charset, errors="replace")
+    except LookupError:
+        return data.decode("utf-8", errors="replace")
+
+
+def parse_listing(html: str, base_url: str) -> tuple[list[str], str | None]:
+    """(set page URLs in page order, URL of the next listing page or None at the end)."""
+    soup = _soup(html)
+    cards = soup.select("a.mtt-instruction-card[href]")
+    set_urls = _links(cards, base_url)
+    anchor = soup.select_one("li.next a[href]")
+    if anchor is None or "disabled" in anchor.get_attribute_list("class"):
+        return set_urls, None
+    following = _links([anchor], base_url)
+    return set_urls, following[0] if following else None
+
+
+def parse_set_page(html: str, base_url: str) -> list[str]:
+    """URLs behind the set page's buttons that may be manual pages, in page order.
+
+    Downloads are left out by their ending. Whether a candidate is a manual shows only when it is
+    fetched (`is_manual_page`): the slugs vary too much to go by them.
+    """
+    urls = _links(_soup(html).select("a.button.icon[href]"), base_url)
+    return [url for url in urls if _suffix(url) in _PAGE_SUFFIXES]
+
+
+def is_manual_page(html: str) -> bool:
+    """True if the page holds the container of a manual's rows."""
+    return _soup(html).select_one(CONTAINER) is not None
+
+
+def image_srcs(html: str) -> list[str]:
+    """The `src` of each image of the manual, stripped, in page order, each distinct one once."""
+    images = _soup(html).select(f"{CONTAINER} img[src]")
+    srcs = (str(image["src"]).strip() for image in images)
+    return list(dict.fromkeys(src for src in srcs if src))
+
+
+def page_title(html: str) -> str:
+    """The page's title with its white space collapsed; the first heading where there is none."""
+    soup = _soup(html)
+    for tag in (soup.title, soup.h1):
+        text = " ".join(tag.get_text().split()) if tag is not None else ""
+        if text:
+            return text
+    return ""
+
+
+def absolute_image_url(src: str, base_url: str) -> str:
+    """The URL to ask for an image.
+
+    Raw `#`, spaces and characters outside ASCII are percent-encoded: the site's file names hold
+    `#`, so it never starts a fragment. What is encoded already stays as it is.
+    """
+    text = re.sub(r"[\t\r\n]", "", src).strip()
+    encoded = quote(re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", text), safe=_SRC_SAFE + "%")
+    try:
+        return urljoin(base_url, encoded)
+    except ValueError:  # such as "http://[": the fetcher calls it a bad URL
+        return encoded
+
+
+def slug_of(url: str) -> str:
+    """A folder name for a page: the last segment of its path, made harmless."""
+    parts = [part for part in urlsplit(url).path.split("/") if part]
+    if parts and re.fullmatch(r"index\.\w+", parts[-1]):
+        parts.pop()
+    name = unquote(parts[-1]) if parts else ""
+    return safe_name(re.sub(r"\.(html?|php)$", "", name))
+
+
+def safe_name(name: str) -> str:
+    """`name` as a folder name of `a-z 0-9 _ -` only.
+
+    A name that had to be changed by more than case and spaces gets a hash of the original, so
+    two hostile names never end up in one folder.
+    """
+    plain = name.lower().replace(" ", "-")
+    clean = re.sub(r"[^a-z0-9_-]+", "-", plain).strip("-")[:_NAME_LIMIT]
+    if clean and clean == plain:
+        return clean
+    return f"{clean or 'manual'}-{short_hash(name)}"
+
+
+def short_hash(text: str) -> str:
+    """Eight hex digits that tell two names apart."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+
+
+def _soup(html: str) -> BeautifulSoup:
+    return BeautifulSoup(html, "lxml")
+
+
+def _links(anchors: list[Tag], base_url: str) -> list[str]:
+    """Absolute http(s) URLs of the anchors without fragment, each once."""
+    urls = []
+    for anchor in anchors:
+        try:
+            url = urldefrag(urljoin(base_url, str(anchor["href"]).strip())).url
+        except ValueError:
+            continue  # no URL at all, such as "http://["
+        if url.startswith(("http://", "https://")):
+            urls.append(url)
+    return list(dict.fromkeys(urls))
+
+
+def _suffix(url: str) -> str:
+    return PurePosixPath(unquote(urlsplit(url).path)).suffix.lower()

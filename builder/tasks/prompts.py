@@ -1,0 +1,58 @@
+"""The exact texts of queries and answers (features.md T6, T7, T10, T11, T15; thesis Table 11.3)."""
+
+import re
+from collections.abc import Sequence
+
+OBJECT_DIRECTIVE = (
+    "Providing the positions in the format: "
+    "<p>object</p> {<Xleft><Ytop><Xright><Ybottom>}, "
+    "with X and Y coordinates normalized to [0,100]. "
+    "Xleft and Ytop for the top-left corner. Xright and Ybottom for the bottom-right corner."
+)
+STATE_DIRECTIVE = "Just tell me Yes or No."
+YES, NO = "Yes.", "No."
+
+
+def instruction_text(lines: Sequence[str]) -> str:
+    """The lines of an instruction as one text (an answer, I_t)."""
+    return " ".join(lines)
+
+
+def found_text(lines: Sequence[str]) -> str:
+    """The text of an eop row as one sentence: the pieces of a Collect list joined by ", and ".
+
+    >>> found_text(["Collect the following 2 pieces:", "1 black plate 2x6,", "1 red tile 1x2."])
+    'Collect the following 2 pieces: 1 black plate 2x6, and 1 red tile 1x2.'
+    """
+    if len(lines) < 2 or not lines[0].rstrip().endswith(":"):
+        return instruction_text(lines)
+    pieces = [re.sub(r"^and\s+|[\s.,;]+(and)?$", "", line) for line in lines[1:]]
+    return f"{lines[0].rstrip()} {', and '.join(piece for piece in pieces if piece)}."
+
+
+def lower_first(text: str) -> str:
+    """First letter lowered, the rest as it is."""
+    return text[:1].lower() + text[1:]
+
+
+def scene_query(previous_lines: Sequence[str]) -> str:
+    """T6.
+
+    >>> scene_query(["Find 1 reddish brown chest bottom 2x4."]).splitlines()[0]
+    '[grounding] After I find 1 reddish brown chest bottom 2x4.'
+    """
+    found = lower_first(found_text(previous_lines))
+    return f"[grounding] After I {found}\nTell me what to do for the current situation. "
+
+
+def object_query(lines: Sequence[str]) -> str:
+    """T11: the text of the eop row without its verb, and the form directive."""
+    wanted = re.sub(r"^(find|collect)\s+", "", found_text(lines), flags=re.IGNORECASE)
+    return f"[object] Please identify and highlight the positions of {wanted} {OBJECT_DIRECTIVE}"
+
+
+def state_query(previous_lines: Sequence[str], lines: Sequence[str]) -> str:
+    """T15."""
+    found = lower_first(found_text(previous_lines))
+    done = lower_first(instruction_text(lines))
+    return f"[state] After I {found} Did I do it correctly for {done} {STATE_DIRECTIVE}"

@@ -1,0 +1,72 @@
+"""A manual as sessions of rows: which eop and which step come before a row (A4, A18)."""
+
+from typing import NamedTuple
+
+from builder.parse import EOP_CLASSES
+from builder.records import Instruction, Manual
+
+UNNAMED = "unnamed"
+
+
+class Row(NamedTuple):
+    """One eop or step row in its session, with the rows the tasks refer to.
+
+    `eop` is the latest eop at or before the row in the session, `directly` whether it is the row
+    just before; `step_before` the previous step row by order, not by number.
+    """
+
+    instruction: Instruction
+    session_id: str
+    is_eop: bool
+    eop: Instruction | None
+    directly: bool
+    step_before: Instruction | None
+
+
+def session_rows(manual: Manual) -> dict[str, list[Row]]:
+    """Rows by session id, sessions in page order. Rows that are neither eop nor step are left out.
+
+    Sessions are told apart by the sign in the file name, whatever its capitals; `session_id` is
+    unique over manuals.
+    """
+    signs = _signs(manual.instructions)
+    sessions: dict[str, list[Row]] = {}
+    for instruction, sign in zip(manual.instructions, signs, strict=True):
+        if sign is None:
+            continue
+        session_id = f"{manual.manual_id}/{sign}"
+        rows = sessions.setdefault(session_id, [])
+        is_eop = instruction.VLM.step_class in EOP_CLASSES
+        eops = [row.instruction for row in rows if row.is_eop]
+        steps = [row.instruction for row in rows if not row.is_eop]
+        rows.append(
+            Row(
+                instruction,
+                session_id,
+                is_eop,
+                eops[-1] if eops else None,
+                bool(rows) and rows[-1].is_eop,
+                steps[-1] if steps else None,
+            )
+        )
+    return sessions
+
+
+def _signs(instructions: list[Instruction]) -> list[str | None]:
+    """The session sign of every row, None for rows outside sessions.
+
+    An eop row without a picture has no file name: it belongs to the row that follows it.
+    """
+    first_spelling: dict[str, str] = {}
+    signs: list[str | None] = [None] * len(instructions)
+    following: str | None = None
+    for index in range(len(instructions) - 1, -1, -1):
+        tags = instructions[index].VLM
+        if tags.step_class not in (*EOP_CLASSES, "step"):
+            continue
+        signs[index] = following if instructions[index].img is None else tags.id_sign or UNNAMED
+        following = signs[index]
+    for index, sign in enumerate(signs):
+        if sign is not None:
+            signs[index] = first_spelling.setdefault(sign.casefold(), sign)
+    return signs

@@ -1,0 +1,187 @@
+"""Parts against a plain, softly graded or transparent background: mask and components.
+
+Pure: pixels in, masks and boxes out. The background is a smooth surface (a quadratic in x and y
+per channel) fitted to the picture's border and refitted to what turned out to be background, so a
+soft gradient costs nothing and a shadowless part of any colour stands out of it.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from synthesis.boxes import Box
+from synthesis.pixels import channel_max, difference
+
+# A pixel is a part when it is this far (largest channel difference, 0-255) from the background.
+# Low, because white parts on white differ only by their shading; JPEG ringing raises it.
+DIFFERENCE_MIN = 7.0
+NOISE_FACTOR = 6.0
+# Alpha at which a pixel of a cut-out picture counts as part.
+ALPHA_MIN = 32
+# Components smaller than this share of the picture are specks.
+SPECK_SHARE = 2e-5
+BORDER_SHARE = 0.02
+FIT_SAMPLES = 10_000
+
+
+@dataclass(frozen=True)
+class Component:
+    """One connected part: tight box, pixel count and colour (median CIE Lab, floats)."""
+
+    box_px: Box
+    area_px: int
+    lab: tuple[float, float, float]
+
+
+def _design(ys: np.ndarray, xs: np.ndarray) -> np.ndarray:
+    """Quadratic basis (n, 6) at coordinates in [-1, 1]."""
+    return np.stack([np.ones_like(xs), xs, ys, xs * xs, xs * ys, ys * ys], axis=-1)
+
+
+def fit_background(rgb: np.ndarray, usable: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Fit the smooth background: coefficients (6, 3) and noise (3,) from the usable pixels.
+
+    `rgb` is (H, W, 3) uint8, `usable` (H, W) bool. Pixels are taken on
+    an even grid: the surface has six unknowns a channel, more pixels would only cost time.
+    """
+    height, width = usable.shape
+    step = max(1, int(np.sqrt(usable.size / (FIT_SAMPLES * 4))))
+    rows, columns = (index * step for index in np.nonzero(usable[::step, ::step]))
+    design = _design(rows / height * 2 - 1, columns / width * 2 - 1)
+    values = rgb[rows, columns].astype(float)
+    coefficients = np.linalg.lstsq(design, values, rcond=None)[0]
+    for _ in range(2):  # trimmed refit: a part that touches the border must not bend the surface
+        residual = np.abs(values - design @ coefficients).max(axis=1)
+        keep = residual <= max(3.0, 3 * float(np.median(residual)))
+        coefficients = np.linalg.lstsq(design[keep], values[keep], rcond=None)[0]
+    noise = np.abs(values[keep] - design[keep] @ coefficients).mean(axis=0)
+    return coefficients, noise
+
+
+def _difference(rgb: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+    """Largest channel distance (H, W) of each pixel from the background surface."""
+    height, width = rgb.shape[:2]
+    if _is_plain(coefficients):
+        red, green, blue = np.rint(coefficients[0]).clip(0, 255)
+        return channel_max(cv2.absdiff(rgb, (red, green, blue, 0.0)))
+    constant, cx, cy, cxx, cxy, cyy = coefficients.astype(np.float32)
+    x = (np.arange(width, dtype=np.float32) / width * 2 - 1)[:, None]
+    y = (np.arange(height, dtype=np.float32) / height * 2 - 1)[:, None]
+    across = cx * x + cxx * x * x  # (W, 3)
+    down = constant + cy * y + cyy * y * y  # (H, 3)
+    surface = down[:, None, :] + across[None, :, :]
+    if np.abs(cxy).max() > 0.05:
+        surface += (y @ x.T)[:, :, None] * cxy
+    rounded = np.rint(surface).clip(0, 255).astype(np.uint8)
+    return difference(rgb, rounded)
+
+
+def _is_plain(coefficients: np.ndarray) -> bool:
+    """Whether the surface is one colour to within half a grey level."""
+    return bool(np.abs(coefficients[1:]).max() < 0.5)
+
+
+def foreground_mask(
+    rgb: np.ndarray, alpha: np.ndarray | None = None, difference_min: float = DIFFERENCE_MIN
+) -> np.ndarray:
+    """(H, W) bool mask of what stands before the background.
+
+    `rgb` is (H, W, 3) uint8; `alpha` (H, W) uint8, used when it says anything (not all opaque).
+    `difference_min` is the least channel difference that counts: raise it for lossy pictures.
+    """
+    if alpha is not None and int(alpha.min()) < ALPHA_MIN:
+        return alpha >= ALPHA_MIN
+    height, width = rgb.shape[:2]
+    margin = max(2, round(BORDER_SHARE * min(height, width)))
+    usable = np.ones((height, width), bool)
+    usable[margin:-margin, margin:-margin] = False
+    coefficients, noise = fit_background(rgb, usable)
+    distance = _difference(rgb, coefficients)
+    if not _is_plain(coefficients):
+        # Graded: the border alone fixes the middle badly, so fit again to all that is background.
+        mask = (distance > difference_min).astype(np.uint8)
+        if mask.mean() < 0.5:
+            grown = cv2.dilate(mask, np.ones((9, 9), np.uint8)).astype(bool)
+            coefficients, noise = fit_background(rgb, ~grown)
+            distance = _difference(rgb, coefficients)
+    return distance > max(difference_min, NOISE_FACTOR * float(noise.max()))
+
+
+def components(mask: np.ndarray, rgb: np.ndarray, expected: int | None = None) -> list[Component]:
+    """The separate parts of a mask, in reading order.
+
+    `expected` is how many parts the text speaks of: while there are more pieces than that, pieces
+    that are fragments of one part (a stud's rim on a white brick, the tip of a thin rod) are
+    joined to the piece nearest to them. Without it, only pieces inside another's box are joined.
+    """
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+        mask.astype(np.uint8), connectivity=8, ltype=cv2.CV_32S
+    )
+    least = max(4.0, SPECK_SHARE * mask.size)
+    groups = [[i] for i in range(1, count) if stats[i, cv2.CC_STAT_AREA] >= least]
+    groups = _join_fragments(groups, stats, expected)
+    return _reading_order([_component(group, labels, stats, rgb) for group in groups])
+
+
+def _stats_box(group: list[int], stats: np.ndarray) -> np.ndarray:
+    """Union box [x0, y0, x1, y1] of connected components."""
+    rows = stats[group]
+    low = rows[:, :2].min(axis=0)
+    return np.concatenate([low, (rows[:, :2] + rows[:, 2:4]).max(axis=0)])
+
+
+def _gap(a: np.ndarray, b: np.ndarray) -> float:
+    """Distance between two boxes, negative when they overlap (by the smaller penetration)."""
+    dx = max(a[0], b[0]) - min(a[2], b[2])
+    dy = max(a[1], b[1]) - min(a[3], b[3])
+    return float(np.hypot(max(dx, 0), max(dy, 0))) if max(dx, dy) > 0 else float(max(dx, dy))
+
+
+def _join_fragments(
+    groups: list[list[int]], stats: np.ndarray, expected: int | None
+) -> list[list[int]]:
+    """Join the smallest piece to its nearest neighbour until the number fits."""
+    groups = sorted(groups, key=lambda group: -int(stats[group, cv2.CC_STAT_AREA].sum()))
+    target = expected if expected is not None else 1
+    while len(groups) > target:
+        small = groups[-1]
+        box = _stats_box(small, stats)
+        gaps = [_gap(box, _stats_box(group, stats)) for group in groups[:-1]]
+        nearest = int(np.argmin(gaps))
+        # A piece that lies apart is a part of its own, whatever the text says.
+        reach = max(3.0, 0.5 * float(min(box[2] - box[0], box[3] - box[1])))
+        if gaps[nearest] > (reach if expected is not None else -1):
+            break
+        groups = [*groups[:nearest], groups[nearest] + small, *groups[nearest + 1 : -1]]
+        groups.sort(key=lambda group: -int(stats[group, cv2.CC_STAT_AREA].sum()))
+    return groups
+
+
+def _component(
+    group: list[int], labels: np.ndarray, stats: np.ndarray, rgb: np.ndarray
+) -> Component:
+    """Measure one part: box, pixels, colour. The colour leaves out dark edge lines and shade."""
+    x0, y0, x1, y1 = (int(v) for v in _stats_box(group, stats))
+    inside = np.isin(labels[y0:y1, x0:x1], group)
+    pixels = rgb[y0:y1, x0:x1][inside].astype(np.float32)[None] / 255
+    lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB)[0]
+    lit = lab[lab[:, 0] >= np.percentile(lab[:, 0], 40)]
+    median = np.median(lit, axis=0)
+    return Component(
+        box_px=(float(x0), float(y0), float(x1), float(y1)),
+        area_px=int(inside.sum()),
+        lab=(float(median[0]), float(median[1]), float(median[2])),
+    )
+
+
+def _reading_order(parts: list[Component]) -> list[Component]:
+    """Rows from top to bottom, each from left to right; a row is what overlaps vertically."""
+    rows: list[list[Component]] = []
+    for part in sorted(parts, key=lambda c: c.box_px[1] + c.box_px[3]):
+        middle = (part.box_px[1] + part.box_px[3]) / 2
+        if rows and any(c.box_px[1] <= middle <= c.box_px[3] for c in rows[-1]):
+            rows[-1].append(part)
+        else:
+            rows.append([part])
+    return [part for row in rows for part in sorted(row, key=lambda c: c.box_px[0])]
