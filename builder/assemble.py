@@ -1,7 +1,6 @@
-"""The build folder (design 4.2): shards, card, dataset_infos.json and manifest, swapped in whole."""
+"""The build folder (design 4.2): shards, card and manifest, swapped in as a whole."""
 
 import collections
-import dataclasses
 import hashlib
 import json
 import shutil
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 from datasets import DatasetInfo, SplitDict, SplitInfo
+from datasets.utils.py_utils import asdict
 
 from builder import card, folders, split, stats
 from builder.export.parquet import Piece, RowIndex, write_shards
@@ -218,7 +218,7 @@ def _finish(
         config: {name: info.num_examples for name, info in infos[config].splits.items()}
         for config in infos
     }
-    infos_json = {config: dataclasses.asdict(info) for config, info in infos.items()}
+    infos_json = {config: asdict(info) for config, info in infos.items()}
     (folder / "dataset_infos.json").write_text(json.dumps(infos_json, indent=2) + "\n")
     settings = {
         "source": options.source,
@@ -244,7 +244,7 @@ def _finish(
         "files": {
             path.relative_to(folder).as_posix(): {
                 "bytes": path.stat().st_size,
-                "sha256": _file_sha256(path),
+                "sha256": file_sha256(path),
             }
             for path in sorted(folder.rglob("*"))
             if path.is_file()
@@ -264,7 +264,8 @@ def _inputs(work: Path, manual_id: str) -> dict:
     }
 
 
-def _file_sha256(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """Hex sha256 of a file, read in blocks."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(2**20):

@@ -3,6 +3,7 @@
 import string
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from datasets import DatasetInfo
 from datasets.info import DatasetInfosDict
@@ -14,7 +15,7 @@ from lego_arta import CONFIGS, SPLITS
 
 TEMPLATE = Path(__file__).with_name("card.md")
 # What the card of any build says of itself; the top-level README.md carries the same.
-COMMON_YAML = {
+COMMON_YAML: dict[str, Any] = {
     "language": ["en"],
     "pretty_name": "LEGO-ARTA",
     "task_categories": ["visual-question-answering", "object-detection", "image-classification"],

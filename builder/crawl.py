@@ -19,15 +19,14 @@ import httpx
 from msgspec.structs import replace
 from tqdm import tqdm
 
-from builder import crawl_journal, fetch, images
-from builder.crawl_journal import INCOMING, PAGES, REPORT, Entry, Journal, writable
+from builder import crawl_store, fetch, images
+from builder.crawl_store import INCOMING, PAGE, PAGES, REPORT, Entry, Journal
 from builder.fetch import CrawlOptions as CrawlOptions  # callers take it from here
 from builder.fetch import Fetched, Session
-from builder.folders import place_file, sha256, write_bytes
-from builder.records import CrawledImage, CrawledManual, UserError, dump, split_slug
+from builder.folders import sha256
+from builder.records import CrawledImage, CrawledManual, UserError, split_slug
 from builder.sources import web
 
-PAGE, RECORD = "page.html", "crawl.json"
 _MAX_LISTING_PAGES = 1000
 # Faults of the file itself: asking again is of use only once the server says that it changed.
 _FILE_FAULTS = {"truncated_image", "broken_image", "not_an_image", "too_many_pixels"}
@@ -68,12 +67,12 @@ def crawl_site(
     `limit` is a number of manuals. Raises `UserError` when nothing can be crawled.
     """
     url = _listing_address(listing_url)
-    with writable(crawl_dir):
+    with crawl_store.writable(crawl_dir):
         crawl_dir.mkdir(parents=True, exist_ok=True)
-        with crawl_journal.open_journal(crawl_dir) as journal:
-            crawl_journal.sweep(crawl_dir)
+        with crawl_store.open_journal(crawl_dir) as journal:
+            crawl_store.sweep(crawl_dir)
             ids = asyncio.run(_crawl(url, crawl_dir, options, limit, journal))
-            crawl_journal.close(crawl_dir, journal)
+            crawl_store.close(crawl_dir, journal)
     return ids
 
 
@@ -94,7 +93,7 @@ async def _crawl(
         finally:  # of a run that failed, too: it says what failed
             for fetched in session.robots_fetched():
                 journal.note(_asked(None, "robots", fetched))
-            crawl_journal.write_report(root, journal)
+            crawl_store.write_report(root, journal)
     return sorted(run.manuals)
 
 
@@ -172,7 +171,7 @@ async def _crawl_manual(run: _Run, url: str, quiet: bool) -> None:
         page_sha256=entry.sha256 or "",
         images=crawled,
     )
-    finish_manual(run.root / manual_id, record, run.root / (entry.file or ""))
+    crawl_store.finish_manual(run.root / manual_id, record, run.root / (entry.file or ""))
     failed = sum(image.error is not None for image in crawled)
     log.log(
         logging.DEBUG if quiet else logging.INFO,
@@ -181,24 +180,6 @@ async def _crawl_manual(run: _Run, url: str, quiet: bool) -> None:
         len(crawled),
         failed,
     )
-
-
-def finish_manual(folder: Path, record: CrawledManual, page: Path) -> None:
-    """Make a manual whole: its page, then its record, then no file that it does not name.
-
-    What has not changed is not written again. The old record goes before the page changes, so
-    no reader ever finds a record beside a page it does not belong to.
-    """
-    data, target, page_file = dump(record), folder / RECORD, folder / record.page_file
-    if not (page_file.is_file() and sha256(page_file.read_bytes()) == record.page_sha256):
-        target.unlink(missing_ok=True)
-        place_file(page, page_file)
-    if not (target.is_file() and target.read_bytes() == data):
-        write_bytes(target, data)
-    named = {image.file for image in record.images}
-    for file in list(folder.glob("images/*")):
-        if f"images/{file.name}" not in named:
-            file.unlink()
 
 
 async def _image(run: _Run, manual_id: str, src: str, page_url: str) -> CrawledImage:
@@ -214,7 +195,7 @@ async def _image(run: _Run, manual_id: str, src: str, page_url: str) -> CrawledI
     target = run.root / manual_id / "images" / source.name
     if source != target:
         if not _holds(target, entry):
-            place_file(source, target)
+            crawl_store.place(source, target)
         # From now on this copy counts: the other manual may no longer show the image.
         run.journal.note(replace(entry, file=target.relative_to(run.root).as_posix()))
     return CrawledImage(

@@ -45,7 +45,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def place_file(source: Path, path: Path) -> None:
-    """Put a copy of `source` at `path` atomically: a hard link where the disk allows, else bytes."""
+    """Put a copy of `source` at `path` atomically: a hard link if the disk allows, else bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with writing(path) as temporary:
         temporary.unlink()

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a file
 
 from tqdm import tqdm
 
-from builder import folders, stats
+from builder import stats
 from builder.annotate import ANNOTATORS
 from builder.assemble import AssembleOptions, assemble, check_out
 from builder.crawl import CrawlOptions, crawl_site
@@ -161,9 +161,11 @@ def build(options: argparse.Namespace) -> dict:
     task = BuildOptions(
         options.work, options.annotator, TaskOptions(options.seed, options.image_format)
     )
-    results = run_parallel(
-        "manuals", build_manual, [(manual_id, task) for manual_id in manual_ids], options.workers
-    )
+    # The largest first: a long manual that starts last would leave the other workers idle.
+    crawled = options.work / CRAWL
+    manual_ids = sorted(manual_ids, key=lambda m: -(crawled / m / "crawl.json").stat().st_size)
+    calls = [(manual_id, task) for manual_id in manual_ids]
+    results = run_parallel("manuals", build_manual, calls, options.workers)
     log.info("writing %s", options.out)
     manifest = assemble(
         manual_ids,
@@ -183,7 +185,6 @@ def crawl_stage(options: argparse.Namespace) -> list[str]:
         return crawl_site(options.source, crawl_dir, crawl_options, options.limit)
     site = demo_site(options) if options.source == "demo" else Path(options.source)
     pages = saved.find_pages(site)[: options.limit]
-    crawl_dir = crawl_dir
     return run_parallel(
         "pages",
         saved.import_manual,

@@ -6,7 +6,7 @@ Runs in worker processes; each stage reads the folder before it and writes only 
 import collections
 import functools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -30,7 +30,7 @@ class BuildOptions:
 
     work: Path
     annotator: str = "foreground"
-    tasks: TaskOptions = TaskOptions()
+    tasks: TaskOptions = field(default_factory=TaskOptions)
 
 
 class ManualStats(msgspec.Struct, frozen=True):

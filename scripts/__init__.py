@@ -1,0 +1,1 @@
+"""Commands: thin wrappers over importable functions. Each runs as a file from anywhere."""

@@ -132,7 +132,8 @@ def _cluster_modes(pixels: np.ndarray) -> list[Rgb]:
         )
         for bin_index in np.argsort(-counts, kind="stable")[:MODES_PER_CLUSTER]:
             middle = np.median(members[inverse.ravel() == bin_index], axis=0)
-            modes.append((int(counts[bin_index]), tuple(int(v) for v in middle)))
+            red, green, blue = (int(v) for v in middle)
+            modes.append((int(counts[bin_index]), (red, green, blue)))
     modes.sort(key=lambda mode: (-mode[0], mode[1]))
     return _distinct([color for _, color in modes])
 

@@ -50,7 +50,7 @@ def annotate(picture: Picture, image_sha256: str, instruction: Instruction) -> A
     share = float(mask.mean())
     if not 1e-5 < share < 0.9:
         return _failed(base, "no_part_found" if share <= 1e-5 else "no_plain_background")
-    total = sum(label.count for label in labels)
+    total = sum(label.number for label in labels)
     parts = foreground.components(mask, picture.rgb, expected=total)
     if len(parts) < len(labels):
         return _failed(base, "fewer_parts_than_labels")
@@ -83,10 +83,10 @@ def _annotation(
         mine = [k for k, (_, owner) in enumerate(pairs) if owner == index]
         cost = float(np.mean(costs[mine])) if len(labels) > 1 else 0.0
         complete = (
-            1.0 if len(mine) == label.count else 0.9 if len(mine) == min(label.count, 3) else 0.6
+            1.0 if len(mine) == label.number else 0.9 if len(mine) == min(label.number, 3) else 0.6
         )
         boxes = [parts[pairs[k][0]].box_px for k in mine]
-        found.append(LabelBox(label.text, label.count, boxes, round(complete / (1 + cost), 3)))
+        found.append(LabelBox(label.text, label.number, boxes, round(complete / (1 + cost), 3)))
     answer = box_answer(
         [
             (phrase, px_to_norm100(union(label.instances_px), base.size_wh))
@@ -107,7 +107,7 @@ def _slots(labels: Sequence[PartLabel], n_parts: int) -> list[int]:
     """
     given = [1] * len(labels)
     while sum(given) < n_parts:
-        open_labels = [i for i, label in enumerate(labels) if given[i] < label.count]
+        open_labels = [i for i, label in enumerate(labels) if given[i] < label.number]
         if not open_labels:
             break
         given[min(open_labels, key=lambda i: given[i])] += 1

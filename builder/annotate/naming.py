@@ -23,7 +23,7 @@ _FRACTIONS = {"⅓": 1 / 3, "½": 0.5, "⅔": 2 / 3, "¼": 0.25, "¾": 0.75}
 class PartLabel(NamedTuple):
     """One kind of part: how many, its colour words (may be empty) and its theme words."""
 
-    count: int
+    number: int
     color: str
     theme: str
 
@@ -39,7 +39,7 @@ def part_labels(instruction: Instruction) -> list[PartLabel]:
     >>> from builder.records import Vlm
     >>> tags = [{"det": "2"}, {"colorinfo": "red"}, {"theme": "flat tiles 1x2"}]
     >>> part_labels(Instruction(0, ["Find 2 red flat tiles 1x2."], Vlm(), None, tags))
-    [PartLabel(count=2, color='red', theme='flat tiles 1x2')]
+    [PartLabel(number=2, color='red', theme='flat tiles 1x2')]
     """
     labels: list[PartLabel] = []
     count, color, seen = 1, "", False
@@ -77,9 +77,9 @@ def phrases(labels: list[PartLabel]) -> list[str]:
     Two labels that would read the same keep their whole text, or the answer could not tell them
     apart.
     """
-    short = [f"{label.count} {_short(label)}" for label in labels]
+    short = [f"{label.number} {_short(label)}" for label in labels]
     return [
-        phrase if short.count(phrase) == 1 else f"{label.count} {label.text}"
+        phrase if short.count(phrase) == 1 else f"{label.number} {label.text}"
         for phrase, label in zip(short, labels, strict=True)
     ]
 

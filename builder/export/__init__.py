@@ -1,0 +1,1 @@
+"""Formats a build is written in, one file each."""

@@ -121,7 +121,7 @@ class Piece(NamedTuple):
     """The rows of one manual and config, and which of them are wanted."""
 
     path: Path
-    index: list[RowIndex]
+    rows: list[RowIndex]
     wanted: list[bool]
 
 
@@ -168,7 +168,7 @@ def _shard_plan(pieces: list[Piece]) -> list[int]:
     """Rows of every shard, at least one shard, each with at most SHARD_IMAGE_BYTES of images."""
     plan, filled = [0], 0
     for piece in pieces:
-        for entry, wanted in zip(piece.index, piece.wanted, strict=True):
+        for entry, wanted in zip(piece.rows, piece.wanted, strict=True):
             if not wanted:
                 continue
             if plan[-1] and filled + entry.size_bytes > SHARD_IMAGE_BYTES:

@@ -18,6 +18,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from builder.sources.brick_parts import COLOURS, RGB, Kind, Part, stud_cells
+
 STUD_MM, PLATE_MM = 8.0, 3.2
 STUD_RADIUS_MM, STUD_HEIGHT_MM = 2.4, 1.7
 SLOPE_LIP_MM = 1.6  # the upright edge at the foot of a roof tile
@@ -28,129 +30,8 @@ SUB_BITS = 4  # OpenCV's fixed-point bits for polygon corners
 EDGE_SHADE = 255
 OUTSIDE_REACH_PX, INSIDE_REACH_PX = 3.5, 2.5  # of the boundary, at 960 px width
 
-RGB = tuple[int, int, int]
 Array = NDArray[Any]
-
-COLOURS: dict[str, RGB] = {
-    "red": (201, 26, 9),
-    "bright yellow": (245, 205, 47),
-    "bright blue": (13, 85, 180),
-    "dark green": (24, 96, 50),
-    "bright green": (64, 158, 68),
-    "black": (30, 32, 36),
-    "white": (244, 244, 242),
-    "dark stone grey": (100, 104, 105),
-    "light stone grey": (163, 166, 170),
-    "reddish brown": (96, 51, 24),
-    "bright orange": (254, 132, 22),
-    "medium azure": (72, 170, 205),
-    "brick yellow": (214, 198, 152),
-    "bright reddish violet": (148, 40, 108),
-    "medium lavender": (164, 118, 186),
-    "transparent red": (214, 60, 52),
-    "transparent light blue": (150, 208, 236),
-}
 SEE_THROUGH = 0.38  # share of what lies behind in a transparent part's colour
-
-BOUNDARY_COLOURS: tuple[RGB, ...] = (
-    (255, 0, 255),
-    (0, 255, 255),
-    (255, 255, 0),
-    (255, 0, 0),
-    (0, 224, 0),
-    (255, 128, 0),
-    (0, 64, 255),
-)
-BACKGROUNDS: tuple[RGB, ...] = (
-    (255, 255, 255),
-    (255, 255, 255),
-    (255, 255, 255),
-    (242, 247, 252),
-    (246, 246, 243),
-    (238, 240, 242),
-)
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of part in its first turn: `w` studs along x, `d` along y, `h` plates high."""
-
-    family: str
-    size: str
-    w: int
-    d: int
-    h: int
-    shape: str = "box"  # box, round, or slope (falls to the front in its first turn)
-    stud_rows: int = -1  # rows of studs counted from the back; -1: all
-
-    def label(self, count: int = 1) -> str:
-        """`brick 2x4` or `bricks 2x4`, as the manuals write it."""
-        return f"{self.family}{'s' if count > 1 else ''} {self.size}"
-
-
-def _kinds() -> dict[str, Kind]:
-    def flat(family: str, h: int, sizes: str, stud_rows: int = -1) -> list[Kind]:
-        pairs = [(s, *map(int, s.split("x"))) for s in sizes.split()]
-        return [Kind(family, s, wide, deep, h, "box", stud_rows) for s, deep, wide in pairs]
-
-    every = [
-        *flat("brick", 3, "1x1 1x2 1x3 1x4 1x6 1x8 2x2 2x3 2x4 2x6 2x8"),
-        *flat("plate", 1, "1x1 1x2 1x3 1x4 1x6 1x8 2x2 2x3 2x4 2x6 2x8 4x4 4x6 4x8 6x6 6x8"),
-        *flat("flat tile", 1, "1x1 1x2 1x3 1x4 1x6 1x8 2x2 2x4", 0),
-        Kind("roof tile", "1x1x⅔", 1, 1, 2, "slope", 0),
-        Kind("roof tile", "1x2x⅔", 2, 1, 2, "slope", 0),
-        Kind("roof tile", "1x2", 1, 2, 3, "slope", 1),
-        Kind("roof tile", "2x2", 2, 2, 3, "slope", 1),
-        Kind("roof tile", "2x3", 3, 2, 3, "slope", 1),
-        Kind("roof tile", "2x4", 4, 2, 3, "slope", 1),
-        Kind("round brick", "1x1", 1, 1, 3, "round"),
-        Kind("round plate", "1x1", 1, 1, 1, "round"),
-        Kind("round brick", "2x2", 2, 2, 3, "round"),
-        Kind("round plate", "2x2", 2, 2, 1, "round"),
-    ]
-    return {kind.label(): kind for kind in every}
-
-
-KINDS = _kinds()
-
-
-@dataclass(frozen=True)
-class Part:
-    """A part at grid (x, y, z): its least corner. `turn` counts quarter turns, seen from above
-    counter-clockwise: a slope falls to the front, right, back, left."""
-
-    kind: Kind
-    colour: str
-    x: int
-    y: int
-    z: int
-    turn: int = 0
-
-    @property
-    def size_xyz(self) -> tuple[int, int, int]:
-        """(studs along x, studs along y, plates) after the turn."""
-        w, d = (self.kind.w, self.kind.d) if self.turn % 2 == 0 else (self.kind.d, self.kind.w)
-        return w, d, self.kind.h
-
-    @property
-    def box_xyz(self) -> tuple[int, int, int, int, int, int]:
-        """(x0, y0, z0, x1, y1, z1) on the grid, without the studs' tops."""
-        w, d, h = self.size_xyz
-        return self.x, self.y, self.z, self.x + w, self.y + d, self.z + h
-
-    def stud_cells(self) -> list[tuple[int, int]]:
-        """Grid cells (x, y) that carry a stud on this part's top."""
-        return [(self.x + i, self.y + j) for i, j in _stud_cells(self.kind, self.turn)]
-
-
-def _stud_cells(kind: Kind, turn: int) -> list[tuple[int, int]]:
-    rows = kind.d if kind.stud_rows < 0 else kind.stud_rows
-    cells = [(i, j) for i in range(kind.w) for j in range(kind.d - rows, kind.d)]
-    w, d = kind.w, kind.d
-    for _ in range(turn % 4):  # (i, j) of a w x d part turns to (d - 1 - j, i) of a d x w one
-        cells = [(d - 1 - j, i) for i, j in cells]
-        w, d = d, w
-    return cells
 
 
 @dataclass(frozen=True)
@@ -166,7 +47,8 @@ class Camera:
     def project(self, points: Array) -> Array:
         """(n, 3) grid points -> (n, 2) fine pixels relative to the grid's origin."""
         axes = np.array([self.ex_uv, self.ey_uv, (0, self.ez_v)], float)
-        return np.asarray(points, float) @ axes
+        uv: Array = np.asarray(points, float) @ axes
+        return uv
 
     def origin_uv(self, part: Part) -> tuple[int, int]:
         """Fine pixels of a part's least corner."""
@@ -219,7 +101,7 @@ def sprite(kind: Kind, turn: int, cam: Camera) -> Sprite:
     """Draw one kind of part in one turn. Same arguments, same arrays; treat them as read-only."""
     corners, faces = _body(kind, turn)
     uv = cam.project(corners)
-    cells = _stud_cells(kind, turn)
+    cells = stud_cells(kind, turn)
     stud = _stud_sprite(cam) if cells else None
     low, high = _extent(uv, [_stud_uv(cam, cell, kind.h) for cell in cells], stud)
     shape = (high[1] - low[1] + 1, high[0] - low[0] + 1)
@@ -324,14 +206,15 @@ def _paint_body(
     fixed = np.round(uv * (1 << SUB_BITS)).astype(np.int32)
     for face in seen:
         (u0, v0), (u1, v1) = np.floor(uv[face].min(0)), np.ceil(uv[face].max(0)) + 1
-        window = (slice(max(0, int(v0)), int(v1)), slice(max(0, int(u0)), int(u1)))
-        cover = np.zeros(shade[window].shape, np.uint8)
-        shift = np.array([window[1].start, window[0].start]) << SUB_BITS
+        left, top = max(0, int(u0)), max(0, int(v0))
+        window = (slice(top, int(v1)), slice(left, int(u1)))
+        cover: Array = np.zeros(shade[window].shape, np.uint8)
+        shift = np.array([left, top]) << SUB_BITS
         cv2.fillConvexPoly(cover, fixed[face] - shift, 1, cv2.LINE_8, SUB_BITS)
         where = cover.view(bool)
         slope_u, slope_v, constant = _plane(uv[face], far[face])
-        us = slope_u * np.arange(window[1].start, window[1].start + cover.shape[1])
-        vs = slope_v * np.arange(window[0].start, window[0].start + cover.shape[0])
+        us = slope_u * (left + np.arange(cover.shape[1]))
+        vs = slope_v * (top + np.arange(cover.shape[0]))
         plane = (us[None, :] + (vs[:, None] + constant)).astype(np.float32)
         np.copyto(distance[window], plane, where=where)
         np.copyto(shade[window], np.uint8(_brightness(corners[face])), where=where)
@@ -403,10 +286,16 @@ class Canvas:
 
     def __post_init__(self) -> None:
         shape = (2 * self.size_wh[1], 2 * self.size_wh[0])
-        self.rgb = np.empty((*shape, 3), np.uint8)
-        self.rgb[:] = self.background
+        self.rgb = _filled(shape, self.background)
         self.distance = np.full(shape, np.inf, np.float32)
         self.ids = np.zeros(shape, np.uint8)
+
+
+def _filled(shape: tuple[int, int], colour: RGB) -> Array:
+    rgb = np.empty((*shape, 3), np.uint8)
+    rgb[0] = colour
+    rgb[1:] = rgb[0]  # whole rows at once: several times quicker than pixel by pixel
+    return rgb
 
 
 def add(canvas: Canvas, part: Part) -> int:
@@ -424,13 +313,17 @@ def add(canvas: Canvas, part: Part) -> int:
     canvas.count += 1
     canvas.areas_px.append(image.area_px)
     canvas.windows.append(where)
-    np.copyto(canvas.distance[where], far, where=seen)
-    canvas.ids[where][seen] = canvas.count
-    colours = palette(part.colour)[image.shade[seen]]
+    mask = seen.view(np.uint8)
+    # cv2.copyTo writes through the view, ten times quicker than a masked numpy copy
+    cv2.copyTo(far, mask, canvas.distance[where])
+    np.copyto(canvas.ids[where], np.uint8(canvas.count), where=seen)
+    shade = cv2.cvtColor(image.shade, cv2.COLOR_GRAY2RGB)
+    colours = cv2.LUT(shade, palette(part.colour)[None])
     if part.colour.startswith("transparent"):
-        behind = canvas.rgb[where][seen]
-        colours = cv2.addWeighted(colours, 1 - SEE_THROUGH, behind, SEE_THROUGH, 0)
-    canvas.rgb[where][seen] = colours.reshape(-1, 3)
+        colours = cv2.addWeighted(
+            colours, 1 - SEE_THROUGH, np.ascontiguousarray(canvas.rgb[where]), SEE_THROUGH, 0
+        )
+    cv2.copyTo(colours, mask, canvas.rgb[where])
     return canvas.count
 
 
@@ -459,8 +352,7 @@ def picture_ids(ids: Array) -> Array:
 def render(canvas: Canvas) -> tuple[Array, Array]:
     """(h, w, 3) uint8 RGB picture and (h, w) uint8 ID map of the canvas as it stands."""
     w, h = canvas.size_wh
-    rgb = np.empty((h, w, 3), np.uint8)
-    rgb[:] = canvas.background
+    rgb = _filled((h, w), canvas.background)
     ids = np.zeros((h, w), np.uint8)
     if canvas.count:
         x0, y0, x1, y1 = _union_px(canvas.windows[1:])

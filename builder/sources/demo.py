@@ -7,10 +7,8 @@ holds a JSON a manual, `truth-masks/` the new parts' pixels of every step, `trut
 """
 
 import random
-import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,152 +18,24 @@ import msgspec
 
 from builder.folders import write_bytes, writing
 from builder.records import UserError
-from builder.sources import bricks, demo_builds, demo_pages, demo_pictures, demo_text
-from builder.sources.bricks import RGB, Array, Canvas, Part
+from builder.sources import bricks, demo_pages, demo_pictures, demo_text
+from builder.sources.brick_parts import RGB, Part
+from builder.sources.bricks import Array, Canvas
 from builder.sources.demo_builds import Step
+from builder.sources.demo_plan import (
+    ManualPlan,
+    SessionPlan,
+    SetPlan,
+    manual_id_of,
+    plan_manual,
+    plan_set,
+)
 from builder.sources.demo_text import Facts, Line
 
 DEMO_VERSION = 1  # raise it whenever a manual of the same seed would come out different
 
 IMAGE_FOLDER = "wp-content/themes/mtt-wordpress-theme/assets/manual/manual-images"
 BRAILLE_FOLDER = "wp-content/uploads/braille"
-FIRST_SET = 90000
-SETS_A_ROUND, MANUALS_A_ROUND = 5, 6  # the last set of a round has an a and a b manual
-NO_OUTLINE_SHARE = 1 / 6
-FILE_STYLES = ("sm", "plain", "padded")
-
-ADJECTIVES = (
-    "Little Old Sunny Harbour Hill Forest Winter Corner River Market Village Castle Desert Island "
-    "Summer Royal Secret Mountain Seaside Garden Lakeside Northern Festival Toy Country"
-).split()
-NOUNS: dict[str, tuple[str, ...]] = {
-    "tower": ("Tower", "Watchtower", "Lighthouse", "Chimney", "Lookout"),
-    "wall": ("Wall", "Gate", "Fence", "Bridge", "Platform"),
-    "stairs": ("Stairs", "Podium", "Ramp", "Grandstand"),
-    "house": ("House", "Hut", "Shop", "Garage", "Stable"),
-    "park": ("Park", "Terrace", "Stage", "Playground", "Market Place"),
-    "monument": ("Monument", "Fountain", "Statue", "Shrine"),
-}
-
-
-@dataclass(frozen=True)
-class SetPlan:
-    """One set: its number, title, and the (noun, model) pairs its manuals may build."""
-
-    number: str
-    adjective: str
-    nouns: tuple[tuple[str, str], ...]
-    letters: tuple[str, ...]
-
-    @property
-    def title(self) -> str:
-        """Title of the set: it names what each of its manuals ends with."""
-        return f"{self.adjective} {' & '.join(self.nouns[i * 3][0] for i in range(self.parts))}"
-
-    @property
-    def parts(self) -> int:
-        """How many manuals the set has when all are drawn."""
-        return len(self.letters)
-
-    @property
-    def page(self) -> str:
-        """Path of the set page under the site."""
-        return f"lego-{self.number}-{_slug(self.title)}/"
-
-    def manual_title(self, part: int) -> str:
-        """Title of the set's manual number `part`."""
-        return f"{self.adjective} {self.nouns[part * 3][0]}"
-
-    def manual_id(self, part: int) -> str:
-        """Slug of the set's manual number `part`."""
-        letter = f"{self.letters[part]}-" if self.letters[part] else ""
-        return f"lego-{self.number}-{letter}{_slug(self.manual_title(part))}-readscr"
-
-
-@dataclass(frozen=True)
-class SessionPlan:
-    """One sub-assembly: how it is called, named on disk, seen and built."""
-
-    sign: str
-    title: str
-    boundary: RGB | None
-    angles_deg: tuple[float, float]
-    steps: tuple[Step, ...]
-
-
-@dataclass(frozen=True)
-class ManualPlan:
-    """All that is decided of a manual before anything is drawn."""
-
-    manual_id: str
-    set_plan: SetPlan
-    part: int
-    background: RGB
-    file_style: str
-    has_highlights: bool
-    intro: bool
-    start: bool
-    sessions: tuple[SessionPlan, ...]
-
-
-def _slug(title: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
-
-
-def _set_of(index: int) -> tuple[int, int]:
-    """(set number counted from 0, manual of that set) of manual `index`."""
-    turn, rest = divmod(index, MANUALS_A_ROUND)
-    part = max(0, rest - (SETS_A_ROUND - 1))
-    return turn * SETS_A_ROUND + min(rest, SETS_A_ROUND - 1), part
-
-
-def plan_set(seed: int, index: int) -> tuple[SetPlan, int]:
-    """The set of manual `index`, and which of the set's manuals it is. Cheap: nothing is built."""
-    number, part = _set_of(index)
-    rng = random.Random(f"{seed}:set:{number}")
-    models = rng.sample(list(NOUNS), len(NOUNS))
-    nouns = tuple((rng.choice(NOUNS[model]), model) for model in models)
-    letters = ("a", "b") if number % SETS_A_ROUND == SETS_A_ROUND - 1 else ("",)
-    return SetPlan(str(FIRST_SET + number), rng.choice(ADJECTIVES), nouns, letters), part
-
-
-def manual_id_of(index: int, seed: int) -> str:
-    """The id `draw_manual(root, index, seed)` gives, without drawing."""
-    set_plan, part = plan_set(seed, index)
-    return set_plan.manual_id(part)
-
-
-def plan_manual(index: int, seed: int) -> ManualPlan:
-    """Decide and build a manual; the same (index, seed) gives the same plan anywhere."""
-    set_plan, part = plan_set(seed, index)
-    rng = random.Random(f"{seed}:{index}")
-    azimuth = rng.choice((1, 1, -1)) * rng.uniform(25, 35)
-    angles = (round(azimuth, 1), round(rng.uniform(29, 36), 1))
-    highlights = rng.random() >= NO_OUTLINE_SHARE
-    # the main model, which the title names, is built last
-    nouns = set_plan.nouns[part * 3 : part * 3 + rng.choice((2, 3, 3))][::-1]
-    sessions = tuple(_plan_session(rng, noun, model, angles, highlights) for noun, model in nouns)
-    return ManualPlan(
-        manual_id=set_plan.manual_id(part),
-        set_plan=set_plan,
-        part=part,
-        background=rng.choice(bricks.BACKGROUNDS),
-        file_style=rng.choice(FILE_STYLES),
-        has_highlights=highlights,
-        intro=rng.random() < 0.4,
-        start=part == 0 and rng.random() < 0.5,  # Start.png would clash within a set
-        sessions=sessions,
-    )
-
-
-def _plan_session(
-    rng: random.Random, noun: str, model: str, angles: tuple[float, float], highlights: bool
-) -> SessionPlan:
-    colours = demo_builds.pick_colours(rng)
-    boundary = demo_builds.pick_boundary(rng, colours)
-    count = rng.choice((4, 5, 5, 6, 6, 7))
-    steps = demo_builds.build(rng, demo_builds.MODELS[model], count, colours, angles)
-    return SessionPlan(_slug(noun), noun.lower(), boundary if highlights else None, angles, steps)
 
 
 def draw_manual(root: Path, index: int, seed: int) -> str:
@@ -432,8 +302,9 @@ def finish_site(root: Path, count: int, seed: int) -> Path:
     write_bytes(site / "robots.txt", b"User-agent: *\nDisallow: /wp-admin/\nCrawl-delay: 0\n")
     ids = [manual_id_of(index, seed) for index in range(count)]
     listing = [[plan.page for plan in page] for page in _pages(sets)]
-    images = _write_truth(root, ids, listing)
-    _remove_strangers(root, set(ids), sets, images)
+    files = _write_truth(root, ids, listing)
+    files |= {_braille_path(*plan_set(seed, index)) for index in range(count)}
+    _remove_strangers(root, set(ids), sets, files)
     return site
 
 
@@ -501,7 +372,7 @@ def _read_truth(root: Path, manual_id: str) -> dict[str, Any]:
     return record
 
 
-def _remove_strangers(root: Path, ids: set[str], sets: list[SetPlan], images: set[str]) -> None:
+def _remove_strangers(root: Path, ids: set[str], sets: list[SetPlan], files: set[str]) -> None:
     """Remove manuals, set pages, masks, braille texts and pictures that are not this site's."""
     site = root / "site"
     for truth in (root / "truth").glob("*.json"):
@@ -514,13 +385,8 @@ def _remove_strangers(root: Path, ids: set[str], sets: list[SetPlan], images: se
     for folder in site.glob("lego-*"):
         if folder.name not in pages:
             shutil.rmtree(folder)
-    texts = {_braille_path(plan, part) for plan in sets for part in range(plan.parts)}
-    texts = {t for t in texts if (site / t).exists()}
-    for path in (site / BRAILLE_FOLDER).glob("*.txt"):
-        if f"{BRAILLE_FOLDER}/{path.name}" not in texts:
-            path.unlink()
-    for path in (site / IMAGE_FOLDER).glob("*/*"):
-        if f"{IMAGE_FOLDER}/{path.parent.name}/{path.name}" not in images:
+    for path in [*(site / BRAILLE_FOLDER).glob("*"), *(site / IMAGE_FOLDER).glob("*/*")]:
+        if path.relative_to(site).as_posix() not in files:
             path.unlink()
     for folder in (site / IMAGE_FOLDER).glob("*"):
         if not any(folder.iterdir()):

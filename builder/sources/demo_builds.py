@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from builder.sources import bricks
-from builder.sources.bricks import KINDS, Kind, Part
+from builder.sources.brick_parts import BOUNDARY_COLOURS, COLOURS, KINDS, RGB, Kind, Part
 
 MIN_VISIBLE = 0.42  # on the small trial canvas; leaves room for its rounding above 0.35
 TRIAL_SIZE_WH, TRIAL_PX_PER_MM = (190, 200), 0.75
@@ -440,18 +440,18 @@ def _next_step(
 
 def pick_colours(rng: random.Random) -> list[str]:
     """Three or four colours that go together well enough, the base colour first."""
-    plain = [c for c in bricks.COLOURS if not c.startswith("transparent")]
-    clear = [c for c in bricks.COLOURS if c.startswith("transparent")]
+    plain = [c for c in COLOURS if not c.startswith("transparent")]
+    clear = [c for c in COLOURS if c.startswith("transparent")]
     chosen = rng.sample(plain, rng.choice([3, 3, 4]))
     return chosen + ([rng.choice(clear)] if rng.random() < 0.35 else [])
 
 
-def pick_boundary(rng: random.Random, colours: list[str]) -> bricks.RGB:
+def pick_boundary(rng: random.Random, colours: list[str]) -> RGB:
     """A boundary colour unlike every shade of the session's bricks."""
     shades = np.concatenate([bricks.palette(c)[140:256] for c in colours]).astype(float)
 
-    def apart(colour: bricks.RGB) -> float:
+    def apart(colour: RGB) -> float:
         return float(np.linalg.norm(shades - colour, axis=1).min())
 
-    clear = [c for c in bricks.BOUNDARY_COLOURS if apart(c) >= 150]
-    return rng.choice(clear) if clear else max(bricks.BOUNDARY_COLOURS, key=apart)
+    clear = [c for c in BOUNDARY_COLOURS if apart(c) >= 150]
+    return rng.choice(clear) if clear else max(BOUNDARY_COLOURS, key=apart)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from builder.sources import bricks
-from builder.sources.bricks import RGB, Array, Camera, Canvas, Part
+from builder.sources.brick_parts import RGB, Part
+from builder.sources.bricks import Array, Camera, Canvas
 from builder.sources.demo_builds import Step
 
 SIZE_WH = (960, 720)

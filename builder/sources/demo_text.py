@@ -7,8 +7,9 @@ colorinfo, theme, target, suffix) and "" for untagged words.
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-from builder.sources.bricks import Part
+from builder.sources.brick_parts import Part
 from builder.sources.demo_builds import Group, Step
 
 Token = tuple[str, str]
@@ -32,7 +33,7 @@ class Facts:
     support: str | None  # label of the only part below, when no other part has that label
     x: str | None  # left, middle, right
     depth: str | None  # front, middle, back
-    layout: str | None  # left_right, front_back, side_by_side, behind, corners
+    layout: str | None  # left_right, front_back, side_by_side, behind, corners, two_two
     slope: str | None  # front, right, back, left, outward
     first: bool
 
@@ -65,8 +66,12 @@ def read_facts(group: Group, before: Sequence[Part]) -> Facts:
     all_x = _union([(p.box_xyz[0], p.box_xyz[3]) for p in whole])
     all_y = _union([(p.box_xyz[1], p.box_xyz[4]) for p in whole])
     layout = _layout(parts, all_x, all_y)
-    x = None if layout in ("left_right", "corners") else _place(_union(spans_x), all_x)
-    y = None if layout in ("front_back", "corners") else _place(_union(spans_y), all_y)
+    x, y = _place(_union(spans_x), all_x), _place(_union(spans_y), all_y)
+    scattered = layout == "corners" or (layout is None and len(parts) > 1)
+    if scattered or layout in ("left_right", "two_two"):
+        x = None
+    if scattered or layout in ("front_back", "two_two"):
+        y = None
     relation, support = _support(parts, before)
     return Facts(
         count=len(parts),
@@ -113,11 +118,14 @@ def _layout(parts: Sequence[Part], all_x: Span, all_y: Span) -> str | None:
         return "left_right"
     if len(parts) == 2 and same_x and [_place(s, all_y) for s in ys] == ["low", "high"]:
         return "front_back"
-    return "corners" if _in_corners(parts, all_x, all_y) else None
+    if _in_corners(parts, all_x, all_y):
+        return "corners"
+    sides = sorted(_place(s, all_x) or "" for s in xs)
+    return "two_two" if sides == ["high", "high", "low", "low"] else None
 
 
 def _touching(spans: Sequence[Span]) -> bool:
-    return all(a[1] == b[0] for a, b in zip(spans, spans[1:], strict=False))
+    return all(a[1] == b[0] for a, b in pairwise(spans))
 
 
 def _in_corners(parts: Sequence[Part], all_x: Span, all_y: Span) -> bool:
@@ -183,6 +191,7 @@ LAYOUTS = {
     "side_by_side": "side by side",
     "behind": "one behind the other",
     "corners": "one in each corner",
+    "two_two": "two on the left and two on the right",
 }
 
 

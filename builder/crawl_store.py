@@ -1,6 +1,7 @@
-"""What a crawl knows of each URL, kept so that a kill at any moment loses nothing whole.
+"""What a crawl keeps on disk, in such an order that a kill at any moment loses nothing whole.
 
-While a run lasts, every URL dealt with is appended to a journal; at the end all of it becomes
+A manual's record is written last and goes before its page changes. What is known of each URL:
+while a run lasts, every URL dealt with is appended to a journal; at the end all of it becomes
 `report.jsonl`, written atomically, and the journal goes. A journal that is found at the start is
 therefore that of a run that was killed, and it is gone on with.
 """
@@ -16,10 +17,11 @@ from typing import BinaryIO
 
 import msgspec
 
-from builder.folders import write_bytes
-from builder.records import UserError
+from builder.folders import place_file, sha256, write_bytes
+from builder.records import CrawledManual, UserError, dump
 
 REPORT, JOURNAL, INCOMING, PAGES = "report.jsonl", ".journal.jsonl", ".incoming", ".pages"
+PAGE, RECORD = "page.html", "crawl.json"
 # Images that a killed run completed are taken as they are if it died no longer ago than this.
 RESUME_WITHIN_S = 24 * 3600
 _DISK_CURES = {
@@ -92,6 +94,32 @@ def write_report(crawl_dir: Path, journal: Journal) -> None:
     write_bytes(
         crawl_dir / REPORT, b"".join(msgspec.json.encode(entry) + b"\n" for entry in entries)
     )
+
+
+def finish_manual(folder: Path, record: CrawledManual, page: Path) -> None:
+    """Make a manual whole: its page, then its record, then no file that it does not name.
+
+    What has not changed is not written again. The old record goes before the page changes, so
+    no reader ever finds a record beside a page it does not belong to.
+    """
+    data, target, page_file = dump(record), folder / RECORD, folder / record.page_file
+    if not (page_file.is_file() and sha256(page_file.read_bytes()) == record.page_sha256):
+        target.unlink(missing_ok=True)
+        place(page, page_file)
+    if not (target.is_file() and target.read_bytes() == data):
+        write_bytes(target, data)
+    named = {image.file for image in record.images}
+    for file in list(folder.glob("images/*")):
+        if f"images/{file.name}" not in named:
+            file.unlink()
+
+
+def place(source: Path, target: Path) -> None:
+    """`place_file` that leaves the source's mode alone: a hard link shares it with the copy."""
+    mode = source.stat().st_mode
+    place_file(source, target)
+    if source.stat().st_mode != mode:
+        source.chmod(mode)
 
 
 def sweep(crawl_dir: Path) -> None:

@@ -1,0 +1,183 @@
+"""Every invariant of a build, checked on the files themselves.
+
+    python -m builder.validate lego-arta
+
+Prints nothing but a summary when all holds; otherwise one line a violation: id, rule, value found.
+"""
+
+import argparse
+import collections
+import hashlib
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from PIL import Image
+
+from builder.assemble import MANIFEST, file_sha256, manifest_of
+from builder.export.parquet import ROW_GROUP_BYTES, ROW_GROUP_ROWS, SHARD_BYTES
+from builder.records import UserError, split_slug
+from builder.tasks.prompts import NO, YES
+from lego_arta import CONFIGS, FEATURES, SPLITS
+
+# float32 columns of a few thousand pixels are this exact at least.
+EPSILON_PX = 0.01
+NEGATIVES = 3
+
+
+def violations(out: Path) -> Iterator[str]:
+    """Yield "where: rule, value found" for everything that is wrong; raises `UserError`
+    when the folder is no build at all."""
+    manifest = manifest_of(out)
+    if manifest is None:
+        raise UserError(f"{out}: no {MANIFEST} of lego-arta in it; give a build folder")
+    yield from _files(out, manifest)
+    ids: collections.Counter = collections.Counter()
+    sets: dict[str, set[str]] = {split: set() for split in SPLITS}
+    for config in CONFIGS:
+        groups: dict[str, collections.Counter] = collections.defaultdict(collections.Counter)
+        group_splits: dict[str, set[str]] = collections.defaultdict(set)
+        for split in SPLITS:
+            number = 0
+            for row in _rows(out, config, split):
+                number += 1
+                ids[row["id"]] += 1
+                sets[split].add(split_slug(row["manual_id"])[0])
+                if config == "state":
+                    groups[row["group_id"]][row["label"]] += 1
+                    group_splits[row["group_id"]].add(split)
+                yield from _row(config, row)
+            if number != manifest["rows"][config][split]:
+                yield f"{config}/{split}: {manifest['rows'][config][split]} rows, found {number}"
+        for group, labels in groups.items():
+            if labels != {1: 1, 0: NEGATIVES} or len(group_splits[group]) != 1:
+                yield f"group {group}: 1 positive and {NEGATIVES} negatives, found {dict(labels)}"
+    for row_id, number in ids.items():
+        if number > 1:
+            yield f"{row_id}: ids are unique, found {number} of it"
+    shared = sets["train"] & sets["test"]
+    if manifest["options"]["split"] == "manual" and shared and len(sets["train"]) > 1:
+        yield f"split: no set in both train and test, found {sorted(shared)[:3]}"
+
+
+def _files(out: Path, manifest: dict) -> Iterator[str]:
+    """Hashes, shard sizes, row groups and features of the files."""
+    for name, entry in manifest["files"].items():
+        path = out / name
+        if not path.is_file():
+            yield f"{name}: listed in {MANIFEST}, missing"
+            continue
+        if file_sha256(path) != entry["sha256"]:
+            yield f"{name}: its sha256 is not the one in {MANIFEST}"
+        if path.suffix == ".parquet":
+            yield from _parquet_file(path, name)
+    present = {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()} - {MANIFEST}
+    for name in sorted(present - set(manifest["files"])):
+        yield f"{name}: not part of the build"
+
+
+def _parquet_file(path: Path, name: str) -> Iterator[str]:
+    if path.stat().st_size > SHARD_BYTES:
+        yield f"{name}: shards of at most {SHARD_BYTES} bytes, found {path.stat().st_size}"
+    with pq.ParquetFile(path) as file:
+        if file.schema_arrow != FEATURES[Path(name).parent.name].arrow_schema:
+            yield f"{name}: its columns are not those of lego_arta.FEATURES"
+        for index in range(file.metadata.num_row_groups):
+            group = file.metadata.row_group(index)
+            too_large = group.num_rows > 1 and group.total_byte_size > 1.25 * ROW_GROUP_BYTES
+            if group.num_rows > ROW_GROUP_ROWS or too_large:
+                yield f"{name}: row group {index} has {group.num_rows} rows"
+
+
+def _rows(out: Path, config: str, split: str) -> Iterator[dict]:
+    for path in sorted((out / "data" / config).glob(f"{split}-*.parquet")):
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=50):
+                yield from batch.to_pylist()
+
+
+def _row(config: str, row: dict) -> Iterator[str]:
+    """Everything that must hold for one row by itself."""
+    row_id, image = row["id"], row["image"]
+    digest = hashlib.sha256(image["bytes"]).hexdigest()
+    if Path(image["path"]).stem != digest[:32]:
+        yield f"{row_id}: the image's name is the hash of its bytes, found {image['path']}"
+    with Image.open(io.BytesIO(image["bytes"])) as picture:
+        picture.load()
+        size_wh, metadata = picture.size, set(picture.info) & {"exif", "icc_profile", "xmp"}
+    if metadata:
+        yield f"{row_id}: images carry no metadata, found {sorted(metadata)}"
+    for name in ("query", "answer", "instruction", "manual_id", "session_id"):
+        if not row[name]:
+            yield f"{row_id}: {name} is not empty, found {row[name]!r}"
+    if not 0 <= row["confidence"] <= 1:
+        yield f"{row_id}: confidence is in [0, 1], found {row['confidence']}"
+    if config == "object":
+        yield from _object_row(row, size_wh)
+    elif config == "state":
+        yield from _state_row(row, size_wh)
+
+
+def _object_row(row: dict, size_wh: tuple[int, int]) -> Iterator[str]:
+    if not row["targets"]:
+        yield f"{row['id']}: at least one target, found none"
+    cells = {row["cell"], *(entry["cell"] for entry in row["distractors"])}
+    if cells != {0, 1, 2, 3}:
+        yield f"{row['id']}: something in each of four cells, found {sorted(cells)}"
+    for entry, cell in [
+        *((target, row["cell"]) for target in row["targets"]),
+        *((other, other["cell"]) for other in row["distractors"]),
+    ]:
+        width, height = size_wh
+        left, top = cell % 2 * width / 2, cell // 2 * height / 2
+        frame = (left, top, left + width / 2, top + height / 2)
+        for box in [entry["box_px"], *entry["instances_px"]]:
+            yield from _box(row["id"], box, frame)
+        scaled = [v * s / 100 for v, s in zip(entry["box_norm100"], size_wh * 2, strict=True)]
+        if max(abs(a - b) for a, b in zip(scaled, entry["box_px"], strict=True)) > EPSILON_PX * 10:
+            yield f"{row['id']}: box_norm100 and box_px agree, found {scaled} and {entry['box_px']}"
+
+
+def _state_row(row: dict, size_wh: tuple[int, int]) -> Iterator[str]:
+    positive = row["label"] == 1
+    if row["answer"] != (YES if positive else NO):
+        yield f"{row['id']}: label {row['label']} and answer agree, found {row['answer']!r}"
+    if positive != (row["negative_kind"] is None):
+        yield f"{row['id']}: negative_kind is null for positives only"
+    if positive != (row["shift_fraction"] == 0):
+        yield f"{row['id']}: only positives have no shift, found {row['shift_fraction']}"
+    if not positive and row["shift_fraction"] < 0.05:
+        yield f"{row['id']}: moved by at least 0.05, found {row['shift_fraction']}"
+    for name in ("part_box_px", "correct_box_px"):
+        yield from _box(row["id"], row[name], (0, 0, *size_wh))
+
+
+def _box(row_id: str, box: list[float], frame: tuple[float, ...]) -> Iterator[str]:
+    x0, y0, x1, y1 = box
+    e = EPSILON_PX
+    inside = frame[0] - e <= x0 < x1 <= frame[2] + e and frame[1] - e <= y0 < y1 <= frame[3] + e
+    if not inside:
+        yield f"{row_id}: a box lies in its frame {frame}, found {box}"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line: 0 when everything holds, 1 otherwise."""
+    parser = argparse.ArgumentParser(description="Check every invariant of a build folder.")
+    parser.add_argument("out", type=Path, nargs="?", default=Path("lego-arta"),
+                        help="the build (%(default)s)")  # fmt: skip
+    options = parser.parse_args(argv)
+    try:
+        found = list(violations(options.out))
+    except UserError as error:
+        found = [str(error)]
+    for line in found:
+        print(f"error: {line}", file=sys.stderr)
+    if not found:
+        print(f"{options.out}: every check holds")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
