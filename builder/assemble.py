@@ -87,7 +87,7 @@ def assemble(manual_ids: list[str], build: BuildOptions, options: AssembleOption
 def _fingerprint(manual_ids: list[str], build: BuildOptions, options: AssembleOptions) -> str:
     done = [(build.work / TASKS / manual_id / DONE).read_text() for manual_id in manual_ids]
     return folders.fingerprint(
-        "assemble", options.source, options.split, options.seed, *manual_ids, *done
+        "assemble", options.source, options.split, options.seed, *manual_ids, *done, everything=True
     )
 
 

@@ -27,7 +27,7 @@ from builder.folders import sha256
 from builder.records import CrawledImage, CrawledManual, UserError, split_slug
 from builder.sources import web
 
-_MAX_LISTING_PAGES = 1000
+_MAX_BARREN_PAGES = 3
 # Faults of the file itself: asking again is of use only once the server says that it changed.
 _FILE_FAULTS = {"truncated_image", "broken_image", "not_an_image", "too_many_pixels"}
 _CURES = {
@@ -94,6 +94,8 @@ async def _crawl(
             for fetched in session.robots_fetched():
                 journal.note(_asked(None, "robots", fetched))
             crawl_store.write_report(root, journal)
+    failed = sum(journal.entries[url].error is not None for url in journal.done)
+    log.info("%d manuals; %d addresses failed: see %s", len(run.manuals), failed, root / REPORT)
     return sorted(run.manuals)
 
 
@@ -102,7 +104,8 @@ async def _list_sets(run: _Run, listing_url: str) -> list[str]:
     sets: dict[str, None] = {}
     seen: set[str] = set()
     url: str | None = listing_url
-    while url and url not in seen and len(seen) < _MAX_LISTING_PAGES:
+    barren = 0  # pages in a row with nothing new: a pager may go on for ever
+    while url and url not in seen and barren < _MAX_BARREN_PAGES:
         seen.add(url)
         entry, html = await _page(run, url, "listing")
         if html is None:
@@ -110,8 +113,7 @@ async def _list_sets(run: _Run, listing_url: str) -> list[str]:
         base = entry.final_url or url
         seen.add(base)
         found, url = web.parse_listing(html, base)
-        if not set(found) - sets.keys():
-            break  # a pager that goes on for ever shows nothing new
+        barren = 0 if set(found) - sets.keys() else barren + 1
         sets.update(dict.fromkeys(found))
     if not sets:
         raise UserError(
@@ -205,7 +207,7 @@ async def _image(run: _Run, manual_id: str, src: str, page_url: str) -> CrawledI
 
 async def _get_image(run: _Run, manual_id: str, url: str) -> Entry:
     known = _known(run, url)
-    if known and known.file and url in run.journal.resumed:
+    if known and known.file and not known.error and url in run.journal.resumed:
         return replace(known, bytes=0, attempts=0)
     entry, path = await _ask(run, url, "image", known)
     if path is None:
@@ -221,7 +223,7 @@ async def _get_image(run: _Run, manual_id: str, url: str) -> Entry:
         if looked.error and entry.sha256 != first.sha256:
             # Two bad transfers, not one bad file: its validators must not freeze the fault.
             looked = replace(looked, etag=None, last_modified=None)
-    return looked if looked.error else _keep(run, looked, path, manual_id)
+    return looked if looked.error else _keep(run, looked, path, f"{manual_id}/images")
 
 
 async def _look(run: _Run, entry: Entry, path: Path) -> Entry:
@@ -242,9 +244,9 @@ async def _look(run: _Run, entry: Entry, path: Path) -> Entry:
     return replace(entry, file=name, size_wh=info.size_wh)
 
 
-def _keep(run: _Run, entry: Entry, path: Path, manual_id: str) -> Entry:
-    """Move a good image into its manual's folder, unless it lies there already."""
-    target = run.root / manual_id / "images" / (entry.file or "")
+def _keep(run: _Run, entry: Entry, path: Path, folder: str) -> Entry:
+    """Move a whole file into a folder under the entry's name, unless it lies there already."""
+    target = run.root / folder / (entry.file or "")
     if _holds(target, entry):
         path.unlink()
     else:
@@ -261,12 +263,9 @@ async def _page(run: _Run, url: str, kind: str) -> tuple[Entry, str | None]:
             known = _known(run, url)
             entry, path = await _ask(run, url, kind, known)
             if path is not None:
-                size = path.stat().st_size
-                file = f"{PAGES}/{(entry.sha256 or '')[:16]}.html"
-                (run.root / PAGES).mkdir(exist_ok=True)
-                path.chmod(0o644)
-                path.replace(run.root / file)
-                entry = replace(entry, file=file, size_bytes=size)
+                name = f"{(entry.sha256 or '')[:16]}.html"
+                entry = replace(entry, file=name, size_bytes=path.stat().st_size)
+                entry = _keep(run, entry, path, PAGES)
             run.journal.note(entry)
             if entry.error:
                 log.warning("%s: %s%s", url, entry.error, ", earlier copy used" * bool(entry.file))

@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import hashlib
 import importlib.metadata
+import logging
 import os
 import tempfile
 from collections.abc import AsyncIterator
@@ -34,6 +35,8 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # So many URLs of a host given up in a row mean that the host is down, not that the URLs are bad.
 _GIVE_UP_AFTER = 20
+
+log = logging.getLogger("lego_arta.crawl")
 
 
 def _default_user_agent() -> str:
@@ -314,7 +317,9 @@ async def _load_robots(session: Session, host: _Host, url: httpx.URL) -> None:
     if fetched.error is None or absent:
         host.robots = Protego.parse(text)
         asked = host.robots.crawl_delay(session.options.user_agent.split("/")[0]) or 0.0
-        host.delay_s = max(host.delay_s, float(asked))
+        if asked > host.delay_s:
+            log.info("%s asks for %g s between requests: so be it", url, asked)
+            host.delay_s = float(asked)
 
 
 def _host(session: Session, url: httpx.URL) -> _Host:

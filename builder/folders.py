@@ -19,6 +19,13 @@ DONE = "done"
 LIBRARIES = (
     "datasets", "numpy", "opencv-python-headless", "pillow", "pyarrow", "scikit-learn", "scipy",
 )  # fmt: skip
+# Code that no manual's rows depend on: what brings manuals to disk (their bytes are hashed) and what
+# happens after all manuals are done. Anything not named here is taken to matter.
+NOT_IN_ROWS = (
+    "builder/sources/", "builder/crawl", "builder/fetch.py", "builder/images.py", "builder/make.py",
+    "builder/assemble.py", "builder/card", "builder/split.py", "builder/stats.py",
+    "builder/validate.py",
+)  # fmt: skip
 DEMO, CRAWL, PARSE, ANNOTATE, TASKS = "0_demo", "1_crawl", "2_parse", "3_annotate", "4_tasks"
 
 
@@ -80,18 +87,25 @@ def stage(folder: Path, fingerprint: str, make: Callable[[Path], None]) -> bool:
     return True
 
 
-def fingerprint(*parts: object) -> str:
-    """Hash of everything a stage's result depends on, with the code and library versions."""
-    return sha256("\n".join([code_version(), *map(str, parts)]).encode())
+def fingerprint(*parts: object, everything: bool = False) -> str:
+    """Hash of all that a result depends on: the given parts, the code and the libraries.
+
+    A manual's rows do not depend on the modules in NOT_IN_ROWS; `everything` counts them too.
+    """
+    return sha256("\n".join([code_version(everything), *map(str, parts)]).encode())
 
 
 @functools.cache
-def code_version() -> str:
-    """Hash of our own code and of the libraries that touch pixels or write files."""
+def code_version(everything: bool = True) -> str:
+    """Hash of our own code and templates and of the libraries that touch pixels or write files."""
+    files = [ROOT / "lego_arta.py", *ROOT.glob("builder/**/*"), *ROOT.glob("synthesis/*")]
     digest = hashlib.sha256()
-    for file in [ROOT / "lego_arta.py", *sorted(ROOT.glob("builder/**/*.py")),
-                 *sorted(ROOT.glob("synthesis/*.py"))]:  # fmt: skip
-        digest.update(file.relative_to(ROOT).as_posix().encode() + file.read_bytes())
+    for file in sorted(files):
+        name = file.relative_to(ROOT).as_posix()
+        if file.suffix in {".py", ".md", ".json"} and (
+            everything or not name.startswith(NOT_IN_ROWS)
+        ):
+            digest.update(name.encode() + file.read_bytes())
     digest.update(repr(sorted(library_versions().items())).encode())
     return digest.hexdigest()
 

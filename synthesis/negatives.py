@@ -48,10 +48,11 @@ def canvas_without_part(
     over from their surroundings. Two outlines in a negative and one in a positive would give the
     label away.
     """
-    canvas = np.where(segment.cut[..., None], before, picture)
-    # Two pixels more than the flat colour: the outline's rim is blended with what it runs over.
-    grown = cv2.dilate(old_outline.astype(np.uint8), np.ones((5, 5), np.uint8))
-    leftover = grown & segment.cut
+    # Two pixels more than what was found: an outline's rim is blended with what it runs over.
+    rim = np.ones((5, 5), np.uint8)
+    under = cv2.dilate(segment.cut.astype(np.uint8), rim)
+    canvas = np.where(under[..., None] > 0, before, picture)
+    leftover = cv2.dilate(old_outline.astype(np.uint8), rim) & under
     if leftover.any():
         x0, y0, x1, y1 = (int(v) for v in of_mask(leftover))  # type: ignore[union-attr]
         window = np.s_[max(0, y0 - 8) : y1 + 8, max(0, x0 - 8) : x1 + 8]

@@ -96,7 +96,7 @@ class Sprite:
     area_px: int
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=24)  # a session's kinds; a large sprite is some 3 MB
 def sprite(kind: Kind, turn: int, cam: Camera) -> Sprite:
     """Draw one kind of part in one turn. Same arguments, same arrays; treat them as read-only."""
     corners, faces = _body(kind, turn)

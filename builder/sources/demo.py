@@ -34,6 +34,12 @@ from builder.sources.demo_text import Facts, Line
 
 DEMO_VERSION = 1  # raise it whenever a manual of the same seed would come out different
 
+# Flat colours: the fastest level without a filter is both quicker and smaller than the default
+# (OpenCV before 4.11 has no choice of filter, and its files are larger).
+PNG_OPTIONS = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+if hasattr(cv2, "IMWRITE_PNG_FILTER"):
+    PNG_OPTIONS += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE]
+
 IMAGE_FOLDER = "wp-content/themes/mtt-wordpress-theme/assets/manual/manual-images"
 BRAILLE_FOLDER = "wp-content/uploads/braille"
 
@@ -281,9 +287,7 @@ def _write_png(path: Path, image: Array) -> None:
         pixels, options = image.astype("uint8") * 255, [cv2.IMWRITE_PNG_BILEVEL, 1]
     else:
         pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-        # flat colours: no filter and the fastest level are both quicker and smaller than default
-        options = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER]
-        options.append(cv2.IMWRITE_PNG_FILTER_NONE)
+        options = PNG_OPTIONS
     done, data = cv2.imencode(".png", pixels, options)
     if not done:
         raise UserError(f"{path}: OpenCV could not encode a PNG; reinstall opencv-python-headless")

@@ -337,7 +337,7 @@ def _propose(
     names, weights = list(model.moves), list(model.moves.values())
     groups: list[Group] = []
     decks = list(decks)
-    for _ in range(rng.choices([1, 2, 3], [55, 33, 12])[0]):
+    for _ in range(rng.choices([1, 2, 3], [40, 36, 24])[0]):
         if not decks:
             break
         deck = rng.choices(decks, [deck.size_wd[0] * deck.size_wd[1] + 1 for deck in decks])[0]

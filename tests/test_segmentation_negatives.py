@@ -1,0 +1,264 @@
+"""The new part's mask against the truth, and wrong states made from it (T13, T14)."""
+
+import random
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from makers import (
+    BLUE,
+    GREY,
+    MAGENTA,
+    PAPER,
+    RED,
+    SESSION_BRICKS,
+    YELLOW,
+    Brick,
+    as_jpeg,
+    disc,
+    plain,
+    step_pictures,
+)
+from synthesis import boxes
+from synthesis.boundary import LOSSY_TOLERANCE, TOLERANCE, color_mask
+from synthesis.foreground import foreground_mask
+from synthesis.negatives import (
+    NEGATIVES_PER_STEP,
+    RIGHT_PLACE_IOU_MAX,
+    SHIFT_FRACTION_MIN,
+    canvas_without_part,
+    paste,
+    place,
+    shift_fraction,
+)
+from synthesis.segmentation import Segment, segment
+
+STEPS = step_pictures(SESSION_BRICKS)
+
+
+def _iou(a: np.ndarray, b: np.ndarray) -> float:
+    return float((a & b).sum() / max(1, (a | b).sum()))
+
+
+# Segmentation -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("index", range(len(STEPS)))
+def test_the_mask_is_the_drawn_part(index):
+    before = STEPS[index - 1].rgb if index else None
+    found = segment(STEPS[index].rgb, before, MAGENTA, TOLERANCE)
+    assert found is not None
+    assert _iou(found.part, STEPS[index].part) > 0.93
+    assert boxes.iou(found.box_px, boxes.of_mask(STEPS[index].part)) > 0.93
+    assert not (found.part & ~found.cut).any()
+
+
+@pytest.mark.parametrize("quality", [95, 80])
+def test_the_mask_survives_jpeg(quality):
+    before, now = (as_jpeg(step.rgb, quality) for step in STEPS[1:3])
+    found = segment(now, before, MAGENTA, LOSSY_TOLERANCE)
+    assert found is not None
+    assert _iou(found.part, STEPS[2].part) > 0.85
+
+
+def _outlined(before: np.ndarray, part: np.ndarray, color=RED) -> np.ndarray:
+    picture = before.copy()
+    picture[part > 0] = color
+    band = cv2.dilate(part, disc(2)) & (1 - cv2.erode(part, disc(1)))
+    picture[band > 0] = MAGENTA
+    return picture
+
+
+def test_what_is_seen_through_a_hole_is_no_part_of_it():
+    """A wheel arch or a ring: pasting what is behind it elsewhere would be absurd."""
+    before = step_pictures(SESSION_BRICKS[:1], None)[0].rgb
+    ring = np.zeros(before.shape[:2], np.uint8)
+    cv2.circle(ring, (240, 240), 60, 1, -1)
+    cv2.circle(ring, (240, 240), 35, 0, -1)
+    found = segment(_outlined(before, ring), before, MAGENTA, TOLERANCE)
+    assert found is not None
+    assert _iou(found.part, ring > 0) > 0.85
+    assert not found.part[240, 240]
+
+
+def test_several_new_parts_are_one_mask():
+    before = step_pictures(SESSION_BRICKS[:1], None)[0].rgb
+    several = np.zeros(before.shape[:2], np.uint8)
+    several[180:235, 80:140] = several[180:235, 200:260] = several[150:235, 320:380] = 1
+    found = segment(_outlined(before, several), before, MAGENTA, TOLERANCE)
+    assert found is not None
+    assert _iou(found.part, several > 0) > 0.93
+    assert found.box_px == pytest.approx((80, 150, 380, 235), abs=1.5)
+
+
+def test_a_brick_of_the_outlines_colour_that_was_there_before_is_not_cut_out():
+    bricks = [
+        SESSION_BRICKS[0],
+        Brick((80, 150, 150, 245), MAGENTA),
+        Brick((300, 160, 400, 245), YELLOW),
+    ]
+    before = step_pictures(bricks[:2], None)[-1].rgb
+    now = step_pictures(bricks)[-1]
+    found = segment(now.rgb, before, MAGENTA, TOLERANCE)
+    assert found is not None
+    assert _iou(found.part, now.part) > 0.93
+
+
+def test_a_part_at_the_edge_of_the_picture_is_closed_by_the_edge_or_refused():
+    """An outline cut off by the picture's edge encloses nothing: no mask is better than half."""
+    before = plain()
+    part = np.zeros(before.shape[:2], np.uint8)
+    part[100:200, 0:80] = 1
+    found = segment(_outlined(before, part), before, MAGENTA, TOLERANCE)
+    assert found is None or _iou(found.part, part > 0) > 0.85
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        plain(),  # empty
+        step_pictures(SESSION_BRICKS[:2], None)[-1].rgb,  # parts, but no outline
+    ],
+    ids=["empty", "no outline"],
+)
+def test_no_outline_gives_none(picture):
+    assert segment(picture, plain(), MAGENTA, TOLERANCE) is None
+
+
+# Negatives ----------------------------------------------------------------------------------
+
+
+def _negatives(index: int, seed: object):
+    before, now = STEPS[index - 1].rgb, STEPS[index].rgb
+    found = segment(now, before, MAGENTA, TOLERANCE)
+    assert found is not None
+    old = color_mask(before, MAGENTA, TOLERANCE).astype(bool)
+    canvas = canvas_without_part(now, before, found, old)
+    assembly = foreground_mask(before)
+    background = boxes.of_mask(assembly)
+    assert background is not None
+    return found, canvas, background, place(found, assembly, background, random.Random(str(seed)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, len(STEPS) - 1), st.integers(0, 10**9))
+def test_three_different_wrong_places_and_every_pixel_accounted_for(index, seed):
+    found, canvas, background, moves = _negatives(index, seed)
+    now = STEPS[index].rgb
+    height, width = now.shape[:2]
+    assert len(moves) == NEGATIVES_PER_STEP
+    results = set()
+    for move in moves:
+        dx, dy = move.shift_xy_px
+        # The shift is what is stored, and at least 5 % of the background box.
+        assert move.shift_fraction == shift_fraction((dx, dy), background) >= SHIFT_FRACTION_MIN
+        assert move.box_px == tuple(v + d for v, d in zip(found.box_px, (dx, dy) * 2, strict=True))
+        # Clipped nowhere, and inside the background box.
+        moved_cut = np.zeros((height, width), bool)
+        ys, xs = np.nonzero(found.cut)
+        assert ys.min() + dy >= 0 and xs.min() + dx >= 0
+        moved_cut[ys + dy, xs + dx] = True
+        assert boxes.intersection(boxes.of_mask(moved_cut), background) == pytest.approx(
+            boxes.area(boxes.of_mask(moved_cut))
+        )
+        # The pasted pixels are the cut, all others the canvas.
+        result = paste(canvas, now, found.cut, move.shift_xy_px)
+        assert (result[ys + dy, xs + dx] == now[ys, xs]).all()
+        assert (result[~moved_cut] == canvas[~moved_cut]).all()
+        # Never on the right place.
+        moved_part = np.zeros((height, width), bool)
+        ys, xs = np.nonzero(found.part)
+        moved_part[ys + dy, xs + dx] = True
+        assert _iou(moved_part, found.part) <= RIGHT_PLACE_IOU_MAX
+        results.add(result.tobytes())
+    assert len(results) == NEGATIVES_PER_STEP
+    for a, b in ((0, 1), (0, 2), (1, 2)):
+        first, second = moves[a].shift_xy_px, moves[b].shift_xy_px
+        apart = (first[0] - second[0], first[1] - second[1])
+        assert shift_fraction(apart, background) >= SHIFT_FRACTION_MIN
+
+
+def test_the_same_generator_state_gives_the_same_places():
+    assert _negatives(2, "a")[3] == _negatives(2, "a")[3] != _negatives(2, "b")[3]
+
+
+@pytest.mark.parametrize("index", range(1, len(STEPS)))
+def test_no_outline_is_left_in_the_canvas_and_one_is_in_a_negative(index):
+    """Two outlines in wrong pictures and one in right ones would give the label away."""
+    found, canvas, _, moves = _negatives(index, 0)
+    now = STEPS[index].rgb
+    left = int(color_mask(canvas, MAGENTA, 90).sum())
+    assert left <= 4
+    pasted = paste(canvas, now, found.cut, moves[0].shift_xy_px)
+    right, wrong = (int(color_mask(p, MAGENTA, TOLERANCE).sum()) for p in (now, pasted))
+    assert wrong == pytest.approx(right, rel=0.02)
+
+
+def test_the_canvas_under_the_part_is_what_stood_there_before():
+    """Behind a part that was taken away there must be the assembly, not a smear."""
+    index = 2
+    found, canvas, _, _ = _negatives(index, 0)
+    without = step_pictures(SESSION_BRICKS[:index], None)[-1].rgb
+    inner = cv2.erode(found.cut.astype(np.uint8), disc(2)).astype(bool)
+    old_outline = cv2.dilate(STEPS[index - 1].outline.astype(np.uint8), disc(4)).astype(bool)
+    assert (canvas == without)[inner & ~old_outline].all()
+
+
+def test_a_part_larger_than_the_assembly_is_placed_by_its_middle_or_not_at_all():
+    """A second plate under a single brick: there may be no three wrong places."""
+    bricks = [Brick((220, 150, 260, 190), BLUE), Brick((100, 180, 380, 300), GREY)]
+    before, now = (step.rgb for step in step_pictures(bricks))
+    found = segment(now, before, MAGENTA, TOLERANCE)
+    assembly = foreground_mask(before)
+    background = boxes.of_mask(assembly)
+    for move in place(found, assembly, background, random.Random(0)):
+        x0, y0, x1, y1 = move.box_px
+        assert 0 <= x0 and 0 <= y0 and x1 <= 480 and y1 <= 360
+        assert move.shift_fraction >= SHIFT_FRACTION_MIN
+
+
+def test_a_part_with_nowhere_to_go_gets_no_place():
+    full = np.ones((60, 80), bool)
+    everything = Segment(full, full, (0, 0, 80, 60))
+    assert place(everything, full, (0.0, 0.0, 80.0, 60.0), random.Random(0)) == []
+
+
+@pytest.mark.parametrize(
+    "shift",
+    [
+        (-51, 0),  # off the left
+        (0, -41),  # off the top
+        (300, 0),  # off the right
+        (0, 300),  # off the bottom
+    ],
+)
+def test_a_paste_that_would_be_clipped_is_refused(shift):
+    cut = np.zeros((360, 480), bool)
+    cut[40:100, 50:200] = True
+    with pytest.raises(ValueError, match="moves"):
+        paste(plain(), plain(color=RED), cut, shift)
+
+
+def test_a_paste_leaves_its_inputs_alone():
+    canvas, picture = plain(), plain(color=RED)
+    cut = np.zeros((360, 480), bool)
+    cut[40:60, 50:70] = True
+    paste(canvas, picture, cut, (5, 5))
+    assert (canvas == PAPER).all()
+    assert (picture == RED).all()
+
+
+@pytest.mark.parametrize(
+    ("shift", "expected"),
+    [
+        ((10, 0), 0.1),  # 10 of 100 px wide
+        ((0, -10), 0.2),  # 10 of 50 px high, either way
+        ((4, 3), 0.06),  # the larger of the two shares (A16)
+        ((0, 0), 0.0),  # not moved
+    ],
+)
+def test_shift_fraction_golden(shift, expected):
+    assert shift_fraction(shift, (20, 20, 120, 70)) == pytest.approx(expected)
