@@ -14,13 +14,18 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import filelock
+
+from builder.records import UserError
+
 ROOT = Path(__file__).resolve().parent.parent
 DONE = "done"
+TEMPORARY = ".tmp"
 LIBRARIES = (
     "datasets", "numpy", "opencv-python-headless", "pillow", "pyarrow", "scikit-learn", "scipy",
 )  # fmt: skip
-# Code that no manual's rows depend on: what brings manuals to disk (their bytes are hashed) and what
-# happens after all manuals are done. Anything not named here is taken to matter.
+# Code that no manual's rows depend on: what brings manuals to disk (their bytes are hashed) and
+# what happens after all manuals are done. Anything not named here is taken to matter.
 NOT_IN_ROWS = (
     "builder/sources/", "builder/crawl", "builder/fetch.py", "builder/images.py", "builder/make.py",
     "builder/assemble.py", "builder/card", "builder/split.py", "builder/stats.py",
@@ -33,7 +38,7 @@ DEMO, CRAWL, PARSE, ANNOTATE, TASKS = "0_demo", "1_crawl", "2_parse", "3_annotat
 def writing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename it into place only if the block succeeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".tmp", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=TEMPORARY, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -77,14 +82,37 @@ def stage(folder: Path, fingerprint: str, make: Callable[[Path], None]) -> bool:
     if marker.is_file() and marker.read_text() == fingerprint:
         return False
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f".{folder.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)  # left by a run that was killed
-    temporary.mkdir()
-    make(temporary)
-    (temporary / DONE).write_text(fingerprint)
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.rename(folder)
+    temporary = Path(tempfile.mkdtemp(prefix=".", suffix=TEMPORARY, dir=folder.parent))
+    try:
+        make(temporary)
+        (temporary / DONE).write_text(fingerprint)
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
     return True
+
+
+@contextlib.contextmanager
+def working_in(work: Path) -> Iterator[None]:
+    """Hold `work` for one run, and clear away what killed runs left half-written.
+
+    Raises `UserError` when another run holds it.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        with filelock.FileLock(work / ".lock", timeout=0):
+            for leftover in work.rglob(f".*{TEMPORARY}"):
+                if leftover.is_dir():
+                    shutil.rmtree(leftover, ignore_errors=True)
+                else:
+                    leftover.unlink(missing_ok=True)
+            yield
+    except filelock.Timeout:
+        raise UserError(
+            f"--work {work}: another build is running there; wait for it or give another folder"
+        ) from None
 
 
 def fingerprint(*parts: object, everything: bool = False) -> str:

@@ -25,7 +25,7 @@ from builder import stats
 from builder.annotate import ANNOTATORS
 from builder.assemble import AssembleOptions, assemble, check_out
 from builder.crawl import CrawlOptions, crawl_site
-from builder.folders import CRAWL, DEMO
+from builder.folders import CRAWL, DEMO, working_in
 from builder.media import IMAGE_FORMATS
 from builder.pipeline import BuildOptions, build_manual, init_worker
 from builder.records import UserError
@@ -143,7 +143,7 @@ def describe(error: Exception) -> str:
     """One line for a person: what happened, and what to do about it."""
     if isinstance(error, UserError):
         return " ".join(str(error).split())
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return f"no space left on the disk ({error.filename or 'output'}); free some and run again"
     if isinstance(error, PermissionError):
         return f"{error.filename}: not allowed; choose a folder you may write to"
@@ -155,8 +155,14 @@ def describe(error: Exception) -> str:
 
 def build(options: argparse.Namespace) -> dict:
     """All stages in order; returns the manifest of the build."""
-    started = time.monotonic()
     check_out(options.out)
+    with working_in(options.work):
+        return run_stages(options)
+
+
+def run_stages(options: argparse.Namespace) -> dict:
+    """Crawl, the manuals, the build folder, the report."""
+    started = time.monotonic()
     manual_ids = crawl_stage(options)
     task = BuildOptions(
         options.work, options.annotator, TaskOptions(options.seed, options.image_format)

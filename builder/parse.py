@@ -26,10 +26,11 @@ from builder.records import (
     UserError,
     Vlm,
 )
+from builder.sources.web import decode_html
 
 # `Car-28_eop_AG`, `sm01-island-0_step_Step ##E`, `car_0006_step_A`: sign, number, class, sign.
 NAME_RE = re.compile(
-    r"^(?:(?P<sign>.+?)[-_])??(?P<number>\d{1,4})?_?"
+    r"^(?:(?!\d{1,4}_?(?:fullscreeneop|eop|step|start))(?P<sign>.+?)[-_])?(?P<number>\d{1,4})?_?"
     r"(?P<step_class>fullscreeneop|eop|step|start)(?:[-_](?P<other>.*))?$",
     re.IGNORECASE,
 )
@@ -37,6 +38,7 @@ FIND_RE = re.compile(r"^(find|collect)\b", re.IGNORECASE)
 EOP_CLASSES = ("eop", "fullscreeneop")
 SCHEMA_FILE = Path(__file__).with_name("manual.schema.json")
 _BLOCKS = {"div", "p", "li", "ul", "ol", "table", "tbody", "tr", "td", "section", "h1", "h2", "h3"}
+_INVISIBLE = {"script", "style", "template"}
 
 
 class ImageName(NamedTuple):
@@ -88,7 +90,8 @@ def parse_image_name(name: str) -> ImageName:
 
 def parse_manual(html: bytes | str, crawled: CrawledManual) -> Manual:
     """Parse one manual page. Raises `UserError` when it holds no manual at all."""
-    soup = BeautifulSoup(html, "lxml")
+    # Read as the crawler reads it, so that both see the same src in odd bytes.
+    soup = BeautifulSoup(decode_html(html) if isinstance(html, bytes) else html, "lxml")
     container = soup.select_one("div.manual-table-container")
     if container is None:
         raise UserError(
@@ -220,20 +223,33 @@ def _row_lines(row: Tag) -> Iterator[Line]:
                 yield line
 
 
-def _line_nodes(node: Tag) -> Iterator[list[Tag | NavigableString]]:
-    """Split a box into lines: block elements and <br> end one."""
+def _line_nodes(box: Tag) -> Iterator[list[Tag | NavigableString]]:
+    """Split a box into lines: block elements and <br> end one, also inside untagged markup."""
     current: list[Tag | NavigableString] = []
-    for child in node.children:
-        if isinstance(child, Tag) and child.name in _BLOCKS:
+    open_tags = [(True, iter(box.children))]  # whether its end ends a line, what is left of it
+    while open_tags:
+        is_block, children = open_tags[-1]
+        child = next(children, None)
+        if child is None:
+            open_tags.pop()
+            ends_line = is_block
+        elif not isinstance(child, Tag):
+            ends_line = False
+            if type(child) is NavigableString:  # comments are subclasses
+                current.append(child)
+        else:
+            ends_line = child.name in _BLOCKS or child.name == "br"
+            if ends_line or (not _tag_of(child) and child.find([*_BLOCKS, "br"])):
+                open_tags.append((ends_line, iter(child.children)))
+            elif child.name not in _INVISIBLE:
+                current.append(child)
+        if ends_line:
             yield current
             current = []
-            yield from _line_nodes(child)
-        elif isinstance(child, Tag) and child.name == "br":
-            yield current
-            current = []
-        elif isinstance(child, Tag) or type(child) is NavigableString:  # comments are subclasses
-            current.append(child)
-    yield current
+
+
+def _tag_of(span: Tag) -> str | None:
+    return next((c for c in span.get("class") or [] if c in ENTITY_TAGS), None)
 
 
 def _line(nodes: list[Tag | NavigableString]) -> Line:
@@ -241,8 +257,7 @@ def _line(nodes: list[Tag | NavigableString]) -> Line:
     for node in nodes:
         if isinstance(node, Tag):
             for span in [node, *node.find_all(True)]:
-                tag = next((c for c in span.get("class") or [] if c in ENTITY_TAGS), None)
-                text = clean_text(span.get_text())
+                tag, text = _tag_of(span), clean_text(span.get_text())
                 if tag and text:
                     entities.append((tag, text))
     return Line(clean_text("".join(node.get_text() for node in nodes)), entities)

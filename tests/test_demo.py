@@ -43,7 +43,7 @@ def _rows(manuals, step_class):
                 yield manual, row
 
 
-def _image(path: Path) -> np.ndarray:
+def _image(path: Path) -> Any:
     return cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
 
 
@@ -104,7 +104,7 @@ def test_step_boxes_are_those_of_the_masks(root, manuals):
         step = row["step"]
         mask = _image(root / step["mask"]) > 0
         assert mask.shape == (720, 960)
-        assert list(box_xyxy_px(mask)) == step["new_box"]
+        assert list(box_xyxy_px(mask) or ()) == step["new_box"]
         assert int(mask.sum()) == step["new_px"]
         boxes = np.array([i["box"] for p in step["new_parts"] for i in p["instances"]])
         union = [*boxes[:, :2].min(0), *boxes[:, 2:].max(0)]
@@ -115,7 +115,7 @@ def test_assembly_and_foreground_boxes_are_those_of_the_pictures(root, manuals):
     for manual, row in _rows(manuals, "step"):
         step, picture = row["step"], _image(root / "site" / row["image"])
         assert picture.shape == (720, 960, 3)
-        found = box_xyxy_px(_painted(picture, manual))
+        found = box_xyxy_px(_painted(picture, manual)) or ()
         assert np.abs(np.subtract(found, step["foreground_box"])).max() <= 1
         inner, outer = step["assembly_box"], step["foreground_box"]
         assert outer[0] <= inner[0] and outer[3] >= inner[3]

@@ -143,7 +143,7 @@ def _negatives(index: int, seed: object):
     return found, canvas, background, place(found, assembly, background, random.Random(str(seed)))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(1, len(STEPS) - 1), st.integers(0, 10**9))
 def test_three_different_wrong_places_and_every_pixel_accounted_for(index, seed):
     found, canvas, background, moves = _negatives(index, seed)
@@ -156,14 +156,19 @@ def test_three_different_wrong_places_and_every_pixel_accounted_for(index, seed)
         # The shift is what is stored, and at least 5 % of the background box.
         assert move.shift_fraction == shift_fraction((dx, dy), background) >= SHIFT_FRACTION_MIN
         assert move.box_px == tuple(v + d for v, d in zip(found.box_px, (dx, dy) * 2, strict=True))
-        # Clipped nowhere, and inside the background box.
+        # Clipped nowhere; inside the background box where it fits, else its middle is.
         moved_cut = np.zeros((height, width), bool)
         ys, xs = np.nonzero(found.cut)
         assert ys.min() + dy >= 0 and xs.min() + dx >= 0
         moved_cut[ys + dy, xs + dx] = True
-        assert boxes.intersection(boxes.of_mask(moved_cut), background) == pytest.approx(
-            boxes.area(boxes.of_mask(moved_cut))
+        x0, y0, x1, y1 = boxes.of_mask(moved_cut)
+        fits = all(
+            high - low <= background[axis + 2] - background[axis]
+            for axis, low, high in ((0, x0, x1), (1, y0, y1))
         )
+        inner = (x0, y0, x1, y1) if fits else ((x0 + x1) / 2, (y0 + y1) / 2) * 2
+        assert background[0] <= inner[0] and inner[2] <= background[2]
+        assert background[1] <= inner[1] and inner[3] <= background[3]
         # The pasted pixels are the cut, all others the canvas.
         result = paste(canvas, now, found.cut, move.shift_xy_px)
         assert (result[ys + dy, xs + dx] == now[ys, xs]).all()
