@@ -15,8 +15,11 @@ COUNT_WORDS = {
     "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12,
 }  # fmt: skip
 # "2 black bricks 1x2," at the start of an untagged line.
-_COUNTED_RE = re.compile(r"^(?:(?:find|collect)\s+)?(\d+)\s+(.+?)[\s.,;:]*$", re.I)
-_SIZE_RE = re.compile(r"\d+(?:\.\d+)?[⅓½⅔¼¾]?(?:\s?[x×]\s?\d+(?:\.\d+)?[⅓½⅔¼¾]?)+")
+_COUNTED_RE = re.compile(
+    r"^(?:(?:find|collect|and)\s+)?(\d+)\s+(.+?)(?:[\s.,;:]+and)?[\s.,;:]*$", re.I
+)
+_NUMBER = r"(?:\d+(?:\.\d+)?[⅓½⅔¼¾]?|[⅓½⅔¼¾])"
+_SIZE_RE = re.compile(rf"{_NUMBER}(?:\s?[x×]\s?{_NUMBER})+")
 _FRACTIONS = {"⅓": 1 / 3, "½": 0.5, "⅔": 2 / 3, "¼": 0.25, "¾": 0.75}
 
 

@@ -34,12 +34,12 @@ class Found(NamedTuple):
 def part_kind(label: PartLabel) -> str:
     """The part a label names: "2 Grey plates 1×2" and "grey plate 1x2" are one part.
 
-    Plural endings go from every word; whether "brushe" is a word does not matter here, only that
-    both numbers give the same.
+    Plural endings go from every word. What is left need not be a word, only the same for both
+    numbers: "hose" and "hoses", "leaf" and "leaves", "canopy" and "canopies".
     """
     text = label.text.casefold().replace("×", "x")
-    words = [re.sub(r"(?<=[sxz])es$|(?<=[sc]h)es$|(?<!s)s$", "", word) for word in text.split()]
-    return " ".join(words)
+    stems = (re.sub(r"[es]+$", "", word) for word in text.split())
+    return " ".join(re.sub("y$", "i", re.sub("v$", "f", stem)) for stem in stems)
 
 
 def rows(context: Context) -> Iterator[dict]:
