@@ -163,7 +163,7 @@ async def _crawl_manual(run: _Run, url: str, quiet: bool) -> None:
         manual_id = f"{manual_id}-{web.short_hash(page_url)}"
     run.manuals[manual_id] = page_url
     srcs = web.image_srcs(html)
-    crawled = await _together(_image(run, manual_id, src, page_url) for src in srcs)
+    crawled = await together(_image(run, manual_id, src, page_url) for src in srcs)
     record = CrawledManual(
         manual_id=manual_id,
         set_number=split_slug(manual_id)[0],
@@ -333,7 +333,7 @@ def _holds(path: Path, entry: Entry) -> bool:
     return path.is_file() and sha256(path.read_bytes()) == entry.sha256
 
 
-async def _together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """Results in order; the first failure stops the rest before it is raised."""
     tasks = [asyncio.ensure_future(each) for each in work]
     try:

@@ -36,6 +36,8 @@ from builder.tasks.context import TaskOptions
 log = logging.getLogger("lego_arta")
 
 DEMO_MANUALS = 12
+# Imported once by the server that workers are forked from, not by every worker.
+PRELOAD = ["builder.pipeline", "builder.sources.demo", "sklearn.cluster", "scipy.optimize"]
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 
 
@@ -218,7 +220,7 @@ def run_parallel(what: str, function: Callable, calls: list[tuple], workers: int
         init_worker()
         return [function(*call) for call in progress(calls, what, len(calls))]
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["builder.pipeline", "builder.sources.demo"])
+    context.set_forkserver_preload(PRELOAD)
     with ProcessPoolExecutor(workers, mp_context=context, initializer=init_worker) as pool:
         futures = {pool.submit(function, *call): index for index, call in enumerate(calls)}
         results: list = [None] * len(calls)

@@ -14,8 +14,10 @@ from synthesis.boxes import Box
 from synthesis.pixels import channel_max, difference
 
 # A pixel is a part when it is this far (largest channel difference, 0-255) from the background.
-# Low, because white parts on white differ only by their shading; JPEG ringing raises it.
+# Low, because white parts on white differ only by their shading.
 DIFFERENCE_MIN = 7.0
+# JPEG ringing reaches about this far into a plain background.
+LOSSY_DIFFERENCE_MIN = 24.0
 NOISE_FACTOR = 6.0
 # Alpha at which a pixel of a cut-out picture counts as part.
 ALPHA_MIN = 32
@@ -23,6 +25,7 @@ ALPHA_MIN = 32
 SPECK_SHARE = 2e-5
 BORDER_SHARE = 0.02
 FIT_SAMPLES = 10_000
+COLOR_SAMPLES = 4_000
 
 
 @dataclass(frozen=True)
@@ -164,24 +167,38 @@ def _component(
     """Measure one part: box, pixels, colour. The colour leaves out dark edge lines and shade."""
     x0, y0, x1, y1 = (int(v) for v in _stats_box(group, stats))
     inside = np.isin(labels[y0:y1, x0:x1], group)
-    pixels = rgb[y0:y1, x0:x1][inside].astype(np.float32)[None] / 255
+    # A large part's colour is known from every n-th pixel of it.
+    step = max(1, int(np.sqrt(inside.size / COLOR_SAMPLES)))
+    sample = rgb[y0:y1:step, x0:x1:step][inside[::step, ::step]]
+    pixels = (sample if len(sample) else rgb[y0:y1, x0:x1][inside]).astype(np.float32)[None] / 255
     lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB)[0]
     lit = lab[lab[:, 0] >= np.percentile(lab[:, 0], 40)]
     median = np.median(lit, axis=0)
     return Component(
         box_px=(float(x0), float(y0), float(x1), float(y1)),
-        area_px=int(inside.sum()),
+        area_px=int(stats[group, cv2.CC_STAT_AREA].sum()),
         lab=(float(median[0]), float(median[1]), float(median[2])),
     )
 
 
 def _reading_order(parts: list[Component]) -> list[Component]:
-    """Rows from top to bottom, each from left to right; a row is what overlaps vertically."""
+    """Rows from top to bottom, each from left to right.
+
+    Two parts are in one row when the middle of one of them is at the height of the other.
+    """
     rows: list[list[Component]] = []
-    for part in sorted(parts, key=lambda c: c.box_px[1] + c.box_px[3]):
-        middle = (part.box_px[1] + part.box_px[3]) / 2
-        if rows and any(c.box_px[1] <= middle <= c.box_px[3] for c in rows[-1]):
+    for part in sorted(parts, key=_middle_y):
+        if rows and any(_beside(part, other) or _beside(other, part) for other in rows[-1]):
             rows[-1].append(part)
         else:
             rows.append([part])
     return [part for row in rows for part in sorted(row, key=lambda c: c.box_px[0])]
+
+
+def _middle_y(part: Component) -> float:
+    return (part.box_px[1] + part.box_px[3]) / 2
+
+
+def _beside(part: Component, other: Component) -> bool:
+    """Whether the part's middle is at the height of the other."""
+    return other.box_px[1] <= _middle_y(part) <= other.box_px[3]

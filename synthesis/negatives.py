@@ -48,15 +48,16 @@ def canvas_without_part(
     over from their surroundings. Two outlines in a negative and one in a positive would give the
     label away.
     """
+    canvas = picture.copy()
+    x0, y0, x1, y1 = _int_box(segment.cut)
+    window = np.s_[max(0, y0 - 8) : y1 + 8, max(0, x0 - 8) : x1 + 8]
     # Two pixels more than what was found: an outline's rim is blended with what it runs over.
     rim = np.ones((5, 5), np.uint8)
-    under = cv2.dilate(segment.cut.astype(np.uint8), rim)
-    canvas = np.where(under[..., None] > 0, before, picture)
-    leftover = cv2.dilate(old_outline.astype(np.uint8), rim) & under
+    under = cv2.dilate(segment.cut[window].astype(np.uint8), rim)
+    np.copyto(canvas[window], before[window], where=under[..., None] > 0)
+    leftover = cv2.dilate(old_outline[window].astype(np.uint8), rim) & under
     if leftover.any():
-        x0, y0, x1, y1 = (int(v) for v in of_mask(leftover))  # type: ignore[union-attr]
-        window = np.s_[max(0, y0 - 8) : y1 + 8, max(0, x0 - 8) : x1 + 8]
-        canvas[window] = cv2.inpaint(canvas[window], leftover[window], 3, cv2.INPAINT_TELEA)
+        canvas[window] = cv2.inpaint(canvas[window], leftover, 3, cv2.INPAINT_TELEA)
     return canvas
 
 
@@ -73,7 +74,7 @@ def paste(canvas: np.ndarray, picture: np.ndarray, cut: np.ndarray, shift_xy_px:
     result = canvas.copy()
     target = result[y0 + dy : y1 + dy, x0 + dx : x1 + dx]
     inside = cut[y0:y1, x0:x1]
-    target[inside] = picture[y0:y1, x0:x1][inside]
+    np.copyto(target, picture[y0:y1, x0:x1], where=inside[..., None])
     return result
 
 

@@ -44,17 +44,46 @@ def segment(
     `before` is the previous step's picture of the same size, None if there is none.
     """
     scale = picture.shape[1] / 960
+    radius = max(1, round(INNER_BAND_PX_AT_960 * scale))
+    # Everything happens near the outline: work in that window only.
+    around = of_mask(color_mask(picture, color, tolerance))
+    if around is None:
+        return None
+    margin = radius + 2
+    x0, y0, x1, y1 = (int(value) for value in around)
+    window = np.s_[max(0, y0 - margin) : y1 + margin, max(0, x0 - margin) : x1 + margin]
+    same_size = before is not None and before.shape == picture.shape
+    inner = _segment_window(
+        np.ascontiguousarray(picture[window]),
+        np.ascontiguousarray(before[window]) if before is not None and same_size else None,
+        color, tolerance, scale, radius,
+    )  # fmt: skip
+    if inner is None:
+        return None
+    part, cut = (np.zeros(picture.shape[:2], bool) for _ in range(2))
+    part[window], cut[window] = inner
+    box = of_mask(part)
+    return None if box is None else Segment(part, cut, box)
+
+
+def _segment_window(
+    picture: np.ndarray,
+    before: np.ndarray | None,
+    color: Rgb,
+    tolerance: int,
+    scale: float,
+    radius: int,
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Part and cut-out masks (h, w) bool of a window that holds the whole outline."""
     band = _band(picture, before, color, tolerance, scale)
     if not band.any():
         return None
     inside = _inside(band, _changed(picture, before), scale)
     if not inside.any():
         return None
-    radius = max(1, round(INNER_BAND_PX_AT_960 * scale))
-    part = (cv2.dilate(inside, _disc(radius)) & (inside | band)).astype(bool)
-    cut = cv2.dilate((part | band.astype(bool)).astype(np.uint8), _disc(1)).astype(bool)
-    box = of_mask(part)
-    return None if box is None else Segment(part, cut, box)
+    part = cv2.dilate(inside, _disc(radius)) & (inside | band)
+    cut = cv2.dilate(part | band, _disc(1))
+    return part.astype(bool), cut.astype(bool)
 
 
 def _disc(radius_px: int) -> np.ndarray:
@@ -64,7 +93,7 @@ def _disc(radius_px: int) -> np.ndarray:
 
 def _changed(picture: np.ndarray, before: np.ndarray | None) -> np.ndarray:
     """(H, W) bool: what differs from the step before; everything when there is none."""
-    if before is None or before.shape != picture.shape:
+    if before is None:
         return np.ones(picture.shape[:2], bool)
     return difference(picture, before) >= CHANGE_MIN
 
@@ -74,7 +103,7 @@ def _band(
 ) -> np.ndarray:
     """(H, W) uint8 0/1: pixels of the outline, without specks and without bricks of its colour."""
     mask = color_mask(picture, color, tolerance)
-    if before is not None and before.shape == picture.shape:
+    if before is not None:
         # What had the colour already is a brick or the old outline seen again, unless the outline
         # runs over it: keep pieces of which something is new.
         old = color_mask(before, color, tolerance)

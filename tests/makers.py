@@ -203,9 +203,7 @@ def div_row(src: str | None, *boxes: str) -> str:
     """A row of today's pages: text boxes of any HTML."""
     image = f'<img src="{escape(src)}" alt="">' if src is not None else ""
     text = "".join(f'<div class="txtbox">{box}</div>' for box in boxes)
-    return (
-        f'<div class="row"><div class="image">{image}</div><div class="text">{text}</div></div>'
-    )
+    return f'<div class="row"><div class="image">{image}</div><div class="text">{text}</div></div>'
 
 
 def table_row(src: str | None, html: str) -> str:

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from makers import (
     BLUE,
     GREEN,
@@ -16,6 +15,7 @@ from makers import (
     parts_picture,
     step_pictures,
 )
+
 from synthesis import boundary
 
 OUTLINES = {

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from makers import GREEN, RED, plain
 
 from builder.annotate.box_text import box_answer
 from synthesis import boxes, collage
-from makers import GREEN, RED, plain
 
 SOURCE_BOX = (28, 17, 73, 50)
 
@@ -106,6 +106,14 @@ def test_what_is_left_of_a_cell_has_the_pictures_own_background():
     picture[30:60, 100:200] = GREEN
     cell = collage.fit(picture, (200, 150)).cell
     assert (cell[0] == (200, 210, 220)).all() and (cell[-1] == (200, 210, 220)).all()
+
+
+@pytest.mark.parametrize("size_wh", [(300, 100), (100, 300), (97, 61)])
+def test_a_picture_stands_in_the_middle_of_its_cell(size_wh):
+    fitted = collage.fit(plain(size_wh), (201, 150))
+    for axis, side in enumerate((201, 150)):
+        after = side - fitted.offset_xy[axis] - size_wh[axis] * fitted.scale_xy[axis]
+        assert after == pytest.approx(fitted.offset_xy[axis], abs=1.001)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from faulty_server import Reply, endless, hang_up, serving, short_body
 
 from builder import fetch
+from builder.crawl import together
 from builder.fetch import CrawlOptions, retry_after_s
 from builder.records import UserError
 
@@ -37,7 +38,8 @@ def ask(server, folder, *paths, validators=(None, None), **options):
         chosen = CrawlOptions(**{**QUICK, **options})
         async with fetch.open_session(f"{server.url}/list/", chosen, folder) as session:
             urls = [path if "://" in path else server.url + path for path in paths]
-            return await asyncio.gather(*(fetch.fetch(session, url, *validators) for url in urls))
+            # As the crawler does: no request outlives the session, even if one raises.
+            return await together(fetch.fetch(session, url, *validators) for url in urls)
 
     return asyncio.run(work())
 

@@ -1,13 +1,11 @@
 """Parts against their background: what is missed or joined here is a wrong gold box."""
 
+import json
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
-
-from builder.annotate.foreground import LOSSY_DIFFERENCE_MIN, annotate
-from builder.media import Picture
-from synthesis import boxes
-from synthesis.foreground import components, foreground_mask
 from makers import (
     BLUE,
     GREEN,
@@ -23,6 +21,11 @@ from makers import (
     parts_picture,
     plain,
 )
+
+from builder.annotate.foreground import annotate
+from builder.media import Picture, read_picture
+from synthesis import boxes
+from synthesis.foreground import LOSSY_DIFFERENCE_MIN, components, foreground_mask
 
 TWO_ROWS = (
     Brick((60, 50, 160, 120), RED),
@@ -60,9 +63,7 @@ def test_a_part_at_the_border_does_not_bend_the_background():
 
 @pytest.mark.parametrize("quality", [95, 85, 60], ids=lambda q: f"quality {q}")
 def test_jpeg_ringing_makes_no_parts_and_boxes_stay_within_three_pixels(quality):
-    found = _boxes(
-        as_jpeg(parts_picture(TWO_ROWS), quality), difference_min=LOSSY_DIFFERENCE_MIN
-    )
+    found = _boxes(as_jpeg(parts_picture(TWO_ROWS), quality), difference_min=LOSSY_DIFFERENCE_MIN)
     assert len(found) == len(TWO_ROWS)
     for box, part in zip(found, TWO_ROWS, strict=True):
         assert box == pytest.approx(part.box, abs=3)
@@ -223,3 +224,25 @@ def test_every_kind_of_background_gives_boxes_within_a_few_pixels(kind):
         rgb, lossy = as_jpeg(rgb), True
     result = _annotate(rgb, ("1", "blue", "brick 2x4"), alpha=alpha, lossy=lossy)
     assert boxes.iou(result.labels[0].instances_px[0], part.box) > 0.95
+
+
+# Rendered models ----------------------------------------------------------------------------
+
+MANUAL_SITE = Path(__file__).resolve().parent.parent.parent / "shared" / "manual-site"
+
+
+@pytest.mark.manual_site
+@pytest.mark.skipif(not MANUAL_SITE.is_dir(), reason="the rendered manual site is not at hand")
+@pytest.mark.parametrize("number", ["10156", "6716", "7150a"])  # RGBA, JPEG, RGB
+def test_boxes_of_rendered_parts(number):
+    """Real shapes: thin rods, transparent parts, white on nearly white."""
+    manuals = json.loads((MANUAL_SITE / "truth.json").read_text(encoding="utf-8"))["manuals"]
+    (manual,) = (m for m in manuals if m["id"] == number)
+    rows = [row for row in manual["rows"] if row.get("eop")][:8]
+    for row in rows:
+        labels = [(str(e["count"]), e["colour"], e["label"]) for e in row["eop"]]
+        picture = read_picture(MANUAL_SITE / "site" / row["image"])
+        result = _annotate(picture.rgb, *labels, alpha=picture.alpha, lossy=picture.lossy)
+        assert result.error is None, row["text"]
+        for found, truth in zip(result.labels, row["eop"], strict=True):
+            assert boxes.iou(boxes.union(found.instances_px), truth["union"]) > 0.9, row["text"]

@@ -10,7 +10,10 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 OURS = {"builder", "synthesis", "evaluation", "review", "scripts", "lego_arta", "tests"}
 FOLDERS = ("builder", "synthesis", "evaluation", "review", "scripts")
-MODULES = [ROOT / "lego_arta.py", *(p for name in FOLDERS for p in sorted((ROOT / name).rglob("*.py")))]
+MODULES = [
+    ROOT / "lego_arta.py",
+    *(p for name in FOLDERS for p in sorted((ROOT / name).rglob("*.py"))),
+]
 
 
 def _imports(path: Path) -> set[str]:

@@ -9,10 +9,6 @@ import pytest
 from bs4 import MarkupResemblesLocatorWarning, XMLParsedAsHTMLWarning
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from builder.parse import SCHEMA_FILE, file_name, parse_image_name, parse_manual, validate_json
-from builder.records import Manual, UserError, Vlm, dump, load
-from builder.sources import web
 from makers import (
     IMAGE_FOLDER,
     crawled_image,
@@ -24,6 +20,10 @@ from makers import (
     table_row,
     tagged,
 )
+
+from builder.parse import SCHEMA_FILE, file_name, parse_image_name, parse_manual, validate_json
+from builder.records import Manual, UserError, Vlm, dump, load
+from builder.sources import web
 
 TILES = [
     ("verb", "Find"),
@@ -117,7 +117,13 @@ def test_both_page_forms_give_the_same_records(table):
     ("row", "image", "reason", "text", "label"),
     [
         # an introduction without a picture is neither a step nor an eop
-        (div_row(None, "<p>This is a manual.</p>"), None, "text_only_row", "This is a manual.", None),
+        (
+            div_row(None, "<p>This is a manual.</p>"),
+            None,
+            "text_only_row",
+            "This is a manual.",
+            None,
+        ),
         # Collect without a picture: kept for its text, but there is nothing to box
         (
             div_row(None, tagged([("verb", "Collect"), (None, "1 red brick.")])),
@@ -374,9 +380,7 @@ def test_file_names(src, expected):
 
 
 @settings(max_examples=150, deadline=None)
-@given(
-    st.text(alphabet="Car-_0123456789stepoftull.#% é", max_size=60) | st.text(max_size=60)
-)
+@given(st.text(alphabet="Car-_0123456789stepoftull.#% é", max_size=60) | st.text(max_size=60))
 def test_any_name_is_read_without_error(name):
     found = parse_image_name(file_name(name))
     assert found.step_class in (None, "eop", "step", "start", "fullscreeneop")

@@ -1,13 +1,15 @@
 """The new part's mask against the truth, and wrong states made from it (T13, T14)."""
 
+import itertools
+import json
 import random
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from makers import (
     BLUE,
     GREY,
@@ -22,13 +24,13 @@ from makers import (
     plain,
     step_pictures,
 )
+
+from builder.media import read_picture
 from synthesis import boxes
 from synthesis.boundary import LOSSY_TOLERANCE, TOLERANCE, color_mask
 from synthesis.foreground import foreground_mask
 from synthesis.negatives import (
     NEGATIVES_PER_STEP,
-    RIGHT_PLACE_IOU_MAX,
-    SHIFT_FRACTION_MIN,
     canvas_without_part,
     paste,
     place,
@@ -154,7 +156,7 @@ def test_three_different_wrong_places_and_every_pixel_accounted_for(index, seed)
     for move in moves:
         dx, dy = move.shift_xy_px
         # The shift is what is stored, and at least 5 % of the background box.
-        assert move.shift_fraction == shift_fraction((dx, dy), background) >= SHIFT_FRACTION_MIN
+        assert move.shift_fraction == shift_fraction((dx, dy), background) >= 0.05
         assert move.box_px == tuple(v + d for v, d in zip(found.box_px, (dx, dy) * 2, strict=True))
         # Clipped nowhere; inside the background box where it fits, else its middle is.
         moved_cut = np.zeros((height, width), bool)
@@ -177,13 +179,13 @@ def test_three_different_wrong_places_and_every_pixel_accounted_for(index, seed)
         moved_part = np.zeros((height, width), bool)
         ys, xs = np.nonzero(found.part)
         moved_part[ys + dy, xs + dx] = True
-        assert _iou(moved_part, found.part) <= RIGHT_PLACE_IOU_MAX
+        assert _iou(moved_part, found.part) <= 0.6
         results.add(result.tobytes())
     assert len(results) == NEGATIVES_PER_STEP
     for a, b in ((0, 1), (0, 2), (1, 2)):
         first, second = moves[a].shift_xy_px, moves[b].shift_xy_px
         apart = (first[0] - second[0], first[1] - second[1])
-        assert shift_fraction(apart, background) >= SHIFT_FRACTION_MIN
+        assert shift_fraction(apart, background) >= 0.05
 
 
 def test_the_same_generator_state_gives_the_same_places():
@@ -222,7 +224,46 @@ def test_a_part_larger_than_the_assembly_is_placed_by_its_middle_or_not_at_all()
     for move in place(found, assembly, background, random.Random(0)):
         x0, y0, x1, y1 = move.box_px
         assert 0 <= x0 and 0 <= y0 and x1 <= 480 and y1 <= 360
-        assert move.shift_fraction >= SHIFT_FRACTION_MIN
+        assert move.shift_fraction >= 0.05
+
+
+def _solid(box: tuple[int, int, int, int], part: np.ndarray | None = None) -> Segment:
+    """A part in an 80 x 60 picture: all of the box, or its given pixels."""
+    x0, y0, x1, y1 = box
+    cut = np.zeros((60, 80), bool)
+    cut[y0:y1, x0:x1] = True
+    return Segment(cut if part is None else cut & part, cut, tuple(map(float, box)))
+
+
+def _places(piece: Segment, assembly: np.ndarray) -> list:
+    seeds = range(15)
+    background = boxes.of_mask(assembly)
+    return [m for seed in seeds for m in place(piece, assembly, background, random.Random(seed))]
+
+
+def test_a_shift_below_five_percent_is_no_wrong_state():
+    """Stripes: moved by 3 of 80 px they lie beside themselves, yet nobody would call it wrong."""
+    stripes = np.arange(80) % 8 < 2
+    piece = _solid((0, 0, 77, 58), np.broadcast_to(stripes, (60, 80)))
+    assert _places(piece, np.ones((60, 80), bool)) == []
+
+
+def test_a_large_part_that_still_covers_its_right_place_is_no_wrong_state():
+    piece = _solid((5, 5, 65, 50))
+    moves = _places(piece, np.ones((60, 80), bool))
+    assert moves
+    assert all(boxes.iou(move.box_px, piece.box_px) <= 0.6 for move in moves)
+
+
+def test_a_wrong_place_lies_on_the_assembly_not_in_the_air():
+    """The background box of an L holds much air."""
+    assembly = np.zeros((60, 80), bool)
+    assembly[:, :15] = assembly[50:] = True
+    moves = _places(_solid((2, 2, 12, 12)), assembly)
+    assert moves
+    for move in moves:
+        x0, y0, x1, y1 = (int(v) for v in move.box_px)
+        assert assembly[y0:y1, x0:x1].mean() >= 0.25
 
 
 def test_a_part_with_nowhere_to_go_gets_no_place():
@@ -267,3 +308,32 @@ def test_a_paste_leaves_its_inputs_alone():
 )
 def test_shift_fraction_golden(shift, expected):
     assert shift_fraction(shift, (20, 20, 120, 70)) == pytest.approx(expected)
+
+
+# Rendered models ----------------------------------------------------------------------------
+
+MANUAL_SITE = Path(__file__).resolve().parent.parent.parent / "shared" / "manual-site"
+
+
+@pytest.mark.manual_site
+@pytest.mark.skipif(not MANUAL_SITE.is_dir(), reason="the rendered manual site is not at hand")
+@pytest.mark.parametrize(
+    ("number", "least"),
+    [("10156", 0.9), ("6716", 0.75)],  # transparent PNG, JPEG
+)
+def test_masks_of_rendered_parts(number, least):
+    """The mean over a few steps: parts half hidden and parts with holes are among them."""
+    manuals = json.loads((MANUAL_SITE / "truth.json").read_text(encoding="utf-8"))["manuals"]
+    (manual,) = (m for m in manuals if m["id"] == number)
+    steps = [row for row in manual["rows"] if row.get("step") and row["highlight"]]
+    scores = []
+    for before, now in list(itertools.pairwise(steps))[:8]:
+        then, picture = (read_picture(MANUAL_SITE / "site" / r["image"]) for r in (before, now))
+        if before["session"] != now["session"] or then.rgb.shape != picture.rgb.shape:
+            continue
+        color = tuple(bytes.fromhex(now["highlight"][1:]))
+        tolerance = LOSSY_TOLERANCE if picture.lossy else TOLERANCE
+        found = segment(picture.rgb, then.rgb, color, tolerance)
+        truth = cv2.imread(str(MANUAL_SITE / now["step"]["mask"]), cv2.IMREAD_GRAYSCALE) > 0
+        scores.append(_iou(found.part, truth) if found else 0.0)
+    assert np.mean(scores) > least

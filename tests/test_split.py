@@ -15,7 +15,7 @@ UNITS = st.sets(st.integers(1, 99999).map(str), min_size=2, max_size=40)
 
 
 def _of(units) -> dict:
-    return {unit: FULL for unit in units}
+    return dict.fromkeys(units, FULL)
 
 
 @given(UNITS)

@@ -8,7 +8,6 @@ kind look alike; a picture may show fewer copies than the text counts (often at 
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from builder.annotate.box_text import box_answer
 from builder.annotate.colors import color_lab
@@ -23,8 +22,6 @@ NAME = "foreground"
 COLOR_WEIGHT = 1.0
 SIZE_WEIGHT = 0.5
 ORDER_WEIGHT = 0.35
-# JPEG ringing reaches about this far (channel difference) into a plain background.
-LOSSY_DIFFERENCE_MIN = 24.0
 # CIE Lab distances: lightness varies with shading, so it counts less than hue and chroma.
 LIGHTNESS_SCALE, CHROMA_SCALE = 30.0, 25.0
 # Height in studs by the kind of part, for the expected size in a picture (1 stud = 8 mm).
@@ -45,7 +42,7 @@ def annotate(picture: Picture, image_sha256: str, instruction: Instruction) -> A
     mask = foreground.foreground_mask(
         picture.rgb,
         picture.alpha,
-        LOSSY_DIFFERENCE_MIN if picture.lossy else foreground.DIFFERENCE_MIN,
+        foreground.LOSSY_DIFFERENCE_MIN if picture.lossy else foreground.DIFFERENCE_MIN,
     )
     share = float(mask.mean())
     if not 1e-5 < share < 0.9:
@@ -56,7 +53,7 @@ def annotate(picture: Picture, image_sha256: str, instruction: Instruction) -> A
         return _failed(base, "fewer_parts_than_labels")
     slots = _slots(labels, len(parts))
     cost = _costs(parts, [labels[slot] for slot in slots], _background_rgb(picture, mask))
-    rows, columns = linear_sum_assignment(cost + ORDER_WEIGHT * _order_cost(len(parts), len(slots)))
+    rows, columns = _assign(cost + ORDER_WEIGHT * _order_cost(len(parts), len(slots)))
     return _annotation(
         base,
         labels,
@@ -64,6 +61,13 @@ def annotate(picture: Picture, image_sha256: str, instruction: Instruction) -> A
         [(int(r), slots[c]) for r, c in zip(rows, columns, strict=True)],
         cost[rows, columns],
     )
+
+
+def _assign(cost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the cheapest assignment."""
+    from scipy.optimize import linear_sum_assignment  # slow to import, and only workers need it
+
+    return linear_sum_assignment(cost)
 
 
 def _failed(base: Annotation, error: str) -> Annotation:
@@ -160,7 +164,7 @@ def _size_costs(parts: Sequence[foreground.Component], slots: Sequence[PartLabel
 
     def total(scale: float) -> float:
         candidate = at_scale(scale)
-        return float(candidate[linear_sum_assignment(candidate)].sum())
+        return float(candidate[_assign(candidate)].sum())
 
     return at_scale(min(sorted(set(misfit[:, known].ravel().round(3))), key=total))
 

@@ -5,6 +5,7 @@ pieces in manual order, so memory stays flat and bytes depend on nothing but the
 """
 
 import functools
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -100,6 +101,9 @@ class GroupWriter:
     def close(self) -> None:
         """Write what is left and the footer."""
         self._flush()
+        # `datasets` says so in its files too; readers that deduplicate look for it.
+        options = json.dumps(CONTENT_DEFINED_CHUNKING)
+        self._writer.add_key_value_metadata({"content_defined_chunking": options})
         self._writer.close()
 
 

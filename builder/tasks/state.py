@@ -10,7 +10,7 @@ from builder.tasks.prompts import NO, YES, instruction_text, state_query
 from builder.tasks.sessions import Row
 from synthesis import boundary
 from synthesis.boxes import Box, of_mask
-from synthesis.foreground import foreground_mask
+from synthesis.foreground import DIFFERENCE_MIN, LOSSY_DIFFERENCE_MIN, foreground_mask
 from synthesis.negatives import NEGATIVES_PER_STEP, canvas_without_part, paste, place
 from synthesis.segmentation import Segment, segment
 
@@ -89,7 +89,8 @@ def _wrong(context: Context, row: Row, color: SessionColor) -> Wrong | str:
         return "no_outline_in_picture"
     old_outline = boundary.color_mask(before.rgb, rgb, color.tolerance).astype(bool)
     canvas = canvas_without_part(picture.rgb, before.rgb, found, old_outline)
-    assembly = foreground_mask(before.rgb, before.alpha)
+    least = LOSSY_DIFFERENCE_MIN if before.lossy else DIFFERENCE_MIN
+    assembly = foreground_mask(before.rgb, before.alpha, least)
     background = of_mask(assembly)
     if background is None:
         return "no_assembly_before"
