@@ -125,7 +125,7 @@ def _fill(
     in_test = _in_test(index, {m.manual_id: m.set_number for m in manuals}, options)
     infos: dict[str, DatasetInfo] = {}
     for config in CONFIGS:
-        split_infos = {}
+        split_infos: dict[str, SplitInfo] = {}
         for name in SPLITS:
             pieces = [
                 Piece(
@@ -139,13 +139,16 @@ def _fill(
                 for m in manual_ids
             ]
             paths = write_shards(folder / "data" / config, config, name, pieces)
+            if not paths:
+                continue
             split_infos[name] = SplitInfo(
                 name=name,
                 num_bytes=sum(path.stat().st_size for path in paths),
                 num_examples=sum(sum(piece.wanted) for piece in pieces),
                 dataset_name=DATASET_NAME,
             )
-        infos[config] = _info(config, split_infos)
+        if split_infos:
+            infos[config] = _info(config, split_infos)
     return _finish(folder, infos, manuals, build, options, fingerprint)
 
 
@@ -211,13 +214,17 @@ def _finish(
     fingerprint: str,
 ) -> dict:
     """Card and metadata, and last the manifest with the hash of everything."""
-    rows = {config: sum(s.num_examples for s in infos[config].splits.values()) for config in infos}
+    splits = {config: dict.fromkeys(SPLITS, 0) for config in CONFIGS}
+    for config, info in infos.items():
+        splits[config] |= {name: part.num_examples for name, part in info.splits.items()}
+    rows = {config: sum(by_split.values()) for config, by_split in splits.items()}
+    if not any(rows.values()):
+        raise UserError(
+            f"{options.source}: not one row came of {len(manuals)} manuals, so nothing is written; "
+            f"reasons: {stats.drop_counts(manuals)}"
+        )
     numbers = stats.statistics(manuals, rows)
     drops = stats.drop_counts(manuals)
-    splits = {
-        config: {name: info.num_examples for name, info in infos[config].splits.items()}
-        for config in infos
-    }
     infos_json = {config: asdict(info) for config, info in infos.items()}
     (folder / "dataset_infos.json").write_text(json.dumps(infos_json, indent=2) + "\n")
     settings = {

@@ -101,11 +101,11 @@ def _yaml(infos: Mapping[str, DatasetInfo], licence: str, rows: int) -> str:
         {
             config: {
                 "data_files": [
-                    {"split": split, "path": f"data/{config}/{split}-*"} for split in SPLITS
+                    {"split": split, "path": f"data/{config}/{split}-*"} for split in info.splits
                 ],
                 **({"default": True} if config == "scene" else {}),
             }
-            for config in CONFIGS
+            for config, info in infos.items()
         }
     ).to_dataset_card_data(data)
     return str(data.to_yaml()).strip()

@@ -23,7 +23,7 @@ from builder import crawl_store, fetch, images
 from builder.crawl_store import INCOMING, PAGE, PAGES, REPORT, Entry, Journal
 from builder.fetch import CrawlOptions as CrawlOptions  # callers take it from here
 from builder.fetch import Fetched, Session
-from builder.folders import sha256
+from builder.folders import place_file, sha256
 from builder.records import CrawledImage, CrawledManual, UserError, split_slug
 from builder.sources import web
 
@@ -197,7 +197,7 @@ async def _image(run: _Run, manual_id: str, src: str, page_url: str) -> CrawledI
     target = run.root / manual_id / "images" / source.name
     if source != target:
         if not _holds(target, entry):
-            crawl_store.place(source, target)
+            place_file(source, target)
         # From now on this copy counts: the other manual may no longer show the image.
         run.journal.note(replace(entry, file=target.relative_to(run.root).as_posix()))
     return CrawledImage(

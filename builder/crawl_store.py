@@ -105,21 +105,13 @@ def finish_manual(folder: Path, record: CrawledManual, page: Path) -> None:
     data, target, page_file = dump(record), folder / RECORD, folder / record.page_file
     if not (page_file.is_file() and sha256(page_file.read_bytes()) == record.page_sha256):
         target.unlink(missing_ok=True)
-        place(page, page_file)
+        place_file(page, page_file)
     if not (target.is_file() and target.read_bytes() == data):
         write_bytes(target, data)
     named = {image.file for image in record.images}
     for file in list(folder.glob("images/*")):
         if f"images/{file.name}" not in named:
             file.unlink()
-
-
-def place(source: Path, target: Path) -> None:
-    """`place_file` that leaves the source's mode alone: a hard link shares it with the copy."""
-    mode = source.stat().st_mode
-    place_file(source, target)
-    if source.stat().st_mode != mode:
-        source.chmod(mode)
 
 
 def sweep(crawl_dir: Path) -> None:

@@ -44,7 +44,7 @@ def _default_user_agent() -> str:
         version = importlib.metadata.version("lego-arta")
     except importlib.metadata.PackageNotFoundError:  # run from a checkout
         version = "0"
-    return f"lego-arta/{version} (+https://github.com/lego-arta/lego-arta)"
+    return f"lego-arta/{version} (research dataset builder)"
 
 
 @dataclasses.dataclass(frozen=True)

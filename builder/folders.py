@@ -41,9 +41,11 @@ def writing(path: Path) -> Iterator[Path]:
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=TEMPORARY, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
+    # mkstemp makes 0600, but a dataset is for others to read. Now, not later: what the caller puts
+    # here may be a hard link, whose mode is its source's too.
+    temporary.chmod(0o644)
     try:
         yield temporary
-        temporary.chmod(0o644)  # mkstemp makes 0600; a data set is for others to read
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

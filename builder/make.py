@@ -105,6 +105,22 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="requests at a time to a host (%(default)s)",
     )
+    crawl.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="also fetch from this host, e.g. where images lie (repeatable)",
+    )
+    crawl.add_argument("--contact", metavar="MAIL", help="told to the site in the User-Agent")
+    crawl.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="also fetch from this host, such as where images lie (repeatable)",
+    )
+    crawl.add_argument("--contact", metavar="MAIL", help="told to the site in the User-Agent")
     add("--debug", action="store_true", help="show the traceback of an error")
     return result  # fmt: skip
 
@@ -189,7 +205,13 @@ def crawl_stage(options: argparse.Namespace) -> list[str]:
     """Stage 1: manuals on disk, whatever the source; returns their ids."""
     crawl_dir = options.work / CRAWL
     if "://" in options.source:
-        crawl_options = CrawlOptions(delay_s=options.delay, concurrency=options.concurrency)
+        agent = CrawlOptions().user_agent
+        crawl_options = CrawlOptions(
+            delay_s=options.delay,
+            concurrency=options.concurrency,
+            allowed_hosts=tuple(options.allow_host),
+            user_agent=f"{agent} contact: {options.contact}" if options.contact else agent,
+        )
         return crawl_site(options.source, crawl_dir, crawl_options, options.limit)
     site = demo_site(options) if options.source == "demo" else Path(options.source)
     pages = saved.find_pages(site)[: options.limit]

@@ -6,11 +6,12 @@ pixels came from (features.md B2).
 
 import hashlib
 import io
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 IMAGE_FORMATS = ("webp", "png")
 # Lossless WebP effort, chosen from measurements (`scripts/bench.py encode`): more time than this
@@ -37,8 +38,13 @@ class Picture(NamedTuple):
 
 def read_picture(path: Path) -> Picture:
     """Decode a source picture; transparent ones are shown on white and keep their alpha."""
-    with Image.open(path) as image:
-        lossy = image.format == "JPEG"
+    with warnings.catch_warnings():
+        # The crawl has held every picture to its own limit, which may be above Pillow's.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        image = Image.open(path)
+    with image:
+        lossy = image.format in ("JPEG", "MPO") or _is_lossy_webp(path)
+        ImageOps.exif_transpose(image, in_place=True)  # a camera's turn is part of what people see
         if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
             rgba = np.asarray(image.convert("RGBA"))
             return Picture(_on_backdrop(rgba), np.ascontiguousarray(rgba[..., 3]), lossy)
@@ -46,6 +52,13 @@ def read_picture(path: Path) -> Picture:
             grey = (np.asarray(image) >> 8).astype(np.uint8)
             return Picture(np.repeat(grey[..., None], 3, axis=2), None, lossy)
         return Picture(np.asarray(image.convert("RGB")), None, lossy)
+
+
+def _is_lossy_webp(path: Path) -> bool:
+    """Whether a WebP file holds a `VP8 ` chunk (lossy) and not `VP8L`; Pillow does not say."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    return head[:4] == b"RIFF" and head[8:12] == b"WEBP" and b"VP8 " in head
 
 
 def _on_backdrop(rgba: np.ndarray) -> np.ndarray:

@@ -37,7 +37,10 @@ NAME_RE = re.compile(
 FIND_RE = re.compile(r"^(find|collect)\b", re.IGNORECASE)
 EOP_CLASSES = ("eop", "fullscreeneop")
 SCHEMA_FILE = Path(__file__).with_name("manual.schema.json")
-_BLOCKS = {"div", "p", "li", "ul", "ol", "table", "tbody", "tr", "td", "section", "h1", "h2", "h3"}
+_BLOCKS = {
+    "article", "dd", "div", "dl", "dt", "h1", "h2", "h3", "h4", "h5", "h6", "li", "ol", "p",
+    "section", "table", "tbody", "td", "tr", "ul",
+}  # fmt: skip
 _INVISIBLE = {"script", "style", "template"}
 
 

@@ -176,6 +176,7 @@ def _with_findings(context: Context, colors: dict[str, state.SessionColor]) -> M
         if not row.is_eop:
             changes["color_list"] = [state.hex_color(color) for color in vote.candidates]
             changes["bound_color"] = [state.hex_color(vote.color)] if vote.color else []
+            changes["background_rect"] = context.background_rects_px.get(instruction.instruction_id)
         return msgspec.structs.replace(
             instruction, VLM=msgspec.structs.replace(instruction.VLM, **changes)
         )

@@ -22,9 +22,11 @@ def units_in_test(rows_by_unit: Mapping[str, Mapping[str, int]]) -> set[str]:
     A unit is in test when its fraction is below TEST_SHARE, so adding manuals moves none. A tiny
     build could leave a config without one of the splits; only then, for that config, the unit with
     the lowest fraction goes to test, or the one with the highest to train, if it has two units.
+    Configs may want opposite things of one unit: then the later in this order wins: state, object,
+    scene.
     """
     chosen = {unit for unit in rows_by_unit if unit_fraction(unit) < TEST_SHARE}
-    for config in CONFIGS:
+    for config in reversed(tuple(CONFIGS)):
         having = sorted(
             (unit for unit, rows in rows_by_unit.items() if rows.get(config)), key=unit_fraction
         )

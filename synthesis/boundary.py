@@ -31,6 +31,8 @@ TOLERANCE, LOSSY_TOLERANCE = 24, 50
 OUTLINE_OPENING_PX_AT_960 = 11
 STEP_SCORE_MIN = 0.45
 VOTE_SHARE_MIN = 0.34
+# One step alone may show a thin new thing of any colour.
+VOTES_MIN = 2
 MIN_PIXELS = 40
 CHANGE_MIN = 12
 
@@ -80,7 +82,8 @@ def vote(pictures: Sequence[np.ndarray | None], tolerance: int = TOLERANCE) -> V
     # Ties go to the candidate that came first, the more frequent one: deterministic.
     best = max(votes, key=lambda color: (votes[color], -candidates.index(color)))
     share = votes[best] / len(present)
-    return Vote(best if share >= VOTE_SHARE_MIN else None, round(share, 4), tuple(candidates))
+    enough = share >= VOTE_SHARE_MIN and votes[best] >= min(VOTES_MIN, len(present))
+    return Vote(best if enough else None, round(share, 4), tuple(candidates))
 
 
 def _comparable(

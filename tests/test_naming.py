@@ -71,16 +71,23 @@ def test_labels_from_tags(text, entities, expected):
     ("lines", "expected"),
     [
         # untagged, one line
-        (["Find 2 red flat tiles 1x2."], [(2, "", "red flat tiles 1x2")]),
+        (["Find 2 red flat tiles 1x2."], [(2, "red", "flat tiles 1x2")]),
         # untagged list: heading, commas, a final "and"
         (
             ["Collect the following 3 pieces:", "2 black bricks 1x2, and", "1 red tile 1x1."],
-            [(2, "", "black bricks 1x2"), (1, "", "red tile 1x1")],
+            [(2, "black", "bricks 1x2"), (1, "red", "tile 1x1")],
         ),
         # "and" as the beginning of the last line
-        (["Collect:", "1 red tile,", "and 1 tyre."], [(1, "", "red tile"), (1, "", "tyre")]),
+        (["Collect:", "1 red tile,", "and 1 tyre."], [(1, "red", "tile"), (1, "", "tyre")]),
         # a colour that ends in "and" stays
         (["Find 1 brick in sand"], [(1, "", "brick in sand")]),
+        # heading and list on one line
+        (
+            ["Collect the following 2 pieces: 1 transparent red tile 1x1, and 1 black plate."],
+            [(1, "transparent red", "tile 1x1"), (1, "black", "plate")],
+        ),
+        # a number in words
+        (["Find a bright yellow brick."], [(1, "bright yellow", "brick")]),
         # a sentence that names no number of parts
         (["Turn the model round."], []),
     ],

@@ -20,6 +20,17 @@ def box_answer(targets: Sequence[tuple[str, Box]]) -> str:
     '<p>2 transparent red flat tiles</p> {<28><17><73><50>}'
     """
     return " and ".join(
-        f"<p>{phrase}</p> {{{''.join(f'<{round_half_up(v)}>' for v in box_norm100)}}}"
+        f"<p>{phrase}</p> {{{''.join(f'<{value}>' for value in rounded(box_norm100))}}}"
         for phrase, box_norm100 in targets
     )
+
+
+def rounded(box_norm100: Box) -> tuple[int, int, int, int]:
+    """The box in whole percent; one thinner than that stays a box of one percent.
+
+    >>> rounded((14.1, 20.0, 14.3, 60.0))
+    (14, 20, 15, 60)
+    """
+    x0, y0, x1, y1 = (round_half_up(value) for value in box_norm100)
+    x0, y0 = min(x0, 99), min(y0, 99)
+    return (x0, y0, max(x1, x0 + 1), max(y1, y0 + 1))

@@ -116,3 +116,17 @@ def color_lab(name: str, background_rgb: tuple[float, float, float]) -> np.ndarr
         rgb = 0.5 * rgb + 0.5 * np.asarray(background_rgb)
     pixel = (rgb / 255).astype(np.float32).reshape(1, 1, 3)
     return cv2.cvtColor(pixel, cv2.COLOR_RGB2LAB)[0, 0]
+
+
+def split_color(text: str) -> tuple[str, str]:
+    """Colour words and the rest of a phrase without tags.
+
+    >>> split_color("transparent dark red flat tiles 1x2")
+    ('transparent dark red', 'flat tiles 1x2')
+    """
+    words = text.split()
+    start = 1 if words and words[0].lower() in ("transparent", "trans") else 0
+    for end in range(len(words) - 1, start, -1):  # the longest known name; something must be left
+        if " ".join(words[start:end]).lower() in COLORS:
+            return " ".join(words[:end]), " ".join(words[end:])
+    return " ".join(words[:start]), " ".join(words[start:])

@@ -8,16 +8,19 @@ tiles 1x2".
 import re
 from typing import NamedTuple
 
+from builder.annotate.colors import split_color
 from builder.records import Instruction
 
 COUNT_WORDS = {
     "a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6,
     "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12,
 }  # fmt: skip
-# "2 black bricks 1x2," at the start of an untagged line.
+# "2 black bricks 1x2," in an untagged line, and what stands between two of them.
 _COUNTED_RE = re.compile(
-    r"^(?:(?:find|collect|and)\s+)?(\d+)\s+(.+?)(?:[\s.,;:]+and)?[\s.,;:]*$", re.I
+    rf"^(?:(?:find|collect|and)\s+)?(\d+|{'|'.join(COUNT_WORDS)})\s+(.+?)(?:[\s.,;:]+and)?[\s.,;:]*$",
+    re.IGNORECASE,
 )
+_BETWEEN_RE = re.compile(r",\s+(?:and\s+)?(?=\d)|\s+and\s+(?=\d)|;\s+", re.IGNORECASE)
 _NUMBER = r"(?:\d+(?:\.\d+)?[⅓½⅔¼¾]?|[⅓½⅔¼¾])"
 _SIZE_RE = re.compile(rf"{_NUMBER}(?:\s?[x×]\s?{_NUMBER})+")
 _FRACTIONS = {"⅓": 1 / 3, "½": 0.5, "⅔": 2 / 3, "¼": 0.25, "¾": 0.75}
@@ -70,8 +73,12 @@ def _count(text: str, otherwise: int) -> int:
 
 def _labels_of_plain_text(lines: list[str]) -> list[PartLabel]:
     """Labels of lines without tags; the heading "Collect the following 3 pieces:" is none."""
-    found = (_COUNTED_RE.match(line) for line in lines if not line.rstrip().endswith(":"))
-    return [PartLabel(_count(m[1], 1), "", m[2]) for m in found if m]
+    # What stands before a colon is the heading, whether the list follows on its line or not.
+    pieces = [
+        piece for line in lines for piece in _BETWEEN_RE.split(line.split(":", 1)[-1].strip())
+    ]
+    found = (_COUNTED_RE.match(piece) for piece in pieces)
+    return [PartLabel(_count(m[1], 1), *split_color(m[2])) for m in found if m]
 
 
 def phrases(labels: list[PartLabel]) -> list[str]:

@@ -132,9 +132,11 @@ class Piece(NamedTuple):
 def write_shards(folder: Path, config: str, split: str, pieces: list[Piece]) -> list[Path]:
     """Write the wanted rows as `<split>-NNNNN-of-NNNNN.parquet`, filled in order.
 
-    An empty split is one file without rows, so that it can be loaded.
+    A split without rows has no file: `datasets` refuses to load a config with an empty split.
     """
     plan = _shard_plan(pieces)
+    if not any(plan):
+        return []
     tables = _wanted_tables(pieces)
     rest: pa.Table | None = None
     paths = [
@@ -169,7 +171,7 @@ def _wanted_tables(pieces: list[Piece]) -> Iterator[pa.Table]:
 
 
 def _shard_plan(pieces: list[Piece]) -> list[int]:
-    """Rows of every shard, at least one shard, each with at most SHARD_IMAGE_BYTES of images."""
+    """Rows of every shard, each with at most SHARD_IMAGE_BYTES of images; [0] for no rows."""
     plan, filled = [0], 0
     for piece in pieces:
         for entry, wanted in zip(piece.rows, piece.wanted, strict=True):

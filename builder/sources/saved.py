@@ -14,9 +14,9 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from builder import images
-from builder.crawl_store import PAGE, RECORD, finish_manual, place, writable
+from builder.crawl_store import PAGE, RECORD, finish_manual, writable
 from builder.fetch import CrawlOptions
-from builder.folders import sha256
+from builder.folders import place_file, sha256
 from builder.records import CrawledImage, CrawledManual, UserError, split_slug
 from builder.sources import web
 
@@ -122,7 +122,7 @@ def _import_image(
             return CrawledImage(src, url, error=err.reason)
     target = folder / "images" / f"{digest[:16]}{images.EXTENSIONS[info.format]}"
     if not (target.is_file() and sha256(target.read_bytes()) == digest):
-        place(file, target)
+        place_file(file, target)
     return CrawledImage(src, url, f"images/{target.name}", digest, len(data), info.size_wh)
 
 

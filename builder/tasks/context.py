@@ -36,6 +36,8 @@ class Context:
     annotations: dict[int, Annotation]
     options: TaskOptions
     drops: list[Drop] = field(default_factory=list)
+    # By instruction id: where the assembly of two steps before is (T13), whole pixels.
+    background_rects_px: dict[int, list[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.sessions: dict[str, list[Row]] = session_rows(self.manual)

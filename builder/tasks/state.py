@@ -94,6 +94,7 @@ def _wrong(context: Context, row: Row, color: SessionColor) -> Wrong | str:
     background = of_mask(assembly)
     if background is None:
         return "no_assembly_before"
+    context.background_rects_px[row.instruction.instruction_id] = [int(v) for v in background]
     moves = place(found, assembly, background, context.rng("state", row.instruction))
     if len(moves) < NEGATIVES_PER_STEP:
         return "too_few_wrong_places"
