@@ -113,14 +113,6 @@ def parser() -> argparse.ArgumentParser:
         help="also fetch from this host, e.g. where images lie (repeatable)",
     )
     crawl.add_argument("--contact", metavar="MAIL", help="told to the site in the User-Agent")
-    crawl.add_argument(
-        "--allow-host",
-        action="append",
-        default=[],
-        metavar="HOST",
-        help="also fetch from this host, such as where images lie (repeatable)",
-    )
-    crawl.add_argument("--contact", metavar="MAIL", help="told to the site in the User-Agent")
     add("--debug", action="store_true", help="show the traceback of an error")
     return result  # fmt: skip
 
