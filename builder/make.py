@@ -8,18 +8,18 @@ python builder/make.py --source saved-site/ --split paper
 import argparse
 import errno
 import logging
-import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a file, from anywhere
 
-from tqdm import tqdm
+from builder.parallel import run_parallel, start_server
+
+if __name__ == "__main__" and not {"-h", "--help"} & set(sys.argv):
+    start_server()  # workers' imports and the ones below go on at the same time
 
 from builder import stats
 from builder.annotate import ANNOTATORS
@@ -27,7 +27,7 @@ from builder.assemble import AssembleOptions, assemble, check_out
 from builder.crawl import CrawlOptions, crawl_site
 from builder.folders import CRAWL, DEMO, working_in
 from builder.media import IMAGE_FORMATS
-from builder.pipeline import BuildOptions, build_manual, init_worker
+from builder.pipeline import BuildOptions, build_manual
 from builder.records import UserError
 from builder.sources import demo, saved
 from builder.split import MODES
@@ -36,9 +36,7 @@ from builder.tasks.context import TaskOptions
 log = logging.getLogger("lego_arta")
 
 DEMO_MANUALS = 12
-# Imported once by the server that workers are forked from, not by every worker.
-PRELOAD = ["builder.pipeline", "builder.sources.demo", "sklearn.cluster", "scipy.optimize"]
-EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+EXIT_OK, EXIT_FAILED = 0, 1  # argparse exits with 2 on wrong usage
 
 
 def parser() -> argparse.ArgumentParser:
@@ -225,37 +223,6 @@ def demo_site(options: argparse.Namespace) -> Path:
         options.workers,
     )
     return demo.finish_site(root, count, options.seed)
-
-
-def run_parallel(what: str, function: Callable, calls: list[tuple], workers: int) -> list:
-    """`function(*call)` for every call, in worker processes, results in the order of the calls."""
-    workers = min(workers, max(1, len(calls)))
-    if workers == 1:
-        init_worker()
-        return [function(*call) for call in progress(calls, what, len(calls))]
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOAD)
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=init_worker) as pool:
-        futures = {pool.submit(function, *call): index for index, call in enumerate(calls)}
-        results: list = [None] * len(calls)
-        try:
-            for future in progress(as_completed(futures), what, len(calls)):
-                results[futures[future]] = future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return results
-
-
-def progress(items: Iterable, what: str, total: int) -> Iterable:
-    """A bar on a terminal, a line every tenth of the way otherwise."""
-    if sys.stderr.isatty():
-        yield from tqdm(items, desc=f"{what:<9}", total=total, unit="")
-        return
-    for number, item in enumerate(items, 1):
-        yield item
-        if number == total or number * 10 // total > (number - 1) * 10 // total:
-            log.info("%s: %d of %d", what, number, total)
 
 
 def report(manifest: dict, out: Path, built: int, manuals: int, seconds: float) -> None:

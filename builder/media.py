@@ -4,13 +4,13 @@ One encoder for everything, no metadata, nothing but pixels: a picture's file ca
 pixels came from (features.md B2).
 """
 
-import hashlib
 import io
 import warnings
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import xxhash
 from PIL import Image, ImageOps
 
 IMAGE_FORMATS = ("webp", "png")
@@ -82,7 +82,10 @@ def encode(rgb: np.ndarray, image_format: str) -> bytes:
 
 
 def pixel_hash(rgb: np.ndarray) -> str:
-    """Hash of size and pixels, the same for every lossless encoding of them."""
-    digest = hashlib.sha256(repr(rgb.shape).encode())
+    """Hash of size and pixels, the same for every lossless encoding of them.
+
+    Only ids are made of it, so a fast hash will do; files are named and checked by sha256.
+    """
+    digest = xxhash.xxh3_128(repr(rgb.shape).encode())
     digest.update(np.ascontiguousarray(rgb).data)
     return digest.hexdigest()

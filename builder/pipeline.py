@@ -5,18 +5,11 @@ Runs in worker processes; each stage reads the folder before it and writes only 
 
 import collections
 import functools
-import multiprocessing
-import multiprocessing.process
-import os
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import msgspec
-import threadpoolctl
 
 from builder import folders, parse
 from builder.annotate import ANNOTATORS
@@ -48,22 +41,6 @@ class ManualStats(msgspec.Struct, frozen=True):
     sessions: int
     colored_sessions: int
     drops: list[Drop]
-
-
-def init_worker() -> None:
-    """One thread a worker: the manual is the unit of parallel work, and sums stay in one order."""
-    cv2.setNumThreads(1)
-    threadpoolctl.threadpool_limits(1)
-    parent = multiprocessing.parent_process()
-    if parent is not None:  # a worker, not the command itself
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command answers Ctrl-C for all
-        threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
-
-
-def _die_with(parent: multiprocessing.process.BaseProcess) -> None:
-    """End this worker when the command is killed, or it would go on writing behind a new run."""
-    parent.join()
-    os._exit(1)
 
 
 def build_manual(manual_id: str, options: BuildOptions) -> tuple[str, bool]:

@@ -28,7 +28,8 @@ sys.path.insert(0, str(ROOT))
 
 from builder.media import WEBP_METHOD, WEBP_QUALITY, encode
 
-SAMPLE_S = 0.05
+# Asking for proportional sizes costs the kernel time, so not too often.
+SAMPLE_S = 0.5
 
 
 class Run(NamedTuple):

@@ -109,6 +109,8 @@ def _slots(labels: Sequence[PartLabel], n_parts: int) -> list[int]:
     Every label gets at least one; further copies are given out evenly, as a picture that shows at
     most so many copies of each kind would.
     """
+    if len(labels) == 1:  # whatever there is, is it
+        return [0] * n_parts
     given = [1] * len(labels)
     while sum(given) < n_parts:
         open_labels = [i for i, label in enumerate(labels) if given[i] < label.number]

@@ -103,7 +103,7 @@ class EncodedImage:
     """An output picture: file bytes and the hash of its pixels."""
 
     data: bytes
-    pixels_sha256: str
+    pixels_hash: str
     size_wh: tuple[int, int]
     image_format: str
 
@@ -136,7 +136,7 @@ def base_row(
     return {
         # The same inputs for a positive and its negatives but for the pixels.
         "id": opaque_id(
-            config, context.manual.manual_id, instruction.instruction_id, image.pixels_sha256
+            config, context.manual.manual_id, instruction.instruction_id, image.pixels_hash
         ),
         "manual_id": context.manual.manual_id,
         "session_id": row.session_id,
