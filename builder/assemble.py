@@ -4,6 +4,7 @@ import collections
 import hashlib
 import json
 import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,11 +45,21 @@ def check_out(out: Path) -> None:
         return
     if not out.is_dir():
         raise UserError(f"--out {out}: it is a file; choose a folder that does not exist yet")
-    if any(out.iterdir()) and manifest_of(out) is None:
+    manifest = manifest_of(out)
+    if any(out.iterdir()) and manifest is None:
         raise UserError(
             f"--out {out}: it holds something that is not a build (no {MANIFEST} of lego-arta); "
             "choose another folder or empty this one"
         )
+    ours = {MANIFEST, *(manifest or {}).get("files", {})}
+    for path in sorted(out.rglob("*")):
+        name = path.relative_to(out).as_posix()
+        folder_of_ours = path.is_dir() and any(file.startswith(f"{name}/") for file in ours)
+        if name not in ours and not folder_of_ours:
+            raise UserError(
+                f"--out {out}: a new build would delete {name}, which is not part of the old one; "
+                "move it away or choose another folder"
+            )
 
 
 def manifest_of(out: Path) -> dict | None:
@@ -72,15 +83,21 @@ def assemble(manual_ids: list[str], build: BuildOptions, options: AssembleOption
     old = manifest_of(options.out)
     if old and old.get("fingerprint") == print_ and _is_whole(options.out, old):
         return old
-    temporary = options.out.with_name(f".{options.out.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(
+        tempfile.mkdtemp(
+            prefix=f".{options.out.name}.", suffix=folders.TEMPORARY, dir=options.out.parent
+        )
+    )
+    temporary.chmod(0o755)  # mkdtemp makes 0700; a dataset is for others to read
     try:
         manifest = _fill(temporary, manual_ids, build, options, print_)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     _swap(temporary, options.out)
+    for leftover in options.out.parent.glob(f".{options.out.name}.*{folders.TEMPORARY}"):
+        shutil.rmtree(leftover, ignore_errors=True)  # of runs that were killed here
     return manifest
 
 

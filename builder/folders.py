@@ -22,13 +22,14 @@ ROOT = Path(__file__).resolve().parent.parent
 DONE = "done"
 TEMPORARY = ".tmp"
 LIBRARIES = (
-    "datasets", "numpy", "opencv-python-headless", "pillow", "pyarrow", "scikit-learn", "scipy",
+    "beautifulsoup4", "datasets", "lxml", "numpy", "opencv-python-headless", "pillow", "pyarrow",
+    "scikit-learn", "scipy", "xxhash",
 )  # fmt: skip
 # Code that no manual's rows depend on: what brings manuals to disk (their bytes are hashed) and
 # what happens after all manuals are done. Anything not named here is taken to matter.
 NOT_IN_ROWS = (
-    "builder/sources/", "builder/crawl", "builder/fetch.py", "builder/images.py", "builder/make.py",
-    "builder/parallel.py",
+    "builder/sources/brick", "builder/sources/demo", "builder/sources/saved", "builder/crawl",
+    "builder/fetch.py", "builder/images.py", "builder/make.py", "builder/parallel.py",
     "builder/assemble.py", "builder/card", "builder/split.py", "builder/stats.py",
     "builder/validate.py",
 )  # fmt: skip
@@ -65,7 +66,7 @@ def place_file(source: Path, path: Path) -> None:
     with writing(path) as temporary:
         temporary.unlink()
         try:
-            os.link(source, temporary)
+            os.link(source.resolve(), temporary)  # the file, not a symlink to it
         except OSError:
             shutil.copyfile(source, temporary)
 
@@ -106,7 +107,9 @@ def working_in(work: Path) -> Iterator[None]:
     work.mkdir(parents=True, exist_ok=True)
     try:
         with filelock.FileLock(work / ".lock", timeout=0):
-            for leftover in work.rglob(f".*{TEMPORARY}"):
+            stages = (DEMO, CRAWL, PARSE, ANNOTATE, TASKS)
+            leftovers = [p for name in stages for p in (work / name).rglob(f".*{TEMPORARY}")]
+            for leftover in leftovers:
                 if leftover.is_dir():
                     shutil.rmtree(leftover, ignore_errors=True)
                 else:

@@ -46,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
         description=__doc__.split("\n\n")[0],
         epilog=__doc__.split("\n\n", 1)[1],
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     add = result.add_argument
     add(
@@ -153,6 +154,8 @@ def describe(error: Exception) -> str:
         return " ".join(str(error).split())
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return f"no space left on the disk ({error.filename or 'output'}); free some and run again"
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return f"{error.filename}: a file stands where a folder is needed; choose another place"
     if isinstance(error, PermissionError):
         return f"{error.filename}: not allowed; choose a folder you may write to"
     if isinstance(error, BrokenProcessPool):
@@ -163,7 +166,16 @@ def describe(error: Exception) -> str:
 
 def build(options: argparse.Namespace) -> dict:
     """All stages in order; returns the manifest of the build."""
+    options.out = options.out.resolve()  # "." and links have no name to put a new folder beside
+    if not options.source.strip():
+        raise UserError("--source is empty; give demo, the URL of a listing page, or a folder")
     check_out(options.out)
+    options.out.parent.mkdir(parents=True, exist_ok=True)  # now, not after all the work
+    if options.work.resolve().is_relative_to(options.out):
+        raise UserError(
+            f"--work {options.work}: it lies in --out and a new build would delete it; "
+            "choose a folder outside"
+        )
     with working_in(options.work):
         return run_stages(options)
 

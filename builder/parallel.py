@@ -4,6 +4,7 @@ Workers are forked from a server that has imported everything once; it starts ea
 while the command does. This module imports next to nothing itself for that reason.
 """
 
+import importlib
 import logging
 import multiprocessing
 import multiprocessing.forkserver
@@ -53,6 +54,9 @@ def init_worker() -> None:
     """One thread a worker, so that sums stay in one order and cores are not fought over."""
     import cv2
     import threadpoolctl
+
+    for name in ("scipy.optimize", "sklearn.cluster"):  # later, their pools would escape the limit
+        importlib.import_module(name)
 
     cv2.setNumThreads(1)
     threadpoolctl.threadpool_limits(1)

@@ -29,9 +29,12 @@ from builder.records import (
 from builder.sources.web import decode_html
 
 # `Car-28_eop_AG`, `sm01-island-0_step_Step ##E`, `car_0006_step_A`: sign, number, class, sign.
+_CLASSES = r"(?P<step_class>fullscreeneop|eop|step|start)(?:[-_](?P<other>.*))?$"
+WHOLE_NAME_RE = re.compile(r"^(?P<sign>.+?)[-_](?P<number>\d{1,4})_" + _CLASSES, re.IGNORECASE)
+# Names that lack the sign or the number: `Start`, `Car_start`, `0006_step_A`.
 NAME_RE = re.compile(
     r"^(?:(?!\d{1,4}_?(?:fullscreeneop|eop|step|start))(?P<sign>.+?)[-_])?(?P<number>\d{1,4})?_?"
-    r"(?P<step_class>fullscreeneop|eop|step|start)(?:[-_](?P<other>.*))?$",
+    + _CLASSES,
     re.IGNORECASE,
 )
 FIND_RE = re.compile(r"^(find|collect)\b", re.IGNORECASE)
@@ -79,7 +82,9 @@ def parse_image_name(name: str) -> ImageName:
     >>> parse_image_name("Start.png")
     ImageName(id_sign=None, step_num=None, step_class='start', other_sign=None)
     """
-    match = NAME_RE.match(re.sub(r"\.[A-Za-z0-9]{1,5}$", "", name))
+    stem = re.sub(r"\.[A-Za-z0-9]{1,5}$", "", name)
+    # A sign may hold "step" or "start" itself, so the whole form comes first.
+    match = WHOLE_NAME_RE.match(stem) or NAME_RE.match(stem)
     if not match:
         return ImageName(None, None, None, None)
     number = match["number"]

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from synthesis.boxes import Box, of_mask
+from synthesis.pixels import difference
 from synthesis.segmentation import Segment
 
 NEGATIVES_PER_STEP = 3
@@ -21,6 +22,9 @@ RIGHT_PLACE_IOU_MAX = 0.6
 # It must lie on the assembly, not beside it, with at least this share of its pixels.
 ON_ASSEMBLY_MIN = 0.25
 TRIES = 400
+# A pixel has changed when a channel differs by this much; more such pixels than this share of the
+# new part's own, away from it and the outlines, mean that the view changed.
+VIEW_CHANGE_MIN, VIEW_CHANGED_SHARE = 40, 0.5
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,21 @@ def shift_fraction(shift_xy_px: tuple[int, int], background_px: Box) -> float:
     """A16: the larger of |dx| / W and |dy| / H of the background box."""
     width, height = background_px[2] - background_px[0], background_px[3] - background_px[1]
     return max(abs(shift_xy_px[0]) / width, abs(shift_xy_px[1]) / height)
+
+
+def view_changed(
+    picture: np.ndarray, before: np.ndarray, segment: Segment, old_outline: np.ndarray
+) -> bool:
+    """Whether the camera or the model moved between T-2 and T.
+
+    With a fixed view nothing differs but the new part and the two outlines; a canvas made of two
+    views would be torn.
+    """
+    explained = cv2.dilate(
+        (segment.cut | old_outline).astype(np.uint8), np.ones((9, 9), np.uint8)
+    ).astype(bool)
+    changed = (difference(picture, before) >= VIEW_CHANGE_MIN) & ~explained
+    return int(changed.sum()) > VIEW_CHANGED_SHARE * max(1, int(segment.part.sum()))
 
 
 def canvas_without_part(

@@ -62,9 +62,10 @@ def _found(picture: np.ndarray) -> boxes.Box:
 @st.composite
 def marked_picture(draw):
     width, height = draw(st.integers(40, 700)), draw(st.integers(40, 700))
-    x0, y0 = draw(st.integers(0, width * 2 // 3)), draw(st.integers(0, height * 2 // 3))
-    x1 = draw(st.integers(x0 + width // 4, width))
-    y1 = draw(st.integers(y0 + height // 4, height))
+    # Off the border: what a picture is padded with is its border's colour.
+    x0, y0 = draw(st.integers(1, width * 2 // 3)), draw(st.integers(1, height * 2 // 3))
+    x1 = draw(st.integers(x0 + width // 4, width - 1))
+    y1 = draw(st.integers(y0 + height // 4, height - 1))
     return (width, height), (x0, y0, x1, y1)
 
 

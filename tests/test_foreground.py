@@ -176,10 +176,10 @@ def test_a_picture_shows_at_most_three_copies_and_loses_little_confidence():
     assert 0.8 <= result.confidence < 1.0
 
 
-def test_something_without_a_name_in_the_picture_costs_confidence():
+def test_more_in_the_picture_than_the_only_label_counts_costs_confidence():
     result = _annotate(parts_picture(TWO_ROWS[:2]), ("1", "red", "brick 2x4"))
-    assert result.labels[0].instances_px == [TWO_ROWS[0].box]
-    assert result.confidence <= 0.5
+    assert result.labels[0].instances_px == [brick.box for brick in TWO_ROWS[:2]]
+    assert result.confidence <= 0.6
 
 
 @pytest.mark.parametrize(

@@ -362,3 +362,41 @@ def test_crawled_and_saved_site_give_the_same_rows(built, tmp_path):
         server.shutdown()
     assert run.returncode == 0, run.stderr
     assert parquet_hashes(tmp_path / "lego-arta") == parquet_hashes(built.out)
+
+
+@pytest.mark.parametrize("mine", ["notes.txt", ".git/HEAD", "data/state/extra.parquet"])
+def test_a_build_folder_with_the_users_own_files_is_left_alone(mine, built, tmp_path):
+    out = tmp_path / "lego-arta"
+    shutil.copytree(built.out, out)
+    (out / mine).parent.mkdir(exist_ok=True)
+    (out / mine).write_text("mine")
+    run = make("--limit", MANUALS, "--work", tmp_path / "w", "--out", out)
+    assert run.returncode == 1
+    one_line_error(run, Path(mine).parts[0])
+    assert (out / mine).read_text() == "mine"
+
+
+def test_only_our_own_leftovers_are_cleared_away(tmp_path):
+    """--work may be a folder that holds other things, such as one's home."""
+    mine, ours = tmp_path / ".mine.tmp", tmp_path / folders.PARSE / ".x.tmp"
+    mine.write_text("mine")
+    ours.mkdir(parents=True)
+    with folders.working_in(tmp_path):
+        assert mine.exists() and not ours.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["--source", ""], "--source"),  # an empty variable in a script
+        (["--work", "{tmp}/lego-arta/.work"], "--work"),  # a new build would delete it
+        (["--work", "{tmp}/file"], "file"),  # a file where a folder is needed
+        (["--out", "{tmp}/file/lego-arta"], "file"),
+    ],
+)
+def test_odd_places_are_one_clear_line(arguments, word, tmp_path):
+    (tmp_path / "file").write_text("")
+    places = ["--work", tmp_path / "w", "--out", tmp_path / "lego-arta"]
+    run = make(*places, *(a.format(tmp=tmp_path) for a in arguments), "--limit", 1)
+    assert run.returncode == 1
+    one_line_error(run, word)

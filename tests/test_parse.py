@@ -342,6 +342,8 @@ def test_an_eop_with_several_pieces_lists_its_tags_line_by_line():
         ("Car-28_eop.png", ("Car", 28, "eop", None)),  # no other sign
         ("Car-28_eop_step_A.png", ("Car", 28, "eop", "step_A")),  # a class in the other sign
         ("step-stool-3_eop_A.png", ("step-stool", 3, "eop", "A")),  # a class in the session sign
+        ("sm02-door-step-4_eop_C.png", ("sm02-door-step", 4, "eop", "C")),  # at its end
+        ("kick-start-3_step_A.png", ("kick-start", 3, "step", "A")),
         ("Start-2_step_C.png", ("Start", 2, "step", "C")),  # a session called Start
         ("Car.v2-7_step_A.png", ("Car.v2", 7, "step", "A")),  # a dot in the sign
         ("Fusée-4_step_É.png", ("Fusée", 4, "step", "É")),  # other letters

@@ -35,6 +35,7 @@ from synthesis.negatives import (
     paste,
     place,
     shift_fraction,
+    view_changed,
 )
 from synthesis.segmentation import Segment, segment
 
@@ -337,3 +338,17 @@ def test_masks_of_rendered_parts(number, least):
         truth = cv2.imread(str(MANUAL_SITE / now["step"]["mask"]), cv2.IMREAD_GRAYSCALE) > 0
         scores.append(_iou(found.part, truth) if found else 0.0)
     assert np.mean(scores) > least
+
+
+def test_a_moved_view_is_told_from_a_new_part():
+    """A canvas of two views would be torn, in negatives only."""
+    rng = np.random.default_rng(1)
+    before = cv2.resize(rng.integers(0, 255, (30, 40, 3), dtype=np.uint8), (400, 300))
+    mask = np.zeros((300, 400), bool)
+    mask[100:140, 200:260] = True
+    found = Segment(part=mask, cut=mask, box_px=(200.0, 100.0, 260.0, 140.0))
+    nothing = np.zeros_like(mask)
+    after = before.copy()
+    after[mask] = (255, 0, 0)
+    assert not view_changed(after, before, found, nothing)
+    assert view_changed(np.roll(after, 30, axis=1), before, found, nothing)

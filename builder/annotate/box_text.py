@@ -20,9 +20,14 @@ def box_answer(targets: Sequence[tuple[str, Box]]) -> str:
     '<p>2 transparent red flat tiles</p> {<28><17><73><50>}'
     """
     return " and ".join(
-        f"<p>{phrase}</p> {{{''.join(f'<{value}>' for value in rounded(box_norm100))}}}"
+        f"<p>{plain(phrase)}</p> {{{''.join(f'<{value}>' for value in rounded(box_norm100))}}}"
         for phrase, box_norm100 in targets
     )
+
+
+def plain(phrase: str) -> str:
+    """A phrase without the signs the box text itself is made of."""
+    return " ".join("".join(c for c in phrase if c not in "<>{}").split())
 
 
 def rounded(box_norm100: Box) -> tuple[int, int, int, int]:

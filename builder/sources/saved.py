@@ -168,13 +168,13 @@ def _known_sizes(folder: Path) -> dict[str, images.ImageInfo]:
 
 
 def _html_files(root: Path) -> list[Path]:
-    """HTML files below a folder, links to other folders not followed."""
-    files = [
-        Path(folder) / name
-        for folder, _, names in os.walk(root)
-        for name in names
-        if Path(name).suffix.lower() in _PAGE_SUFFIXES
-    ]
+    """HTML files below a folder; hidden folders and links to folders are left out."""
+    files = []
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]  # .work, .git
+        files += [
+            Path(folder) / name for name in names if Path(name).suffix.lower() in _PAGE_SUFFIXES
+        ]
     return sorted(files, key=lambda file: file.relative_to(root).as_posix())
 
 

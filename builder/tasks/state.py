@@ -11,7 +11,13 @@ from builder.tasks.sessions import Row
 from synthesis import boundary
 from synthesis.boxes import Box, of_mask
 from synthesis.foreground import DIFFERENCE_MIN, LOSSY_DIFFERENCE_MIN, foreground_mask
-from synthesis.negatives import NEGATIVES_PER_STEP, canvas_without_part, paste, place
+from synthesis.negatives import (
+    NEGATIVES_PER_STEP,
+    canvas_without_part,
+    paste,
+    place,
+    view_changed,
+)
 from synthesis.segmentation import Segment, segment
 
 ANNOTATOR = "boundary"
@@ -34,10 +40,13 @@ class Wrong(NamedTuple):
 
 def session_color(context: Context, rows: list[Row]) -> SessionColor:
     """Vote the boundary colour of a session from its step pictures."""
-    pictures = [context.picture(row.instruction) for row in rows if not row.is_eop]
-    lossy = any(picture is not None and picture.lossy for picture in pictures)
+    thumbnails, lossy = [], False
+    for row in rows:
+        if not row.is_eop:  # one picture at a time: only its thumbnail stays
+            picture = context.picture(row.instruction)
+            thumbnails.append(None if picture is None else boundary.thumbnail(picture.rgb))
+            lossy = lossy or (picture is not None and picture.lossy)
     tolerance = boundary.LOSSY_TOLERANCE if lossy else boundary.TOLERANCE
-    thumbnails = [boundary.thumbnail(p.rgb) if p is not None else None for p in pictures]
     return SessionColor(boundary.vote(thumbnails, tolerance), tolerance)
 
 
@@ -88,6 +97,8 @@ def _wrong(context: Context, row: Row, color: SessionColor) -> Wrong | str:
     if found is None:
         return "no_outline_in_picture"
     old_outline = boundary.color_mask(before.rgb, rgb, color.tolerance).astype(bool)
+    if view_changed(picture.rgb, before.rgb, found, old_outline):
+        return "view_changed"
     canvas = canvas_without_part(picture.rgb, before.rgb, found, old_outline)
     least = LOSSY_DIFFERENCE_MIN if before.lossy else DIFFERENCE_MIN
     assembly = foreground_mask(before.rgb, before.alpha, least)
