@@ -1,7 +1,7 @@
 """Quality on a manual site made from real LEGO models, crawled over real HTTP on loopback.
 
-The site is kept outside the project; without it these tests skip. Thresholds are those the project
-promises (README, "Check and measure"); encoding is left out, so this takes seconds.
+The site is kept outside the project; without it these tests skip. What is asked of boxes,
+names and colours stands in the asserts; encoding is left out, so this takes seconds.
 """
 
 import json
