@@ -63,8 +63,8 @@ def canvas_without_part(
     """The T-2 state (H, W, 3) without the highlight of its own step.
 
     What T and T-2 both show is taken from T, where the old outline is gone already; only under the
-    new part T-2 shows through, with the old outline's pixels (`old_outline`, (H, W) bool) painted
-    over from their surroundings. Two outlines in a negative and one in a positive would give the
+    new part T-2 shows through, with the old outline's pixels (`old_outline`, (H, W) bool) filled
+    from their nearest surroundings. Two outlines in a negative and one in a positive would give the
     label away.
     """
     canvas = picture.copy()
@@ -75,9 +75,23 @@ def canvas_without_part(
     under = cv2.dilate(segment.cut[window].astype(np.uint8), rim)
     np.copyto(canvas[window], before[window], where=under[..., None] > 0)
     leftover = cv2.dilate(old_outline[window].astype(np.uint8), rim) & under
-    if leftover.any():
-        canvas[window] = cv2.inpaint(canvas[window], leftover, 3, cv2.INPAINT_TELEA)
+    if leftover.any() and not leftover.all():
+        canvas[window] = _fill_from_nearest(canvas[window], leftover)
     return canvas
+
+
+def _fill_from_nearest(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """(h, w, 3) with every pixel of the hole (h, w) uint8 0/1 copied from the nearest outside it.
+
+    Smooth inpainting would mix colours that no positive holds.
+    """
+    _, nearest = cv2.distanceTransformWithLabels(
+        hole, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    outside = np.flatnonzero(hole.ravel() == 0)
+    source = np.zeros(int(nearest.max()) + 1, np.int64)
+    source[nearest.ravel()[outside]] = outside
+    return picture.reshape(-1, 3)[source[nearest]]
 
 
 def paste(canvas: np.ndarray, picture: np.ndarray, cut: np.ndarray, shift_xy_px: tuple[int, int]):

@@ -352,3 +352,19 @@ def test_a_moved_view_is_told_from_a_new_part():
     after[mask] = (255, 0, 0)
     assert not view_changed(after, before, found, nothing)
     assert view_changed(np.roll(after, 30, axis=1), before, found, nothing)
+
+
+def test_the_canvas_holds_no_color_that_neither_picture_has():
+    """Colours of our own making would tell a negative from a positive."""
+    before = np.full((120, 160, 3), 255, np.uint8)
+    before[40:90, 30:120] = (0, 60, 160)
+    after = before.copy()
+    cv2.rectangle(before, (50, 50), (90, 80), (255, 0, 255), 3)  # the outline of the step before
+    mask = np.zeros((120, 160), bool)
+    mask[30:85, 60:110] = True
+    after[mask] = (200, 0, 0)
+    found = Segment(part=mask, cut=mask, box_px=(60.0, 30.0, 110.0, 85.0))
+    outline = (before == (255, 0, 255)).all(axis=2)
+    canvas = canvas_without_part(after, before, found, outline)
+    colors = {tuple(pixel) for pixel in canvas.reshape(-1, 3).tolist()}
+    assert colors <= {(255, 255, 255), (0, 60, 160)}
