@@ -68,6 +68,7 @@ FEATURES: dict[str, Features] = {
             "label": ClassLabel(names=["no", "yes"]),
             "group_id": _TEXT,
             "negative_kind": _TEXT,
+            "correction": _TEXT,
             "shift_fraction": _FLOAT,
             "part_box_px": _BOX,
             "correct_box_px": _BOX,

@@ -13,10 +13,12 @@ import msgspec
 from datasets import DatasetInfo, SplitDict, SplitInfo
 from datasets.utils.py_utils import asdict
 
-from builder import card, folders, split, stats
+from builder import card, folders, probes, split, stats
 from builder.export.parquet import Piece, RowIndex, write_shards
 from builder.folders import CRAWL, DONE, TASKS
+from builder.parallel import run_parallel
 from builder.pipeline import BuildOptions, ManualStats
+from builder.probes.score import AUC_MAX
 from builder.records import CrawledManual, UserError, load
 from lego_arta import CONFIGS, FEATURES, SPLITS, __version__
 
@@ -32,6 +34,8 @@ class AssembleOptions:
     source: str
     split: str = "manual"
     seed: int = 42
+    probe: bool = True
+    workers: int = 1
 
 
 def check_out(out: Path) -> None:
@@ -104,7 +108,11 @@ def assemble(manual_ids: list[str], build: BuildOptions, options: AssembleOption
 def _fingerprint(manual_ids: list[str], build: BuildOptions, options: AssembleOptions) -> str:
     done = [(build.work / TASKS / manual_id / DONE).read_text() for manual_id in manual_ids]
     return folders.fingerprint(
-        "assemble", options.source, options.split, options.seed, *manual_ids, *done, everything=True
+        "assemble",
+        *(options.source, options.split, options.seed, options.probe),
+        *manual_ids,
+        *done,
+        everything=True,
     )
 
 
@@ -240,6 +248,7 @@ def _finish(
             f"{options.source}: not one row came of {len(manuals)} manuals, so nothing is written; "
             f"reasons: {stats.drop_counts(manuals)}"
         )
+    probed = _probe(folder, options) if options.probe else []
     numbers = stats.statistics(manuals, rows)
     drops = stats.drop_counts(manuals)
     infos_json = {config: asdict(info) for config, info in infos.items()}
@@ -250,8 +259,11 @@ def _finish(
         "split": options.split,
         "seed": options.seed,
         "image_format": build.tasks.image_format,
+        "negatives": build.tasks.negatives,
+        "positives": build.tasks.positives,
     }
-    text = card.render(infos, numbers, splits, drops, settings)
+    screened = stats.screened_counts(manuals)
+    text = card.render(infos, numbers, splits, drops, settings, probed, screened)
     (folder / "README.md").write_text(text, encoding="utf-8")
     manifest = {
         "dataset": DATASET_NAME,
@@ -263,6 +275,8 @@ def _finish(
         "statistics": numbers,
         "rows": splits,
         "drop_counts": drops,
+        "screened_counts": screened,
+        "probes": [result.describe() for result in probed],
         "drops": [drop for manual in manuals for drop in manual.drops],
         "inputs": {m.manual_id: _inputs(build.work, m.manual_id) for m in manuals},
         "files": {
@@ -277,6 +291,24 @@ def _finish(
     data = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
     (folder / MANIFEST).write_bytes(data + b"\n")
     return json.loads(data)
+
+
+def _probe(folder: Path, options: AssembleOptions) -> list[probes.Result]:
+    """Look for shortcuts in the state rows; raises `UserError` for a leak."""
+    results = probes.run(
+        folder,
+        probes.GATE_GROUPS,
+        run_calls=lambda function, calls: run_parallel("probes", function, calls, options.workers),
+    )
+    leaks = probes.leaks(results)
+    if leaks:
+        worst = max(leaks, key=lambda result: result.score.auc if result.score else 0)
+        raise UserError(
+            f"state: the answer can be read off {probes.PROBES[worst.probe]} (probe "
+            f"{worst.probe}: {worst.text()}, at most {AUC_MAX:.2f} is let through); build with "
+            "--positives matched, or with --no-probe if it is meant to leak"
+        )
+    return results
 
 
 def _inputs(work: Path, manual_id: str) -> dict:

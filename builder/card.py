@@ -1,7 +1,7 @@
 """The dataset card: `card.md` filled from a build's own counts, with the Hub's YAML on top."""
 
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from datasets.info import DatasetInfosDict
 from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCardData
 
-from builder import stats
+from builder import probes, stats
 from lego_arta import CONFIGS, SPLITS
 
 TEMPLATE = Path(__file__).with_name("card.md")
@@ -35,6 +35,17 @@ LICENCES = {
         "authorise or endorse this dataset.",
     ),
 }
+NEGATIVES = {
+    "paper": "moved by at least 5 % of the assembly's box",
+    "typed": "moved, turned, mirrored, recoloured, exchanged for another part of the session, left "
+    "out, or doubled (`negative_kind`)",
+}
+POSITIVES = {
+    "matched": "The right picture is made like the wrong ones: the step before without its "
+    "outline, and the part cut out and mixed in with soft edges, only at its right place.",
+    "original": "The right picture is the manual's own, as in the thesis: how the wrong ones were "
+    "made gives the answer away. Use it only to compare with published numbers.",
+}
 SPLIT_RULES = {
     "manual": "Whole sets go to train or test (about 75 : 25) by a hash of the set number, so no "
     "manual, step, group or part picture of one split is in the other, and adding manuals moves "
@@ -52,6 +63,8 @@ def render(
     splits: Mapping[str, Mapping[str, int]],
     drops: Mapping[str, Mapping[str, int]],
     settings: Mapping[str, object],
+    probed: Sequence[probes.Result] = (),
+    screened: Mapping[str, int] | None = None,
 ) -> str:
     """README.md of a build. A placeholder that nothing fills is a KeyError."""
     is_demo = settings["source"] == "demo"
@@ -74,6 +87,10 @@ def render(
         seed=str(settings["seed"]),
         image_format=str(settings["image_format"]),
         licence=licence_text,
+        negatives=NEGATIVES[str(settings["negatives"])],
+        positives=POSITIVES[str(settings["positives"])],
+        probes=_probes_table(probed),
+        screened=_screened_text(screened or {}),
     )
     return f"---\n{_yaml(infos, licence, rows)}\n---\n\n{body}"
 
@@ -91,6 +108,20 @@ def _drops_table(drops: Mapping[str, Mapping[str, int]]) -> str:
         for reason, number in reasons.items()
     ]
     return stats.markdown(("Stage", "Reason", "Rows"), rows) if rows else "Nothing was left out."
+
+
+def _probes_table(probed: Sequence[probes.Result]) -> str:
+    if not probed:
+        return "Not probed: too few state groups to tell anything, or probing was turned off."
+    rows = [(r.probe, probes.PROBES[r.probe], r.text().removeprefix("AUC ")) for r in probed]
+    return stats.markdown(("Probe", "Sees only", "AUC (95 % interval)"), rows)
+
+
+def _screened_text(screened: Mapping[str, int]) -> str:
+    if not screened:
+        return "Screening turned down no wrong state."
+    counted = "; ".join(f"{n:,} {what.replace('_', ' ')}" for what, n in screened.items())
+    return f"Screening turned down: {counted}."
 
 
 def _yaml(infos: Mapping[str, DatasetInfo], licence: str, rows: int) -> str:

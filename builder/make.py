@@ -7,6 +7,7 @@ python builder/make.py --source saved-site/ --split paper
 
 import argparse
 import errno
+import json
 import logging
 import os
 import sys
@@ -21,17 +22,18 @@ from builder.parallel import run_parallel, start_server
 if __name__ == "__main__" and not {"-h", "--help"} & set(sys.argv):
     start_server()  # workers' imports and the ones below go on at the same time
 
-from builder import stats
+from builder import probes, stats
 from builder.annotate import ANNOTATORS
 from builder.assemble import AssembleOptions, assemble, check_out
 from builder.crawl import CrawlOptions, crawl_site
-from builder.folders import CRAWL, DEMO, working_in
+from builder.folders import CRAWL, DEMO, TASKS, working_in
 from builder.media import IMAGE_FORMATS
-from builder.pipeline import BuildOptions, build_manual
-from builder.records import UserError
+from builder.pipeline import COLORS_FILE, BuildOptions, SessionColors, build_manual
+from builder.records import UserError, load
 from builder.sources import demo, saved
 from builder.split import MODES
 from builder.tasks.context import TaskOptions
+from builder.tasks.state import HEX_RE, NEGATIVES, POSITIVES
 
 log = logging.getLogger("lego_arta")
 
@@ -88,6 +90,34 @@ def parser() -> argparse.ArgumentParser:
         type=_positive,
         metavar="N",
         help=f"take at most N manuals; for the demo, draw N ({DEMO_MANUALS})",
+    )
+    state = result.add_argument_group("state examples")
+    state.add_argument(
+        "--negatives",
+        choices=NEGATIVES,
+        default="paper",
+        help="%(default)s: the part moved; typed: also turned, mirrored, of a wrong colour, "
+        "another part, missing, one too many",
+    )
+    state.add_argument(
+        "--positives",
+        choices=POSITIVES,
+        default="matched",
+        help="%(default)s: made like the negatives, so that nothing but the mistake tells them "
+        "apart; original: the manual's own picture, as in the paper (leaks the answer)",
+    )
+    state.add_argument(
+        "--boundary-colors",
+        type=Path,
+        metavar="FILE",
+        help='JSON of sessions whose outline was set by hand: {"manual/session": "#FF00FF" or '
+        "null for none}; scripts/swatches.py makes a page to fill it in",
+    )
+    state.add_argument(
+        "--no-probe",
+        action="store_true",
+        help="do not look for shortcuts that give the answer away; without it a build that has one "
+        "fails",
     )
     crawl = result.add_argument_group("crawling")
     crawl.add_argument(
@@ -185,22 +215,73 @@ def run_stages(options: argparse.Namespace) -> dict:
     started = time.monotonic()
     manual_ids = crawl_stage(options)
     task = BuildOptions(
-        options.work, options.annotator, TaskOptions(options.seed, options.image_format)
+        options.work,
+        options.annotator,
+        TaskOptions(
+            options.seed,
+            options.image_format,
+            options.negatives,
+            options.positives,
+            colors_by_hand(options.boundary_colors),
+        ),
     )
     # The largest first: a long manual that starts last would leave the other workers idle.
     crawled = options.work / CRAWL
     manual_ids = sorted(manual_ids, key=lambda m: -(crawled / m / "crawl.json").stat().st_size)
     calls = [(manual_id, task) for manual_id in manual_ids]
     results = run_parallel("manuals", build_manual, calls, options.workers)
+    check_sessions(task, manual_ids)
     log.info("writing %s", options.out)
     manifest = assemble(
         manual_ids,
         task,
-        AssembleOptions(options.out, options.source, options.split, options.seed),
+        AssembleOptions(
+            options.out,
+            options.source,
+            options.split,
+            options.seed,
+            not options.no_probe,
+            options.workers,
+        ),
     )
     built = sum(done for _, done in results)
     report(manifest, options.out, built, len(manual_ids), time.monotonic() - started)
     return manifest
+
+
+def colors_by_hand(file: Path | None) -> tuple[tuple[str, str | None], ...]:
+    """The sessions of a --boundary-colors file; raises `UserError` when it is not one."""
+    if file is None:
+        return ()
+    try:
+        colors = json.loads(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"--boundary-colors {file}: not a JSON file ({error}); "
+            "make one with scripts/swatches.py"
+        ) from None
+    if not isinstance(colors, dict):
+        raise UserError(
+            f'--boundary-colors {file}: give an object like {{"manual/session": "#FF00FF"}}'
+        )
+    for session, color in colors.items():
+        if color is not None and not (isinstance(color, str) and HEX_RE.fullmatch(color)):
+            raise UserError(
+                f"--boundary-colors {file}: {session} has {color!r}; give #RRGGBB or null"
+            )
+    return tuple(sorted(colors.items()))
+
+
+def check_sessions(task: BuildOptions, manual_ids: list[str]) -> None:
+    """A colour set by hand for a session that a manual does not have is a slip; `UserError`."""
+    for session, _ in task.tasks.boundary_colors:
+        manual_id = session.split("/")[0]
+        if manual_id in manual_ids:
+            known = load(task.work / TASKS / manual_id / COLORS_FILE, dict[str, SessionColors])
+            if session not in known:
+                raise UserError(
+                    f"--boundary-colors: {session} is no session; {manual_id} has {sorted(known)}"
+                )
 
 
 def crawl_stage(options: argparse.Namespace) -> list[str]:
@@ -245,6 +326,10 @@ def report(manifest: dict, out: Path, built: int, manuals: int, seconds: float) 
     for task, reasons in manifest["drop_counts"].items():
         for reason, number in reasons.items():
             print(f"left out ({task}): {number:,} {reason.replace('_', ' ')}")
+    for what, number in manifest["screened_counts"].items():
+        print(f"turned down (state): {number:,} {what.replace('_', ' ')}")
+    for result in manifest["probes"]:
+        print(probes.line(result))
     print()
     for config, splits in manifest["rows"].items():
         print(f"{config:<7} " + ", ".join(f"{number:,} {name}" for name, number in splits.items()))

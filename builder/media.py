@@ -81,6 +81,13 @@ def encode(rgb: np.ndarray, image_format: str) -> bytes:
     return buffer.getvalue()
 
 
+def encode_rgba(rgba: np.ndarray) -> bytes:
+    """PNG bytes of (h, w, 4) uint8 pixels, for the cut-out parts kept with the stages."""
+    buffer = io.BytesIO()
+    Image.fromarray(rgba).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
 def pixel_hash(rgb: np.ndarray) -> str:
     """Hash of size and pixels, the same for every lossless encoding of them.
 

@@ -41,6 +41,19 @@ class ManualStats(msgspec.Struct, frozen=True):
     sessions: int
     colored_sessions: int
     drops: list[Drop]
+    screened: dict[str, int] = {}
+
+
+class SessionColors(msgspec.Struct, frozen=True):
+    """The boundary colour of a session as hex, null for none, and how it was found (T12)."""
+
+    color: str | None
+    score: float
+    candidates: list[str]
+    by_hand: bool
+
+
+PARTS, COLORS_FILE = "parts", "colors.json"
 
 
 def build_manual(manual_id: str, options: BuildOptions) -> tuple[str, bool]:
@@ -65,11 +78,12 @@ def build_manual(manual_id: str, options: BuildOptions) -> tuple[str, bool]:
         )
     )
     annotated_hash = folders.sha256((annotated / "annotations.json").read_bytes())
+    task_options = options.tasks.of_manual(manual_id)
     done.append(
         folders.stage(
             work / TASKS / manual_id,
-            folders.fingerprint("tasks", options.tasks, parsed_hash, annotated_hash),
-            lambda target: _tasks(crawled.parent, parsed, annotated, options.tasks, target),
+            folders.fingerprint("tasks", task_options, parsed_hash, annotated_hash),
+            lambda target: _tasks(crawled.parent, parsed, annotated, task_options, target),
         )
     )
     return manual_id, any(done)
@@ -107,7 +121,7 @@ def _tasks(
         manual, crawl_folder, {int(key): value for key, value in annotations.items()}, options
     )
     colors = {
-        session_id: state.session_color(context, rows)
+        session_id: state.session_color(context, session_id, rows)
         for session_id, rows in context.sessions.items()
     }
     tasks: dict[str, Callable[[], Iterator[dict]]] = {
@@ -119,9 +133,25 @@ def _tasks(
         config: write_piece(target / f"{config}.parquet", config, make())
         for config, make in tasks.items()
     }
+    for number, png in context.parts.items():
+        (target / PARTS).mkdir(exist_ok=True)
+        (target / PARTS / f"{number}.png").write_bytes(png)
+    (target / COLORS_FILE).write_bytes(dump(_session_colors(colors)))
     (target / "index.json").write_bytes(msgspec.json.encode(index))
     (target / "manual.json").write_bytes(dump(_with_findings(context, colors)))
     (target / "stats.json").write_bytes(dump(_stats(context, colors)))
+
+
+def _session_colors(colors: dict[str, state.SessionColor]) -> dict[str, SessionColors]:
+    return {
+        session_id: SessionColors(
+            None if color.vote.color is None else state.hex_color(color.vote.color),
+            color.vote.score,
+            [state.hex_color(candidate) for candidate in color.vote.candidates],
+            color.by_hand,
+        )
+        for session_id, color in colors.items()
+    }
 
 
 def _stats(context: Context, colors: dict[str, state.SessionColor]) -> ManualStats:
@@ -134,6 +164,7 @@ def _stats(context: Context, colors: dict[str, state.SessionColor]) -> ManualSta
         sessions=len(context.sessions),
         colored_sessions=sum(color.vote.color is not None for color in colors.values()),
         drops=[*context.manual.drops, *context.drops],
+        screened=dict(sorted(context.screened.items())),
     )
 
 
@@ -153,6 +184,8 @@ def _with_findings(context: Context, colors: dict[str, state.SessionColor]) -> M
         if not row.is_eop:
             changes["color_list"] = [state.hex_color(color) for color in vote.candidates]
             changes["bound_color"] = [state.hex_color(vote.color)] if vote.color else []
+            if instruction.instruction_id in context.parts:
+                changes["parts_img_path"] = f"{PARTS}/{instruction.instruction_id}.png"
             changes["background_rect"] = context.background_rects_px.get(instruction.instruction_id)
         return msgspec.structs.replace(
             instruction, VLM=msgspec.structs.replace(instruction.VLM, **changes)

@@ -73,6 +73,14 @@ def drop_counts(manuals: Iterable[ManualStats]) -> dict[str, dict[str, int]]:
     }
 
 
+def screened_counts(manuals: Iterable[ManualStats]) -> dict[str, int]:
+    """Wrong states that were turned down, by "kind: reason"."""
+    total: collections.Counter = collections.Counter()
+    for manual in manuals:
+        total.update(manual.screened)
+    return dict(sorted(total.items()))
+
+
 def render(table: Table) -> str:
     """The table as aligned text for a terminal."""
     widths = [max(len(row[column]) for row in table) for column in range(3)]

@@ -21,6 +21,8 @@ from builder.export.parquet import ROW_GROUP_BYTES, ROW_GROUP_ROWS, SHARD_BYTES
 from builder.records import UserError, split_slug
 from builder.tasks.prompts import NO, YES
 from lego_arta import CONFIGS, FEATURES, SPLITS
+from synthesis.negatives import KINDS
+from synthesis.placement import SHIFT_FRACTION_MIN
 
 # float32 columns of a few thousand pixels are this exact at least.
 EPSILON_PX = 0.01
@@ -144,14 +146,22 @@ def _state_row(row: dict, size_wh: tuple[int, int]) -> Iterator[str]:
     positive = row["label"] == 1
     if row["answer"] != (YES if positive else NO):
         yield f"{row['id']}: label {row['label']} and answer agree, found {row['answer']!r}"
+    if not positive and row["negative_kind"] not in KINDS:
+        yield f"{row['id']}: negative_kind is one of {KINDS}, found {row['negative_kind']!r}"
     if positive != (row["negative_kind"] is None):
         yield f"{row['id']}: negative_kind is null for positives only"
-    if positive != (row["shift_fraction"] == 0):
-        yield f"{row['id']}: only positives have no shift, found {row['shift_fraction']}"
-    if not positive and row["shift_fraction"] < 0.05:
+    if positive != (row["correction"] is None):
+        yield f"{row['id']}: correction is null for positives only, found {row['correction']!r}"
+    kind = row["negative_kind"]
+    if kind in ("shift", "extra") and row["shift_fraction"] < SHIFT_FRACTION_MIN:
         yield f"{row['id']}: moved by at least 0.05, found {row['shift_fraction']}"
+    if kind not in ("shift", "extra") and row["shift_fraction"] != 0:
+        yield f"{row['id']}: nothing moved in a {kind}, found {row['shift_fraction']}"
+    if (kind == "missing") != (row["part_box_px"] is None):
+        yield f"{row['id']}: part_box_px is null for a missing part only"
     for name in ("part_box_px", "correct_box_px"):
-        yield from _box(row["id"], row[name], (0, 0, *size_wh))
+        if row[name] is not None:
+            yield from _box(row["id"], row[name], (0, 0, *size_wh))
 
 
 def _box(row_id: str, box: list[float], frame: tuple[float, ...]) -> Iterator[str]:

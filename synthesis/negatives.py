@@ -1,45 +1,83 @@
-"""Wrong states from right ones: the new part moved elsewhere on the picture of two steps before.
+"""Wrong states from right ones (T14, B5): the highlighted part moved, changed, left out, doubled.
 
-Thesis 4.4 (T14): cut the part at T, paste it on the T-2 picture inside its background box, moved by
-at least 5 %. Pure: pixels, masks and boxes in and out; randomness comes from the given generator.
+All pictures of a step, the right one too, are one canvas (the step before without its outline) with
+one cut-out mixed in, so they differ in nothing but what was done wrong. Pure: pixels and masks in
+and out; randomness comes from the given generator.
 """
 
 import random
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
 from synthesis.boxes import Box, of_mask
-from synthesis.pixels import difference
+from synthesis.cutout import Cutout, lift, mirrored, put_down, recolored, turned
+from synthesis.pixels import channel_max, difference
+from synthesis.placement import SHIFT_FRACTION_MIN, Place, shift_fraction, wrong_places
+from synthesis.restoration import without_outline
 from synthesis.segmentation import Segment
 
 NEGATIVES_PER_STEP = 3
-# A16: the shift is max(|dx| / W, |dy| / H) of the background box.
-SHIFT_FRACTION_MIN = 0.05
-# A moved part may cover at most this share of its right place, or it would look right.
-RIGHT_PLACE_IOU_MAX = 0.6
-# It must lie on the assembly, not beside it, with at least this share of its pixels.
-ON_ASSEMBLY_MIN = 0.25
-TRIES = 400
+KINDS = ("shift", "rotate", "mirror", "wrong_color", "wrong_part", "missing", "extra")
 # A pixel has changed when a channel differs by this much; more such pixels than this share of the
 # new part's own, away from it and the outlines, mean that the view changed.
 VIEW_CHANGE_MIN, VIEW_CHANGED_SHARE = 40, 0.5
+# Screening. A person sees a change in pixels that differ by so much ...
+VISIBLE_DIFFERENCE_MIN = 32
+# ... where they make up this share of the part's area; the same share for turned and mirrored parts
+# says that they are not symmetric.
+CHANGED_SHARE_MIN = 0.15
+# Of a part that shows less than this many pixels in a 960 px wide picture nobody can tell.
+PART_PX_MIN_AT_960 = 60
+# Colours nearer than this (CIE Lab) are called the same; masks alike above this IoU too.
+COLOR_DISTANCE_MIN, SAME_SHAPE_IOU = 30.0, 0.8
 
 
 @dataclass(frozen=True)
-class Moved:
-    """One placement: pixel shift, its fraction of the background box, and the part's new box."""
+class Scene:
+    """One step, ready to be done right or wrong.
 
-    shift_xy_px: tuple[int, int]
-    shift_fraction: float
-    box_px: Box
+    `canvas` (H, W, 3) shows the step before without its outline, `right` the step done right,
+    `before` the step before with its outline; `assembly` (H, W) bool is what was built before and
+    `background_px` its box.
+    """
+
+    canvas: np.ndarray
+    right: np.ndarray
+    before: np.ndarray
+    cutout: Cutout
+    assembly: np.ndarray
+    background_px: Box
+    lossy: bool = False
 
 
-def shift_fraction(shift_xy_px: tuple[int, int], background_px: Box) -> float:
-    """A16: the larger of |dx| / W and |dy| / H of the background box."""
-    width, height = background_px[2] - background_px[0], background_px[3] - background_px[1]
-    return max(abs(shift_xy_px[0]) / width, abs(shift_xy_px[1]) / height)
+@dataclass(frozen=True)
+class Wrong:
+    """One wrong state. `part_box_px` is where the part in question is, None when it is missing;
+    `shift_xy_px` how far it lies from its right place, `turn` what was done to it in place: quarter
+    turns counterclockwise."""
+
+    kind: str
+    rgb: np.ndarray
+    part_box_px: Box | None
+    shift_xy_px: tuple[int, int] = (0, 0)
+    shift_fraction: float = 0.0
+    turn: int = 0
+
+
+@dataclass
+class Supply:
+    """What wrong states can be made from besides the scene, and what screening has turned down.
+
+    `others` gives cut-outs of other parts of the session, `colors` other colours (r, g, b).
+    """
+
+    others: Callable[[], Sequence[Cutout]] = lambda: ()
+    colors: Sequence[tuple[int, int, int]] = ()
+    screened: Counter = field(default_factory=Counter)
 
 
 def view_changed(
@@ -47,149 +85,205 @@ def view_changed(
 ) -> bool:
     """Whether the camera or the model moved between T-2 and T.
 
-    With a fixed view nothing differs but the new part and the two outlines; a canvas made of two
-    views would be torn.
+    With a fixed view nothing differs but the new part and the two outlines; a part pasted from
+    another view would lie wrong even at zero shift.
     """
     explained = cv2.dilate(
-        (segment.cut | old_outline).astype(np.uint8), np.ones((9, 9), np.uint8)
+        (segment.part | segment.outline | old_outline).astype(np.uint8), np.ones((11, 11), np.uint8)
     ).astype(bool)
     changed = (difference(picture, before) >= VIEW_CHANGE_MIN) & ~explained
     return int(changed.sum()) > VIEW_CHANGED_SHARE * max(1, int(segment.part.sum()))
 
 
-def canvas_without_part(
-    picture: np.ndarray, before: np.ndarray, segment: Segment, old_outline: np.ndarray
-) -> np.ndarray:
-    """The T-2 state (H, W, 3) without the highlight of its own step.
+def make_scene(
+    picture: np.ndarray,
+    before: np.ndarray,
+    segment: Segment,
+    old_outline: np.ndarray,
+    assembly: np.ndarray,
+    lossy: bool = False,
+) -> Scene | None:
+    """Everything a step's pictures are made from; None when nothing was built before (A17)."""
+    background = of_mask(assembly)
+    if background is None:
+        return None
+    canvas = without_outline(before, old_outline)
+    cutout = lift(picture, canvas, segment, lossy)
+    right = put_down(canvas, cutout, (0, 0))
+    if old_outline.any():
+        ring = lift(before, canvas, Segment(old_outline, old_outline, cutout.box_px), lossy)
+        before = put_down(canvas, ring, (0, 0))
+    return Scene(canvas, right, before, cutout, assembly, background, lossy)
 
-    What T and T-2 both show is taken from T, where the old outline is gone already; only under the
-    new part T-2 shows through, with the old outline's pixels (`old_outline`, (H, W) bool) filled
-    from their nearest surroundings. Two outlines in a negative and one in a positive would give the
-    label away.
+
+def too_small(cutout: Cutout, picture_width_px: int) -> bool:
+    """Screening of a step: a part of which hardly anything shows can't be judged."""
+    scale = picture_width_px / 960
+    return int((cutout.part & ~cutout.outline).sum()) < PART_PX_MIN_AT_960 * scale**2
+
+
+def wrong_states(
+    scene: Scene, typed: bool, rng: random.Random, supply: Supply, number: int = NEGATIVES_PER_STEP
+) -> list[Wrong]:
+    """Up to `number` different wrong states.
+
+    As in the paper all are shifts; `typed` draws a different kind for each as far as they can be
+    made, and fills up with shifts.
     """
-    canvas = picture.copy()
-    x0, y0, x1, y1 = _int_box(segment.cut)
-    window = np.s_[max(0, y0 - 8) : y1 + 8, max(0, x0 - 8) : x1 + 8]
-    # Two pixels more than what was found: an outline's rim is blended with what it runs over.
-    rim = np.ones((5, 5), np.uint8)
-    under = cv2.dilate(segment.cut[window].astype(np.uint8), rim)
-    np.copyto(canvas[window], before[window], where=under[..., None] > 0)
-    leftover = cv2.dilate(old_outline[window].astype(np.uint8), rim) & under
-    if leftover.any() and not leftover.all():
-        canvas[window] = _fill_from_nearest(canvas[window], leftover)
-    return canvas
-
-
-def _fill_from_nearest(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """(h, w, 3) with every pixel of the hole (h, w) uint8 0/1 copied from the nearest outside it.
-
-    Smooth inpainting would mix colours that no positive holds.
-    """
-    _, nearest = cv2.distanceTransformWithLabels(
-        hole, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    outside = np.flatnonzero(hole.ravel() == 0)
-    source = np.zeros(int(nearest.max()) + 1, np.int64)
-    source[nearest.ravel()[outside]] = outside
-    return picture.reshape(-1, 3)[source[nearest]]
-
-
-def paste(canvas: np.ndarray, picture: np.ndarray, cut: np.ndarray, shift_xy_px: tuple[int, int]):
-    """`canvas` with the cut-out pixels of `picture` put down `shift_xy_px` away.
-
-    Raises ValueError when the shifted cut-out would leave the canvas.
-    """
-    x0, y0, x1, y1 = _int_box(cut)
-    dx, dy = shift_xy_px
-    height, width = canvas.shape[:2]
-    if not (0 <= x0 + dx and x1 + dx <= width and 0 <= y0 + dy and y1 + dy <= height):
-        raise ValueError(f"shift {shift_xy_px} moves {(x0, y0, x1, y1)} off {(width, height)}")
-    result = canvas.copy()
-    target = result[y0 + dy : y1 + dy, x0 + dx : x1 + dx]
-    inside = cut[y0:y1, x0:x1]
-    np.copyto(target, picture[y0:y1, x0:x1], where=inside[..., None])
-    return result
-
-
-def place(
-    segment: Segment, assembly: np.ndarray, background_px: Box, rng: random.Random
-) -> list[Moved]:
-    """Choose up to three different wrong places for the part.
-
-    `assembly` is the (H, W) bool foreground of the canvas and `background_px` its box. The cut-out
-    lies wholly inside that box; when it can't (the part is larger than what was built before), its
-    middle does. It stays inside the picture, on the assembly, off its right place, and two
-    placements differ by as much as a wrong one from the right one.
-    """
-    found: list[Moved] = []
-    strict = _shift_ranges(segment, background_px, assembly.shape, whole=True)
-    loose = _shift_ranges(segment, background_px, assembly.shape, whole=False)
-    for ranges in (strict, loose):
-        for _ in range(TRIES if ranges else 0):
-            if len(found) == NEGATIVES_PER_STEP:
-                return found
-            shift = (rng.randint(*ranges[0]), rng.randint(*ranges[1]))  # type: ignore[index]
-            if _acceptable(shift, segment, assembly, background_px, found):
-                dx, dy = shift
-                x0, y0, x1, y1 = segment.box_px
-                found.append(
-                    Moved(
-                        shift,
-                        shift_fraction(shift, background_px),
-                        (x0 + dx, y0 + dy, x1 + dx, y1 + dy),
-                    )
-                )
+    if not typed:
+        return _shifted(scene, rng, supply, number)
+    found: list[Wrong] = []
+    for kind in rng.sample(KINDS, len(KINDS)):
+        if len(found) == number:
+            break
+        if kind == "shift":
+            found += _shifted(scene, rng, supply, 1)
+        elif (made := _MAKERS[kind](scene, rng, supply)) is not None:
+            found.append(made)
+    if len(found) < number:  # short of kinds: more shifts, away from the one there may be
+        shifts = [w.shift_xy_px for w in found if w.kind == "shift"]
+        for wrong in _shifted(scene, rng, supply, number + len(shifts)):
+            dx, dy = wrong.shift_xy_px
+            apart = [shift_fraction((dx - x, dy - y), scene.background_px) for x, y in shifts]
+            if len(found) < number and min(apart, default=1) >= SHIFT_FRACTION_MIN:
+                found.append(wrong)
     return found
 
 
-def _int_box(mask: np.ndarray) -> tuple[int, int, int, int]:
-    box = of_mask(mask)
-    if box is None:
-        raise ValueError("the mask of a part is empty")
-    return (int(box[0]), int(box[1]), int(box[2]), int(box[3]))
+def _seen(scene: Scene, wrong: Wrong, supply: Supply, reason: str = "change_too_small") -> bool:
+    """Screening of one wrong state: does it visibly differ from the right one?
+
+    The outline alone does not count: where it runs, both pictures are left out of account.
+    """
+    changed = difference(scene.right, wrong.rgb) >= VISIBLE_DIFFERENCE_MIN
+    color = np.median(scene.cutout.rgb[scene.cutout.outline], axis=0).astype(np.int16)
+    for picture in (scene.right, wrong.rgb):
+        away = channel_max(np.abs(picture.astype(np.int16) - color).astype(np.uint8))
+        changed &= away > VISIBLE_DIFFERENCE_MIN
+    if changed.sum() >= CHANGED_SHARE_MIN * scene.cutout.part.sum():
+        return True
+    supply.screened[f"{wrong.kind}: {reason}"] += 1
+    return False
 
 
-def _shift_ranges(
-    segment: Segment, background_px: Box, shape: tuple[int, ...], whole: bool
-) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """Allowed (dx range, dy range), inclusive, or None when there is none."""
-    cut = _int_box(segment.cut)
-    ranges = []
-    for axis, limit in ((0, shape[1]), (1, shape[0])):
-        low, high = cut[axis], cut[axis + 2]
-        start, stop = background_px[axis], background_px[axis + 2]
-        if whole:
-            first, last = start - low, stop - high
-        else:
-            middle = (low + high) / 2
-            first, last = start - middle, stop - middle
-        first, last = max(int(np.ceil(first)), -low), min(int(np.floor(last)), limit - high)
-        if first > last:
-            return None
-        ranges.append((first, last))
-    return ranges[0], ranges[1]
+def _shifted(scene: Scene, rng: random.Random, supply: Supply, number: int) -> list[Wrong]:
+    places = wrong_places(
+        scene.cutout, scene.canvas, scene.assembly, scene.background_px, rng, number, scene.lossy
+    )
+    made = [_at(scene, place, "shift", scene.canvas) for place in places]
+    return [wrong for wrong in made if _seen(scene, wrong, supply)]
 
 
-def _acceptable(
-    shift: tuple[int, int],
-    segment: Segment,
-    assembly: np.ndarray,
-    background_px: Box,
-    found: list[Moved],
-) -> bool:
-    if shift_fraction(shift, background_px) < SHIFT_FRACTION_MIN:
-        return False
-    for other in found:
-        between = (shift[0] - other.shift_xy_px[0], shift[1] - other.shift_xy_px[1])
-        if shift_fraction(between, background_px) < SHIFT_FRACTION_MIN:
-            return False
-    x0, y0, x1, y1 = (int(v) for v in segment.box_px)
-    dx, dy = shift
-    part = segment.part[y0:y1, x0:x1]
-    total = int(part.sum())
-    under = assembly[y0 + dy : y1 + dy, x0 + dx : x1 + dx]
-    there = segment.part[y0 + dy : y1 + dy, x0 + dx : x1 + dx]
-    if under.shape != part.shape or int((under & part).sum()) < ON_ASSEMBLY_MIN * total:
-        return False
-    overlap = int((there & part).sum())
-    return overlap / (2 * total - overlap) <= RIGHT_PLACE_IOU_MAX
+def _at(scene: Scene, place: Place, kind: str, canvas: np.ndarray) -> Wrong:
+    rgb = put_down(canvas, scene.cutout, place.shift_xy_px)
+    return Wrong(kind, rgb, place.box_px, place.shift_xy_px, place.shift_fraction)
+
+
+def _in_place(scene: Scene, kind: str, cutout: Cutout, turn: int = 0) -> Wrong | None:
+    """The changed cut-out where the right one belongs; None when it would leave the picture."""
+    (x, y), (h, w) = cutout.xy_px, cutout.alpha.shape
+    if x < 0 or y < 0 or x + w > scene.canvas.shape[1] or y + h > scene.canvas.shape[0]:
+        return None
+    rgb = put_down(scene.canvas, cutout, (0, 0))
+    return Wrong(kind, rgb, cutout.box_px, turn=turn)
+
+
+def _rotated(scene: Scene, rng: random.Random, supply: Supply) -> Wrong | None:
+    for turn in rng.sample((1, 2, 3), 3):
+        wrong = _in_place(scene, "rotate", turned(scene.cutout, turn), turn)
+        if wrong is not None and _seen(scene, wrong, supply, "looks_the_same"):
+            return wrong
+    return None
+
+
+def _mirrored(scene: Scene, rng: random.Random, supply: Supply) -> Wrong | None:
+    wrong = _in_place(scene, "mirror", mirrored(scene.cutout))
+    if wrong is None or not _seen(scene, wrong, supply, "looks_the_same"):
+        return None
+    return wrong
+
+
+def _recolored(scene: Scene, rng: random.Random, supply: Supply) -> Wrong | None:
+    own = main_color(scene.cutout)
+    other = [c for c in supply.colors if color_distance(c, own) >= COLOR_DISTANCE_MIN]
+    if not other:
+        return None
+    wrong = _in_place(scene, "wrong_color", recolored(scene.cutout, rng.choice(other)))
+    return wrong if wrong is not None and _seen(scene, wrong, supply) else None
+
+
+def _other_part(scene: Scene, rng: random.Random, supply: Supply) -> Wrong | None:
+    """Another part of the session, its middle where the right part's is."""
+    others = list(supply.others())
+    rng.shuffle(others)
+    x0, y0, x1, y1 = scene.cutout.box_px
+    for other in others:
+        a0, b0, a1, b1 = other.box_px
+        dx, dy = round((x0 + x1 - a0 - a1) / 2), round((y0 + y1 - b0 - b1) / 2)
+        there = Cutout(
+            other.rgb, other.alpha, other.part, other.outline,
+            (other.xy_px[0] + dx, other.xy_px[1] + dy),
+        )  # fmt: skip
+        if _alike(scene.cutout, there):
+            supply.screened["wrong_part: looks_the_same"] += 1
+            continue
+        wrong = _in_place(scene, "wrong_part", there)
+        if wrong is not None and _seen(scene, wrong, supply):
+            return wrong
+    return None
+
+
+def _alike(one: Cutout, other: Cutout) -> bool:
+    """Whether two cut-outs with one middle could be taken for the same part."""
+    a, b = one.box_px, other.box_px
+    sizes = [(max(1.0, box[2] - box[0]), max(1.0, box[3] - box[1])) for box in (a, b)]
+    overlap = min(sizes[0][0], sizes[1][0]) * min(sizes[0][1], sizes[1][1])
+    whole = sizes[0][0] * sizes[0][1] + sizes[1][0] * sizes[1][1] - overlap
+    same_color = color_distance(main_color(one), main_color(other)) < COLOR_DISTANCE_MIN
+    return same_color and overlap / whole > SAME_SHAPE_IOU
+
+
+def _left_out(scene: Scene, rng: random.Random, supply: Supply) -> Wrong | None:
+    """The state of the step before, the part found then still highlighted."""
+    wrong = Wrong("missing", scene.before, None)
+    return wrong if _seen(scene, wrong, supply) else None
+
+
+def _doubled(scene: Scene, rng: random.Random, supply: Supply) -> Wrong | None:
+    """The part in its right place, no longer highlighted, and a highlighted copy elsewhere."""
+    (x, y), (h, w) = scene.cutout.xy_px, scene.cutout.alpha.shape
+    outline = np.zeros(scene.canvas.shape[:2], bool)
+    outline[y : y + h, x : x + w] = scene.cutout.outline
+    placed = without_outline(scene.right, outline)
+    places = wrong_places(
+        scene.cutout, placed, scene.assembly, scene.background_px, rng, 1, scene.lossy
+    )
+    if not places:
+        return None
+    wrong = _at(scene, places[0], "extra", placed)
+    return wrong if _seen(scene, wrong, supply) else None
+
+
+_MAKERS: dict[str, Callable[[Scene, random.Random, Supply], Wrong | None]] = {
+    "rotate": _rotated,
+    "mirror": _mirrored,
+    "wrong_color": _recolored,
+    "wrong_part": _other_part,
+    "missing": _left_out,
+    "extra": _doubled,
+}
+
+
+def main_color(cutout: Cutout) -> tuple[int, int, int]:
+    """Median (r, g, b) of the part inside its outline."""
+    inner = cutout.part & ~cutout.outline
+    pixels = cutout.rgb[inner if inner.any() else cutout.part]
+    red, green, blue = (int(v) for v in np.median(pixels, axis=0))
+    return red, green, blue
+
+
+def color_distance(one: tuple[int, int, int], other: tuple[int, int, int]) -> float:
+    """Euclidean distance in CIE Lab (L 0-100)."""
+    pair = np.array([[one, other]], np.float32) / 255
+    lab = cv2.cvtColor(pair, cv2.COLOR_RGB2LAB)[0]
+    return float(np.linalg.norm(lab[0] - lab[1]))

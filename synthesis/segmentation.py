@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from synthesis.boundary import CHANGE_MIN, Rgb, color_mask
+from synthesis.boundary import CHANGE_MIN, OUTLINE_OPENING_PX_AT_960, Rgb, color_mask
 from synthesis.boxes import Box, of_mask
 from synthesis.pixels import difference
 
@@ -28,11 +28,12 @@ CLOSING_PX_AT_960 = 3
 class Segment:
     """The new part in one picture: (H, W) bool masks and the part's tight box.
 
-    `part` are its own visible pixels, `cut` the part with its outline and anti-aliased rim.
+    `part` are its own visible pixels, `outline` those of the boundary colour around them; the
+    outline covers the part's own rim, so the two overlap.
     """
 
     part: np.ndarray
-    cut: np.ndarray
+    outline: np.ndarray
     box_px: Box
 
 
@@ -60,10 +61,26 @@ def segment(
     )  # fmt: skip
     if inner is None:
         return None
-    part, cut = (np.zeros(picture.shape[:2], bool) for _ in range(2))
-    part[window], cut[window] = inner
+    part, outline = (np.zeros(picture.shape[:2], bool) for _ in range(2))
+    part[window], outline[window] = inner
     box = of_mask(part)
-    return None if box is None else Segment(part, cut, box)
+    return None if box is None else Segment(part, outline, box)
+
+
+def old_outline(
+    picture: np.ndarray, before: np.ndarray, found: Segment, color: Rgb, tolerance: int
+) -> np.ndarray:
+    """(H, W) bool: pixels of the step before that its own outline covers.
+
+    Bricks may have the outline's colour: an outline is gone in `picture`, or, where the new part
+    hides that, it is thin.
+    """
+    mask = color_mask(before, color, tolerance)
+    gone = difference(picture, before) >= CHANGE_MIN
+    size = max(3, round(OUTLINE_OPENING_PX_AT_960 * picture.shape[1] / 960)) | 1
+    thick = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((size, size), np.uint8))
+    hidden = cv2.dilate((found.part | found.outline).astype(np.uint8), np.ones((5, 5), np.uint8))
+    return np.where(hidden > 0, mask & (1 - thick), mask & gone) > 0
 
 
 def _segment_window(
@@ -74,7 +91,7 @@ def _segment_window(
     scale: float,
     radius: int,
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Part and cut-out masks (h, w) bool of a window that holds the whole outline."""
+    """Part and outline masks (h, w) bool of a window that holds the whole outline."""
     band = _band(picture, before, color, tolerance, scale)
     if not band.any():
         return None
@@ -82,8 +99,7 @@ def _segment_window(
     if not inside.any():
         return None
     part = cv2.dilate(inside, _disc(radius)) & (inside | band)
-    cut = cv2.dilate(part | band, _disc(1))
-    return part.astype(bool), cut.astype(bool)
+    return part.astype(bool), band.astype(bool)
 
 
 def _disc(radius_px: int) -> np.ndarray:

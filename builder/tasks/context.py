@@ -1,5 +1,7 @@
 """What the three tasks share while one manual is turned into rows: pictures, encoder, drops."""
 
+import collections
+import dataclasses
 import hashlib
 import random
 from collections.abc import Iterator
@@ -25,6 +27,15 @@ class TaskOptions:
 
     seed: int = 42
     image_format: str = "webp"
+    negatives: str = "paper"
+    positives: str = "matched"
+    # (session id, hex colour or None for no outline) set by hand, for sessions of this manual.
+    boundary_colors: tuple[tuple[str, str | None], ...] = ()
+
+    def of_manual(self, manual_id: str) -> "TaskOptions":
+        """The options that matter to one manual: colours of other sessions don't."""
+        own = tuple(c for c in self.boundary_colors if c[0].startswith(f"{manual_id}/"))
+        return dataclasses.replace(self, boundary_colors=own)
 
 
 @dataclass
@@ -38,6 +49,10 @@ class Context:
     drops: list[Drop] = field(default_factory=list)
     # By instruction id: where the assembly of two steps before is (T13), whole pixels.
     background_rects_px: dict[int, list[int]] = field(default_factory=dict)
+    # By instruction id: the bare new part, cut out (T13), as PNG bytes.
+    parts: dict[int, bytes] = field(default_factory=dict)
+    # What screening turned down among wrong states, by "kind: reason".
+    screened: collections.Counter = field(default_factory=collections.Counter)
 
     def __post_init__(self) -> None:
         self.sessions: dict[str, list[Row]] = session_rows(self.manual)

@@ -1,45 +1,58 @@
-"""State detection (T12-T15): the step done right, and three times wrong by moving the new part."""
+"""State detection (T12-T15): the step done right, and three times wrong."""
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from builder.media import Picture
+from builder.annotate.colors import COLORS
+from builder.media import Picture, encode_rgba
 from builder.records import Instruction
 from builder.tasks.context import Context, EncodedImage, base_row, opaque_id
+from builder.tasks.corrections import correction
 from builder.tasks.prompts import NO, YES, instruction_text, state_query
 from builder.tasks.sessions import Row
 from synthesis import boundary
-from synthesis.boxes import Box, of_mask
+from synthesis.boxes import Box
+from synthesis.cutout import Cutout, bare_part
 from synthesis.foreground import DIFFERENCE_MIN, LOSSY_DIFFERENCE_MIN, foreground_mask
 from synthesis.negatives import (
     NEGATIVES_PER_STEP,
-    canvas_without_part,
-    paste,
-    place,
+    Scene,
+    Supply,
+    Wrong,
+    make_scene,
+    too_small,
     view_changed,
+    wrong_states,
 )
-from synthesis.segmentation import Segment, segment
+from synthesis.segmentation import old_outline, segment
 
-ANNOTATOR = "boundary"
+ANNOTATOR, OVERRIDE = "boundary", "boundary-override"
+NEGATIVES, POSITIVES = ("paper", "typed"), ("matched", "original")
+HEX_RE = re.compile(r"#[0-9A-Fa-f]{6}")
 
 
 class SessionColor(NamedTuple):
-    """The vote of one session and the tolerance its pictures need."""
+    """The vote of one session, the tolerance its pictures need, whether a person set it."""
 
     vote: boundary.Vote
     tolerance: int
+    by_hand: bool = False
 
 
-class Wrong(NamedTuple):
-    """Everything the rows of one step are made from."""
+class Example(NamedTuple):
+    """What differs between the four rows of a step."""
 
-    segment: Segment
-    background_px: Box
-    negatives: list[tuple[EncodedImage, float, Box]]
+    image: EncodedImage
+    label: int
+    kind: str | None
+    correction: str | None
+    shift_fraction: float
+    part_box_px: Box | None
 
 
-def session_color(context: Context, rows: list[Row]) -> SessionColor:
-    """Vote the boundary colour of a session from its step pictures."""
+def session_color(context: Context, session_id: str, rows: list[Row]) -> SessionColor:
+    """The boundary colour of a session: set by hand, or voted from its step pictures."""
     thumbnails, lossy = [], False
     for row in rows:
         if not row.is_eop:  # one picture at a time: only its thumbnail stays
@@ -47,7 +60,16 @@ def session_color(context: Context, rows: list[Row]) -> SessionColor:
             thumbnails.append(None if picture is None else boundary.thumbnail(picture.rgb))
             lossy = lossy or (picture is not None and picture.lossy)
     tolerance = boundary.LOSSY_TOLERANCE if lossy else boundary.TOLERANCE
-    return SessionColor(boundary.vote(thumbnails, tolerance), tolerance)
+    vote = boundary.vote(thumbnails, tolerance)
+    by_hand = dict(context.options.boundary_colors)
+    if session_id in by_hand:
+        return SessionColor(_set_by_hand(by_hand[session_id], vote), tolerance, True)
+    return SessionColor(vote, tolerance)
+
+
+def _set_by_hand(color: str | None, vote: boundary.Vote) -> boundary.Vote:
+    rgb = None if color is None else (int(color[1:3], 16), int(color[3:5], 16), int(color[5:], 16))
+    return boundary.Vote(rgb, 1.0, vote.candidates)
 
 
 def hex_color(color: tuple[int, int, int]) -> str:
@@ -57,20 +79,34 @@ def hex_color(color: tuple[int, int, int]) -> str:
 
 def rows(context: Context, colors: dict[str, SessionColor]) -> Iterator[dict]:
     """Four rows a step: one positive and three negatives, in the order of their opaque ids."""
+    palette = _palette(context)
     for session_id, session in context.sessions.items():
         color = colors[session_id]
+        lifted: dict[str, Cutout] = {}  # parts of this session so far, by the text that names them
         for row in session:
             if row.is_eop or row.instruction.VLM.task_label is None:
                 continue
-            reason = _reason_against(context, row, color)
-            wrong = _wrong(context, row, color) if reason is None else reason
-            if isinstance(wrong, str):
-                context.drop("state", row.instruction, wrong)
+            reason = _reason_against(row, color)
+            scene = _scene(context, row, color) if reason is None else reason
+            made = scene if isinstance(scene, str) else _wrong(context, row, scene, lifted, palette)
+            if isinstance(scene, str) or isinstance(made, str):
+                context.drop("state", row.instruction, str(made))
                 continue
-            yield from _group(context, row, color, wrong)
+            yield from _group(context, row, color, scene, made)
 
 
-def _reason_against(context: Context, row: Row, color: SessionColor) -> str | None:
+def _palette(context: Context) -> list[tuple[int, int, int]]:
+    """Colours that the manual's own texts name: a wrong one must be one that could be found."""
+    names = {
+        entity["colorinfo"].lower()
+        for row in context.rows()
+        for entity in row.instruction.entities
+        if "colorinfo" in entity
+    }
+    return sorted({COLORS[name] for name in names if name in COLORS})
+
+
+def _reason_against(row: Row, color: SessionColor) -> str | None:
     """Why a step can't become state rows, before any picture is looked at."""
     if color.vote.color is None:
         return "no_boundary_color"
@@ -85,39 +121,32 @@ def _reason_against(context: Context, row: Row, color: SessionColor) -> str | No
     return None
 
 
-def _wrong(context: Context, row: Row, color: SessionColor) -> Wrong | str:
-    """Segment the new part and move it; the reason when that can't be done."""
+def _scene(context: Context, row: Row, color: SessionColor) -> Scene | str:
+    """Segment the new part and take the step apart; the reason when that can't be done."""
     picture, before = _pictures(context, row.instruction, row.step_before)
+    rgb = color.vote.color
     if picture.rgb.shape != before.rgb.shape:
         return "picture_size_changed"
-    rgb = color.vote.color
     if rgb is None:
         return "no_boundary_color"
     found = segment(picture.rgb, before.rgb, rgb, color.tolerance)
     if found is None:
         return "no_outline_in_picture"
-    old_outline = boundary.color_mask(before.rgb, rgb, color.tolerance).astype(bool)
-    if view_changed(picture.rgb, before.rgb, found, old_outline):
+    outline = old_outline(picture.rgb, before.rgb, found, rgb, color.tolerance)
+    if view_changed(picture.rgb, before.rgb, found, outline):
         return "view_changed"
-    canvas = canvas_without_part(picture.rgb, before.rgb, found, old_outline)
     least = LOSSY_DIFFERENCE_MIN if before.lossy else DIFFERENCE_MIN
     assembly = foreground_mask(before.rgb, before.alpha, least)
-    background = of_mask(assembly)
-    if background is None:
+    lossy = picture.lossy or before.lossy
+    scene = make_scene(picture.rgb, before.rgb, found, outline, assembly, lossy)
+    if scene is None:
         return "no_assembly_before"
-    context.background_rects_px[row.instruction.instruction_id] = [int(v) for v in background]
-    moves = place(found, assembly, background, context.rng("state", row.instruction))
-    if len(moves) < NEGATIVES_PER_STEP:
-        return "too_few_wrong_places"
-    negatives = [
-        (
-            context.new_image(paste(canvas, picture.rgb, found.cut, move.shift_xy_px)),
-            move.shift_fraction,
-            move.box_px,
-        )
-        for move in moves
-    ]
-    return Wrong(found, background, negatives)
+    if too_small(scene.cutout, picture.rgb.shape[1]):
+        return "part_hardly_visible"
+    number = row.instruction.instruction_id
+    context.background_rects_px[number] = [int(v) for v in scene.background_px]
+    context.parts[number] = encode_rgba(bare_part(scene.cutout))
+    return scene
 
 
 def _pictures(
@@ -129,36 +158,66 @@ def _pictures(
     return now, then
 
 
-def _group(context: Context, row: Row, color: SessionColor, wrong: Wrong) -> list[dict]:
-    """The positive and its negatives; every column but image, label and boxes is the same."""
-    step = row.instruction
-    right = (context.source_image(step), 0.0, wrong.segment.box_px)
+def _wrong(
+    context: Context,
+    row: Row,
+    scene: Scene,
+    lifted: dict[str, Cutout],
+    palette: list[tuple[int, int, int]],
+) -> list[Wrong] | str:
+    """The three wrong states of a step; the reason when they can't be made."""
+    own = instruction_text(row.eop.text) if row.eop else ""
+    supply = Supply(
+        others=lambda: [cutout for text, cutout in lifted.items() if text != own],
+        colors=palette,
+        screened=context.screened,
+    )
+    typed = context.options.negatives == "typed"
+    found = wrong_states(scene, typed, context.rng("state", row.instruction), supply)
+    lifted[own] = scene.cutout
+    return found if len(found) == NEGATIVES_PER_STEP else "too_few_wrong_states"
+
+
+def _group(
+    context: Context, row: Row, color: SessionColor, scene: Scene, wrong: list[Wrong]
+) -> list[dict]:
+    """The positive and its negatives; what an Example does not hold is the same in all."""
+    step, eop_text = row.instruction, row.eop.text if row.eop else []
+    right_box = scene.cutout.box_px
+    matched = context.options.positives == "matched"
+    right = context.new_image(scene.right) if matched else context.source_image(step)
+    examples = [Example(right, 1, None, None, 0.0, right_box)]
+    for one in wrong:
+        image = context.new_image(one.rgb)
+        sentence = correction(one, eop_text, image.size_wh)
+        examples.append(Example(image, 0, one.kind, sentence, one.shift_fraction, one.part_box_px))
     made = []
-    for image, shift, part_box in [right, *wrong.negatives]:
-        positive = image is right[0]
+    for example in examples:
         base = base_row(
             context,
             "state",
             row,
-            image,
+            example.image,
             {
-                "query": state_query(row.eop.text if row.eop else [], step.text),
-                "answer": YES if positive else NO,
-                "previous_instruction": instruction_text(row.eop.text) if row.eop else None,
+                "query": state_query(eop_text, step.text),
+                "answer": YES if example.label else NO,
+                "previous_instruction": instruction_text(eop_text) or None,
             },
             sources=[step, row.step_before] if row.step_before else [step],
-            annotator=ANNOTATOR,
+            annotator=OVERRIDE if color.by_hand else ANNOTATOR,
             confidence=color.vote.score,
         )
+        box = example.part_box_px
         made.append(
             {
                 **base,
-                "label": int(positive),
+                "label": example.label,
                 "group_id": opaque_id("group", context.manual.manual_id, step.instruction_id),
-                "negative_kind": None if positive else "shift",
-                "shift_fraction": shift,
-                "part_box_px": list(part_box),
-                "correct_box_px": list(wrong.segment.box_px),
+                "negative_kind": example.kind,
+                "correction": example.correction,
+                "shift_fraction": example.shift_fraction,
+                "part_box_px": None if box is None else list(box),
+                "correct_box_px": list(right_box),
                 "boundary_color": hex_color(color.vote.color) if color.vote.color else None,
             }
         )

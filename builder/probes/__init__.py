@@ -1,0 +1,215 @@
+"""Shortcut probes: can the answer of a state row be read off anything but the mistake? (B3)
+
+Each probe is a classifier that must not know: it is given one kind of thing that has nothing to do
+with whether the step was done right, trained on some manuals and asked about others. An AUC near
+0.5 is as it should be; one clearly above 0.60 is a leak, and the build that has it fails.
+"""
+
+import functools
+import importlib.util
+import io
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow.parquet as pq
+from PIL import Image
+
+from builder.probes import looks, patches
+from builder.probes.score import Score, cross_validated, numbers_model, score, text_model
+
+# Below these nothing can be told, and nothing is probed.
+GROUPS_MIN, MANUALS_MIN = 12, 3
+# How much a build's own gate looks at: about 20 s of one core.
+GATE_GROUPS = 120
+PROBES = {
+    "names": "id, file name, row order, manual",
+    "file": "bytes on disk, width, height, mean colour",
+    "text": "query and instruction",
+    "noise": "residual histograms, on and off edges",
+    "seam": "residual histograms beside the outline",
+    "patches": "a small network on 64 x 64 patches",
+}
+
+
+class Seen(NamedTuple):
+    """One state row as the probes see it."""
+
+    row_id: str
+    group_id: str
+    manual_id: str
+    label: int
+    position: int
+    place_in_group: int
+    path: str
+    text: str
+    file: np.ndarray
+    noise: np.ndarray
+    seam: np.ndarray
+    patches: np.ndarray | None
+
+
+class Result(NamedTuple):
+    """What a probe found. `score` is None when it could not run, `why` says why."""
+
+    probe: str
+    score: Score | None
+    rows: int
+    why: str = ""
+
+    def text(self) -> str:
+        """For people: "AUC 0.53 (0.48-0.58)"."""
+        if self.score is None:
+            return f"not run: {self.why}"
+        return f"AUC {self.score.auc:.2f} ({self.score.low:.2f}-{self.score.high:.2f})"
+
+    def describe(self) -> dict:
+        """For build.json and the card."""
+        if self.score is None:
+            return {"probe": self.probe, "rows": self.rows, "not_run": self.why}
+        return {"probe": self.probe, "rows": self.rows, **self.score._asdict(),
+                "leaks": self.score.leaks}  # fmt: skip
+
+
+Map = Callable[[Callable, list[tuple]], list]
+
+
+def one_after_another(function: Callable, calls: list[tuple]) -> list:
+    """The plain way to run calls; a build passes its worker processes instead."""
+    return [function(*call) for call in calls]
+
+
+def run(
+    folder: Path,
+    groups_max: int | None = None,
+    rename: Callable[[dict], str] | None = None,
+    run_calls: Map = one_after_another,
+) -> list[Result]:
+    """Probe the state rows under `folder`/data/state.
+
+    `groups_max` bounds how many groups are looked at, spread over all manuals; `rename` gives rows
+    other file names, to see that the first probe catches telling ones. Empty when there are too few
+    groups to tell anything.
+    """
+    wanted = _chosen(folder, groups_max)
+    calls = [
+        (path, group, start, frozenset(wanted), rename)
+        for path, group, start in _row_groups(folder)
+    ]
+    rows = [row for part in run_calls(look_at_rows, calls) for row in part]
+    if len(wanted) < GROUPS_MIN or len({row.manual_id for row in rows}) < MANUALS_MIN:
+        return []
+    return [_probe(name, rows) for name in PROBES]
+
+
+def line(result: dict) -> str:
+    """One line of a report from a described result."""
+    what = f"probe {result['probe']:<8}"
+    if "not_run" in result:
+        return f"{what} not run: {result['not_run']}"
+    verdict = "LEAKS" if result["leaks"] else "ok"
+    return f"{what} AUC {result['auc']:.2f} ({result['low']:.2f}-{result['high']:.2f})  {verdict}"
+
+
+def leaks(results: Sequence[Result]) -> list[Result]:
+    """Those that make a build fail."""
+    return [result for result in results if result.score is not None and result.score.leaks]
+
+
+def _row_groups(folder: Path) -> Iterator[tuple[Path, int, int]]:
+    """(shard, row group, position of its first row)."""
+    start = 0
+    for path in sorted((folder / "data" / "state").glob("*.parquet")):
+        with pq.ParquetFile(path) as file:
+            for group in range(file.num_row_groups):
+                yield path, group, start
+                start += file.metadata.row_group(group).num_rows
+
+
+def _chosen(folder: Path, groups_max: int | None) -> set[str]:
+    """Group ids: all, or the same number from every manual in turn."""
+    by_manual: dict[str, dict[str, None]] = {}
+    for path in sorted((folder / "data" / "state").glob("*.parquet")):
+        for row in pq.read_table(path, columns=["manual_id", "group_id"]).to_pylist():
+            by_manual.setdefault(row["manual_id"], {})[row["group_id"]] = None
+    queues = [sorted(groups) for groups in by_manual.values()]  # ids are hashes: a random order
+    longest = max(map(len, queues), default=0)
+    turns = [queue[i] for i in range(longest) for queue in queues if i < len(queue)]
+    return set(turns[:groups_max])
+
+
+def look_at_rows(
+    path: Path,
+    group: int,
+    start: int,
+    wanted: frozenset[str],
+    rename: Callable[[dict], str] | None = None,
+) -> list[Seen]:
+    """Measure the wanted rows of one row group."""
+    with pq.ParquetFile(path) as file:
+        batch = file.read_row_group(group).to_pylist()
+    place: dict[str, int] = {}
+    seen = []
+    with_patches = importlib.util.find_spec("torch") is not None
+    for offset, row in enumerate(batch):
+        place[row["group_id"]] = place.get(row["group_id"], -1) + 1
+        if row["group_id"] not in wanted:
+            continue
+        data = row["image"]["bytes"]
+        rgb = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+        color = tuple(bytes.fromhex((row["boundary_color"] or "#000000")[1:]))
+        seen.append(
+            Seen(
+                row["id"],
+                row["group_id"],
+                row["manual_id"],
+                row["label"],
+                start + offset,
+                place[row["group_id"]],
+                rename(row) if rename else row["image"]["path"],
+                f"{row['query']}\n{row['instruction']}",
+                looks.overall(rgb, len(data)),
+                looks.noise(rgb),
+                looks.seam(rgb, color),  # type: ignore[arg-type]
+                patches.patches(rgb, row["id"])
+                if with_patches and min(rgb.shape[:2]) >= patches.SIDE_PX
+                else None,
+            )
+        )
+    return seen
+
+
+def _probe(name: str, rows: Sequence[Seen]) -> Result:
+    labels = np.array([row.label for row in rows])
+    manuals = np.array([row.manual_id for row in rows])
+    if name == "patches":
+        if any(row.patches is None for row in rows):
+            return Result(name, None, len(rows), "torch is not installed, or pictures too small")
+        stacked = np.stack([row.patches for row in rows if row.patches is not None])
+        predicted = patches.cross_validated(stacked, labels, manuals)
+    elif name == "names":
+        predicted = _names(rows, labels, manuals)
+    elif name == "text":
+        texts = np.array([row.text for row in rows], object)
+        predicted = cross_validated(text_model(), texts, labels, manuals)
+    else:
+        features = np.stack([getattr(row, name) for row in rows])
+        predicted = cross_validated(numbers_model(), features, labels, manuals)
+    return Result(name, score(labels, predicted, manuals), len(rows))
+
+
+def _names(rows: Sequence[Seen], labels: np.ndarray, manuals: np.ndarray) -> np.ndarray:
+    """Two models, of the strings and of the order, and a third that weighs what they say."""
+    strings = np.array([f"{row.row_id} {row.path} {row.manual_id}" for row in rows], object)
+    total = max(row.position for row in rows) + 1
+    order = np.array(
+        [(row.position / total, row.position % 2, row.position % 4, row.place_in_group)
+         for row in rows]
+    )  # fmt: skip
+    both = [
+        cross_validated(text_model(), strings, labels, manuals),
+        cross_validated(numbers_model(), order, labels, manuals),
+    ]
+    ranks = [np.argsort(np.argsort(one, kind="stable"), kind="stable") / len(one) for one in both]
+    return functools.reduce(np.maximum, ranks)
