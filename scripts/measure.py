@@ -6,30 +6,44 @@ The truth file's schema is the one the demo source writes. Prints one table; `--
 """
 
 import argparse
+import io
 import json
 import statistics
 import sys
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
+from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from builder.assemble import manifest_of
-from builder.folders import ANNOTATE, TASKS
-from builder.records import Annotation, Manual, UserError, load
+from builder.folders import ANNOTATE, CRAWL, TASKS
+from builder.media import read_picture
+from builder.records import Annotation, Instruction, Manual, UserError, load
+from builder.tasks.context import site_path
 from builder.tasks.sessions import session_rows
 from synthesis.boxes import iou, union
+from synthesis.pixels import difference
 
 # A label is right when its box is mostly on the truth of that very label.
 RIGHT_LABEL_IOU_MIN = 0.5
+# A pixel shows something else when a channel differs by this much from the manual's own picture ...
+PIXEL_DIFFERENCE_MIN = 32
+# ... and a picture is right when at most the first share of the true part does, wrong from the
+# second on.
+RIGHT_SHARE_MAX, WRONG_SHARE_MIN = 0.10, 0.15
 # Boundary colours are equal within this channel distance: lossy pictures shift them a little.
 COLOR_TOLERANCE = 40
 
 
-def measure(work: Path, out: Path, truth: dict) -> dict[str, float]:
-    """All measures of a build; raises `UserError` when build and truth don't belong together."""
+def measure(work: Path, out: Path, truth: dict, truth_folder: Path) -> dict[str, float]:
+    """All measures of a build against `truth`, whose masks lie in `truth_folder`.
+
+    Raises `UserError` when build and truth don't belong together.
+    """
     manifest = manifest_of(out)
     if manifest is None:
         raise UserError(f"--out {out}: not a build; make one with builder/make.py")
@@ -40,7 +54,7 @@ def measure(work: Path, out: Path, truth: dict) -> dict[str, float]:
     boxes: list[dict] = []
     colors: Counter = Counter()
     rows: Counter = Counter()
-    part_ious: list[float] = []
+    states: list[dict] = []
     drops = {(d["manual_id"], d["item"]) for d in manifest["drops"]}
     used = _used_rows(out)
     for manual_id in known:
@@ -48,14 +62,14 @@ def measure(work: Path, out: Path, truth: dict) -> dict[str, float]:
         boxes += _box_rows(work, manual_id, by_page[manual_id])
         colors += _color_counts(manual, by_page[manual_id])
         rows += _row_counts(manual_id, by_page[manual_id], drops, used)
-        part_ious += _part_ious(out, manual_id, by_page[manual_id])
+        states += _states(work, out, manual, by_page[manual_id], truth_folder)
     return {
         "manuals": len(known),
         **_box_measures(boxes),
         "sessions_with_outline": colors["outlined"],
         "color_right_share": _share(colors["right"], colors["outlined"]),
         "colors_invented": colors["invented"],
-        "state_part_box_iou": _mean(part_ious),
+        **_state_measures(states),
         "rows": sum(rows.values()),
         "rows_used": rows["used"],
         "rows_dropped": rows["dropped"],
@@ -159,18 +173,66 @@ def _row_counts(manual_id: str, truth: dict, drops: set, used: set) -> Counter:
     return counts
 
 
-def _part_ious(out: Path, manual_id: str, truth: dict) -> list[float]:
-    """IoU of the segmented new part's box with its true box, one a state group."""
-    true_boxes = {row["image"]: row["step"]["new_box"] for row in truth["rows"] if row.get("step")}
+def _states(work: Path, out: Path, manual: Manual, truth: dict, truth_folder: Path) -> list[dict]:
+    """One entry a state row: overlap of the segmented part with the truth, and how much of the
+    true part the picture shows otherwise than the manual's own does."""
+    true_rows = {row["image"]: row for row in truth["rows"] if row.get("step")}
+    by_path = {site_path(i.img): i for i in manual.instructions if i.img}
     result = []
     for path in sorted(out.glob("data/state/*.parquet")):
-        columns = ["manual_id", "provenance", "correct_box_px", "label"]
-        table = pq.read_table(path, columns=columns, filters=[("manual_id", "=", manual_id)])
+        columns = ["manual_id", "provenance", "image", "correct_box_px", "part_box_px", "label",
+                   "negative_kind"]  # fmt: skip
+        table = pq.read_table(path, columns=columns, filters=[("manual_id", "=", manual.manual_id)])
         for row in table.to_pylist():
-            box = true_boxes.get(row["provenance"]["source_images"][0]["path"])
-            if row["label"] == 1 and box:
-                result.append(iou(row["correct_box_px"], box))
+            source = row["provenance"]["source_images"][0]["path"]
+            true_row = true_rows.get(source)
+            if true_row is None or not true_row["step"].get("mask"):
+                continue
+            mask = _mask(truth_folder / true_row["step"]["mask"])
+            instruction = by_path[source]
+            own = read_picture(work / CRAWL / manual.manual_id / str(instruction.VLM.img_path)).rgb
+            shown = np.asarray(Image.open(io.BytesIO(row["image"]["bytes"])).convert("RGB"))
+            other = difference(shown, own) >= PIXEL_DIFFERENCE_MIN
+            area = max(1, int(mask.sum()))
+            result.append(
+                {
+                    "label": row["label"],
+                    "box_iou": iou(row["correct_box_px"], true_row["step"]["new_box"]),
+                    "mask_iou": _mask_iou(work, manual, instruction, row["correct_box_px"], mask),
+                    # A part too many changes nothing at the right place, only elsewhere.
+                    "changed": int(other.sum() if row["negative_kind"] == "extra"
+                                   else (other & mask).sum()) / area,
+                }
+            )  # fmt: skip
     return result
+
+
+def _mask(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path).convert("L")) > 127
+
+
+def _mask_iou(
+    work: Path, manual: Manual, instruction: Instruction, box_px: list[float], truth: np.ndarray
+) -> float:
+    """IoU of the cut-out that the stages kept (its alpha, at its box) with the true mask."""
+    file = work / TASKS / manual.manual_id / str(instruction.VLM.parts_img_path)
+    found = np.zeros(truth.shape, bool)
+    x0, y0, x1, y1 = (round(v) for v in box_px)
+    found[y0:y1, x0:x1] = np.asarray(Image.open(file))[..., 3] > 127
+    return float((found & truth).sum() / max(1, (found | truth).sum()))
+
+
+def _state_measures(rows: list[dict]) -> dict[str, float]:
+    right, wrong = ([r for r in rows if r["label"] == label] for label in (1, 0))
+    ious = [row["mask_iou"] for row in right]
+    return {
+        "state_groups": len(right),
+        "state_part_box_iou": _mean([row["box_iou"] for row in right]),
+        "state_mask_iou": _mean(ious),
+        "state_mask_iou_p10": float(np.percentile(ious, 10)) if ious else float("nan"),
+        "positives_right_share": _mean([float(r["changed"] <= RIGHT_SHARE_MAX) for r in right]),
+        "negatives_wrong_share": _mean([float(r["changed"] >= WRONG_SHARE_MIN) for r in wrong]),
+    }
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -183,7 +245,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     try:
         truth = json.loads(options.truth.read_bytes())
-        numbers = measure(options.work, options.out, truth)
+        numbers = measure(options.work, options.out, truth, options.truth.parent)
     except (UserError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

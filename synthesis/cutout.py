@@ -108,11 +108,15 @@ def over(ground: np.ndarray, cutout: Cutout) -> np.ndarray:
 
 
 def bare_part(cutout: Cutout) -> np.ndarray:
-    """The bare part (h, w, 4) uint8: what its outline covered is filled from the part itself."""
+    """The part without its outline (h, w, 4) uint8 in its tight box, `Cutout.box_px`.
+
+    What the outline covered of it is filled from the part itself, so none of its colour is left.
+    """
     bare = cutout.part & ~_grown(cutout.outline, 1)
     hole = (~bare).astype(np.uint8)
     rgb = cutout.rgb if hole.all() else fill(cutout.rgb, hole)
-    return np.dstack([rgb, cutout.part.astype(np.uint8) * 255])
+    x0, y0, x1, y1 = _whole(of_mask(cutout.part))
+    return np.dstack([rgb, cutout.part.astype(np.uint8) * 255])[y0:y1, x0:x1]
 
 
 def mirrored(cutout: Cutout) -> Cutout:
