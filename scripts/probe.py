@@ -38,6 +38,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("build", type=Path, help="folder of a build")
     parser.add_argument("--groups", type=int, metavar="N", help="look at N groups (all)")
     parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=probes.PROBES,
+        default=list(probes.PROBES),
+        metavar="PROBE",
+        help=f"of {', '.join(probes.PROBES)} (all)",
+    )
+    parser.add_argument(
         "--paper-names", action="store_true", help="give pictures telling names: must be caught"
     )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="(%(default)s)")
@@ -52,6 +60,7 @@ def main(argv: list[str] | None = None) -> int:
             options.groups,
             paper_name if options.paper_names else None,
             lambda function, calls: run_parallel("rows", function, calls, options.workers),
+            options.only,
         )
         if not results:
             raise UserError(

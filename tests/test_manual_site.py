@@ -131,7 +131,9 @@ def _with_colors(work: Path, manual_id: str) -> Manual:
     manual, folder = _manual(work, manual_id), work / CRAWL / manual_id
     assert load(folder / "crawl.json", CrawledManual).manual_id == manual_id
     context = Context(manual, folder, {}, TaskOptions())
-    colors = {name: state.session_color(context, rows) for name, rows in context.sessions.items()}
+    colors = {
+        name: state.session_color(context, name, rows) for name, rows in context.sessions.items()
+    }
     filled = pipeline._with_findings(context, colors)
     assert msgspec.json.decode(msgspec.json.encode(filled), type=Manual) == filled
     return filled

@@ -6,11 +6,10 @@ import json
 import re
 from collections import defaultdict
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
+from built import Built, build, pixels_of, read
 from makers import (
     BLUE,
     GREEN,
@@ -34,56 +33,22 @@ from PIL import Image
 from builder.annotate.naming import PartLabel
 from builder.folders import CRAWL, TASKS
 from builder.media import pixel_hash
-from builder.pipeline import BuildOptions, ManualStats, build_manual
-from builder.records import Manual, load
+from builder.pipeline import BuildOptions, build_manual
 from builder.tasks.context import TaskOptions, opaque_id, site_path
 from builder.tasks.object import part_kind
 from builder.tasks.prompts import OBJECT_DIRECTIVE
 from synthesis import boxes
 from synthesis.boundary import color_mask
 from synthesis.foreground import foreground_mask
-from synthesis.negatives import shift_fraction
+from synthesis.pixels import difference
+from synthesis.placement import shift_fraction
 
 STEPS = len(SESSION_BRICKS)
 
 
-class Built(NamedTuple):
-    """What the stages left of one manual."""
-
-    rows: dict[str, list[dict]]
-    stats: ManualStats
-    manual: Manual
-
-    @property
-    def drops(self) -> set[tuple[str, str, str]]:
-        return {(drop.task, drop.item, drop.reason) for drop in self.stats.drops}
-
-
-def _build(work: Path, rows: list[PageRow], tasks: TaskOptions = TaskOptions()) -> Built:  # noqa: B008
-    manual_id = crawl_folder(work, rows)
-    build_manual(manual_id, BuildOptions(work, tasks=tasks))
-    return _read(work, manual_id)
-
-
-def _read(work: Path, manual_id: str) -> Built:
-    folder = work / TASKS / manual_id
-    rows = {
-        config: pq.read_table(folder / f"{config}.parquet").to_pylist()
-        for config in ("scene", "object", "state")
-    }
-    return Built(
-        rows, load(folder / "stats.json", ManualStats), load(folder / "manual.json", Manual)
-    )
-
-
-def _pixels(row: dict) -> np.ndarray:
-    with Image.open(io.BytesIO(row["image"]["bytes"])) as image:
-        return np.asarray(image.convert("RGB"))
-
-
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory) -> Built:
-    return _build(tmp_path_factory.mktemp("tiny"), tiny_manual().rows)
+    return build(tmp_path_factory.mktemp("tiny"), tiny_manual().rows)
 
 
 # Numbers ------------------------------------------------------------------------------------
@@ -159,7 +124,7 @@ def test_object_boxes_lie_on_the_pixels_of_their_part(tiny):
     """Checked in the finished collage, in every cell, for targets and distractors."""
     colors = {"grey": GREY, "blue": BLUE, "yellow": YELLOW, "green": GREEN, "red": RED}
     for row in tiny.rows["object"]:
-        pixels = _pixels(row)
+        pixels = pixels_of(row)
         height, width = pixels.shape[:2]
         entries = [{"cell": row["cell"], **entry} for entry in row["targets"]]
         entries += row["distractors"]
@@ -201,7 +166,7 @@ def test_state_boxes_say_where_the_part_is_and_where_it_belongs(tiny):
                 assert row["part_box_px"] != row["correct_box_px"]
                 x0, y0, x1, y1 = (int(v) for v in row["part_box_px"])
                 a, b, c, d = (int(v) for v in right["part_box_px"])
-                moved, original = _pixels(row)[y0:y1, x0:x1], _pixels(right)[b:d, a:c]
+                moved, original = pixels_of(row)[y0:y1, x0:x1], pixels_of(right)[b:d, a:c]
                 # All but what lies outside the part in its box is the same.
                 assert (moved == original).all(axis=2).mean() > 0.8
 
@@ -218,7 +183,10 @@ def test_the_boundary_colour_is_the_drawn_one(tiny):
 
 # Leaks: nothing but pixels and the label's own columns may differ within a group --------------
 
-TELLING = {"id", "image", "answer", "label", "negative_kind", "shift_fraction", "part_box_px"}
+TELLING = {
+    "id", "image", "answer", "label", "negative_kind", "correction", "shift_fraction",
+    "part_box_px",
+}  # fmt: skip
 
 
 def test_within_a_group_all_but_the_label_is_the_same(tiny):
@@ -234,7 +202,7 @@ def test_ids_are_unique_opaque_and_no_function_of_the_label(tiny):
     assert len(set(ids)) == len(ids)
     assert all(re.fullmatch(r"[0-9a-f]{20}", one) for one in ids)
     for row in tiny.rows["state"]:
-        pixels = _pixels(row)
+        pixels = pixels_of(row)
         digest = pixel_hash(pixels)
         number = int(row["step_num"])
         # Made from the manual, the row and the pixels: the label can't be in it.
@@ -252,7 +220,7 @@ def test_picture_files_hold_pixels_and_nothing_else(tmp_path, tiny, image_format
     """File names and metadata gave the thesis' models the answers (100 % on state)."""
     built = tiny
     if image_format != TaskOptions().image_format:
-        built = _build(tmp_path, tiny_manual().rows[:8], TaskOptions(image_format=image_format))
+        built = build(tmp_path, tiny_manual().rows[:8], TaskOptions(image_format=image_format))
     for rows in built.rows.values():
         for row in rows:
             data, name = row["image"]["bytes"], row["image"]["path"]
@@ -265,10 +233,27 @@ def test_picture_files_hold_pixels_and_nothing_else(tmp_path, tiny, image_format
             assert not re.search(rb"EXIF|XMP |ICCP|iCCP|eXIf|tEXt|iTXt|zTXt|tIME|pHYs", data[:200])
 
 
-def test_right_pictures_are_the_sources_pixels(tiny):
+def test_scenes_are_the_sources_pixels_and_right_states_all_but_them(tiny):
+    """A right state goes through the same steps as the wrong ones; its rims are mixed anew."""
     steps = tiny_manual().steps
-    for row in (*tiny.rows["scene"], *(r for r in tiny.rows["state"] if r["label"])):
-        assert (_pixels(row) == steps[(row["step_num"] - 1) // 2].rgb).all()
+    for row in tiny.rows["scene"]:
+        assert (pixels_of(row) == steps[(row["step_num"] - 1) // 2].rgb).all()
+    for row in tiny.rows["state"]:
+        if row["label"]:
+            error = difference(pixels_of(row), steps[(row["step_num"] - 1) // 2].rgb)
+            assert (error > 40).mean() < 0.005
+
+
+def test_original_positives_are_the_sources_pixels_and_nothing_else_changes(tmp_path, tiny):
+    rows = tiny_manual().rows
+    built = build(tmp_path, rows, TaskOptions(positives="original"))
+    steps = tiny_manual().steps
+    kept = {r["image"]["path"]: r for r in tiny.rows["state"]}
+    for row in built.rows["state"]:
+        if row["label"]:
+            assert (pixels_of(row) == steps[(row["step_num"] - 1) // 2].rgb).all()
+        else:
+            assert kept[row["image"]["path"]] == row
 
 
 def test_provenance_names_the_source_pictures(tiny):
@@ -308,7 +293,7 @@ def test_no_distractor_shows_a_part_of_the_target(tmp_path):
     themes = ["plate 2x4", "brick 2x3", "brick 2x4", "brick 2x2", "tile 1x2", "wall 1x2x2"]
     rows = tiny_manual(themes=themes).rows
     rows[10] = PageRow(rows[10].name, rows[10].data, [find_line(3, "Grey", "plates 2×4")])
-    built = _build(tmp_path, rows)
+    built = build(tmp_path, rows)
     for row in built.rows["object"]:
         targets = {_kind(entry["label"]) for entry in row["targets"]}
         others = [_kind(entry["label"]) for entry in row["distractors"]]
@@ -323,7 +308,7 @@ def test_too_few_other_parts_are_a_drop_and_no_collage(tmp_path):
         rows[index] = PageRow(
             rows[index].name, rows[index].data, [find_line(1, "grey", themes[index // 2])]
         )
-    built = _build(tmp_path, rows[:4])
+    built = build(tmp_path, rows[:4])
     assert built.rows["object"] == []
     assert ("object", "row 0", "too_few_other_parts") in built.drops
     assert len(built.rows["scene"]) == 2
@@ -347,7 +332,7 @@ def odd(tmp_path_factory) -> Built:
         PageRow("wagon-0_step_A.png", png_bytes(steps[1].rgb), [put_line("axle", "here")]),
         PageRow("logo.png", png_bytes(steps[2].rgb), ["<p>Fine.</p>"]),
     ]
-    return _build(tmp_path_factory.mktemp("odd"), rows)
+    return build(tmp_path_factory.mktemp("odd"), rows)
 
 
 def test_every_unusable_row_is_listed_with_its_reason(odd):
@@ -393,7 +378,7 @@ def test_every_instruction_is_a_row_or_a_drop(odd):
 def test_steps_of_one_session_in_other_capitals_belong_together(tmp_path):
     rows = tiny_manual().rows
     rows[5] = PageRow(rows[5].name.replace("Car", "CAR"), rows[5].data, rows[5].lines)
-    built = _build(tmp_path, rows[:6])
+    built = build(tmp_path, rows[:6])
     assert built.stats.sessions == 1
     assert len(built.rows["state"]) == 4 * 2
 
@@ -402,7 +387,7 @@ def test_two_steps_after_one_find_ask_about_it_but_only_the_first_is_a_state(tmp
     """A4: the second step's part was not found just before it."""
     rows = tiny_manual().rows
     del rows[6]
-    built = _build(tmp_path, rows[:7])
+    built = build(tmp_path, rows[:7])
     (second,) = (r for r in built.rows["scene"] if r["step_num"] == 7)
     assert second["previous_instruction"] == "Find 1 yellow brick 2x4."
     assert ("state", "row 6", "row_before_is_no_eop") in built.drops
@@ -410,7 +395,7 @@ def test_two_steps_after_one_find_ask_about_it_but_only_the_first_is_a_state(tmp
 
 
 def test_a_manual_without_outlines_gives_no_state_rows(tmp_path):
-    built = _build(tmp_path, tiny_manual(outline=None).rows[:6])
+    built = build(tmp_path, tiny_manual(outline=None).rows[:6])
     assert built.rows["state"] == []
     assert built.stats.colored_sessions == 0
     assert {reason for task, _, reason in built.drops if task == "state"} == {"no_boundary_color"}
@@ -421,7 +406,7 @@ def test_a_picture_of_another_size_is_no_state(tmp_path):
     rows = tiny_manual().rows
     small = step_pictures(SESSION_BRICKS, size_wh=(440, 320))[3].rgb
     rows[7] = PageRow(rows[7].name, png_bytes(small), rows[7].lines)
-    built = _build(tmp_path, rows[2:10])
+    built = build(tmp_path, rows[2:10])
     changed = {item for task, item, reason in built.drops if reason == "picture_size_changed"}
     assert changed == {"row 5", "row 7"}
 
@@ -437,7 +422,7 @@ def test_transparent_and_jpeg_manuals_give_the_same_rows(tmp_path, form):
             continue
         alpha = np.where((rgb == rgb[0, 0]).all(axis=2), 0, 255).astype(np.uint8)
         rows.append(PageRow(row.name, png_bytes(np.dstack([rgb, alpha])), row.lines))
-    built = _build(tmp_path, rows)
+    built = build(tmp_path, rows)
     assert {config: len(found) for config, found in built.rows.items()} == {
         "scene": 4, "object": 16, "state": 12,
     }  # fmt: skip
@@ -449,7 +434,7 @@ def test_transparent_and_jpeg_manuals_give_the_same_rows(tmp_path, form):
         expected = shift_fraction(shift, boxes.of_mask(foreground_mask(before)))
         assert row["shift_fraction"] == pytest.approx(expected, rel=0.03)
     if form == "rgba":
-        assert (_pixels(built.rows["scene"][0])[0, 0] == 255).all()
+        assert (pixels_of(built.rows["scene"][0])[0, 0] == 255).all()
 
 
 def test_several_parts_in_one_picture_are_several_targets(tmp_path):
@@ -458,7 +443,7 @@ def test_several_parts_in_one_picture_are_several_targets(tmp_path):
     heading = "<p>Collect the following 2 pieces:</p>"
     lines = [heading, find_line(1, "red", "brick 2x8", ""), find_line(1, "green", "arch 1x8", "")]
     rows[2] = PageRow(rows[2].name, png_bytes(two), lines)
-    built = _build(tmp_path, rows[:8])
+    built = build(tmp_path, rows[:8])
     found = [row for row in built.rows["object"] if "arch" in row["instruction"]]
     assert len(found) == 4
     for row in found:
@@ -502,7 +487,7 @@ def test_a_changed_page_rebuilds_and_a_lost_folder_comes_back(tmp_path):
     crawled = tmp_path / CRAWL / manual_id / "crawl.json"
     assert crawled.is_file()
     assert build_manual(manual_id, options) == (manual_id, True)
-    assert len(_read(tmp_path, manual_id).rows["scene"]) == 2
+    assert len(read(tmp_path, manual_id).rows["scene"]) == 2
     (tmp_path / TASKS / manual_id / "done").unlink()
     assert build_manual(manual_id, options) == (manual_id, True)
 
@@ -510,6 +495,6 @@ def test_a_changed_page_rebuilds_and_a_lost_folder_comes_back(tmp_path):
 def test_another_manual_with_the_same_pictures_has_its_own_ids(tmp_path, tiny):
     manual_id = crawl_folder(tmp_path, tiny_manual().rows[:4], "lego-60002-test-readscr")
     build_manual(manual_id, BuildOptions(tmp_path))
-    other = _read(tmp_path, manual_id)
+    other = read(tmp_path, manual_id)
     for config, rows in other.rows.items():
         assert not {row["id"] for row in rows} & {row["id"] for row in tiny.rows[config]}

@@ -85,6 +85,7 @@ def run(
     groups_max: int | None = None,
     rename: Callable[[dict], str] | None = None,
     run_calls: Map = one_after_another,
+    only: Sequence[str] = tuple(PROBES),
 ) -> list[Result]:
     """Probe the state rows under `folder`/data/state.
 
@@ -100,7 +101,7 @@ def run(
     rows = [row for part in run_calls(look_at_rows, calls) for row in part]
     if len(wanted) < GROUPS_MIN or len({row.manual_id for row in rows}) < MANUALS_MIN:
         return []
-    return [_probe(name, rows) for name in PROBES]
+    return [_probe(name, rows) for name in only]
 
 
 def line(result: dict) -> str:
