@@ -60,7 +60,7 @@ def smart_resize(
     The default bound is LEGO-R1's (A26).
     """
     width, height = size_wh
-    w, h = (max(factor, round(side / factor) * factor) for side in (width, height))
+    w, h = (round(side / factor) * factor for side in (width, height))
     if w * h > max_pixels:
         shrink = math.sqrt(width * height / max_pixels)
         w, h = (

@@ -42,11 +42,11 @@ def _share(part: str, whole: str) -> Callable[[Sums], np.ndarray]:
 def corpus_bleu(s: Sums) -> np.ndarray:
     """Corpus BLEU-4 of summed n-gram counts; no match counts as 0.1 (nltk's method1)."""
     log_precision = np.zeros(np.shape(s["n"]))
-    possible = np.ones(np.shape(s["n"]), bool)
+    possible = np.asarray(s["bleu_match_1"]) > 0
     for order in range(1, 5):
         total = np.asarray(s[f"bleu_total_{order}"], float)
         hits = np.asarray(s[f"bleu_match_{order}"], float)
-        possible &= total > 0
+        possible = possible & (total > 0)
         log_precision += np.log(np.maximum(hits, 0.1) / np.maximum(total, 1)) / 4
     said, wanted = np.asarray(s["bleu_said"], float), np.asarray(s["bleu_wanted"], float)
     brevity = np.minimum(0.0, 1 - wanted / np.maximum(said, 1e-9))
