@@ -54,6 +54,9 @@ class Setting:
     @property
     def name(self) -> str:
         """Short and different for different settings: names files and table rows."""
+        known = {setting: name for name, setting in PAPER_SETTINGS.items()}
+        if self in known:
+            return known[self]
         default = Setting()
         parts = [
             ("" if value else "no-") + field.name
@@ -62,7 +65,7 @@ class Setting:
             for field in fields(self)
             if (value := getattr(self, field.name)) != getattr(default, field.name)
         ]
-        return ".".join(parts) or "full"
+        return ".".join(parts)
 
 
 # Table 8.4: with and without instruction, with and without in-context examples.

@@ -81,12 +81,13 @@ def run(asked: Asked, progress: Callable[[Iterable[Prediction], int], Iterable[P
         mend_tail(asked.path)
         record = _record(asked, every)
         _check_same_run(asked.path, record)
-        write_run(asked.path, record)
         answered = {p.id for p in _known(asked.path) if p.error is None}
         todo = [item for item in items if item.id not in answered]
-        if todo:
-            answering = make_runner(asked.kind, asked.options)
-            replies = answering(list(prompts_of(asked, todo)))
+        prompts = list(prompts_of(asked, todo))
+        answering = make_runner(asked.kind, asked.options) if todo else None
+        write_run(asked.path, record)  # only now: a model that can't be had leaves nothing behind
+        if answering:
+            replies = answering(prompts)
             append(asked.path, progress((_prediction(reply) for reply in replies), len(todo)))
     return record
 

@@ -182,8 +182,7 @@ def _score_config(
         fresh.append(row)
     results.scores += fresh
     results.differences += _differences(config, [row for row in fresh if not row.baseline])
-    results.warnings += [_told(d) for d in results.differences if d["config"] == config
-                         and d["inside"] and d["main"]]  # fmt: skip
+    results.warnings += _told([d for d in results.differences if d["config"] == config])
 
 
 def _answered(file: _File) -> set[str]:
@@ -342,14 +341,19 @@ def _differences(config: str, rows: list[Score]) -> list[dict]:
     return found
 
 
-def _told(difference: dict) -> str:
-    low, high = difference["interval"]
-    settings = difference["a_setting"] != difference["b_setting"]
-    one, two = (
-        difference[side] + (f" [{difference[side + '_setting']}]" if settings else "")
-        for side in ("a", "b")
-    )
-    return (
-        f"{difference['config']} {difference['metric']}: {one} and {two} can't be told apart "
-        f"(difference {difference['difference']:+.2f}, 95 % interval {low:+.2f} to {high:+.2f})"
-    )
+def _told(differences: list[dict]) -> list[str]:
+    """One line a pair of runs: the main metrics on which they can't be told apart."""
+    pairs: dict[tuple[str, str, str], list[str]] = {}
+    for d in differences:
+        if d["inside"] and d["main"]:
+            settings = d["a_setting"] != d["b_setting"]
+            one, two = (
+                d[side] + (f" [{d[side + '_setting']}]" if settings else "") for side in ("a", "b")
+            )
+            low, high = d["interval"]
+            told = f"{d['metric']} {d['difference']:+.2f} ({low:+.2f} to {high:+.2f})"
+            pairs.setdefault((d["config"], one, two), []).append(told)
+    return [
+        f"{config}: {one} and {two} can't be told apart on {', '.join(told)}"
+        for (config, one, two), told in pairs.items()
+    ]

@@ -36,6 +36,9 @@ from evaluation.standings import tables_of, write_scores
 from evaluation.tables import terminal
 
 
+WARNINGS_PRINTED = 12
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line, the whole of it."""
     result = argparse.ArgumentParser(
@@ -248,8 +251,10 @@ def score_command(options: argparse.Namespace) -> None:
     for stem, table in tables.items():
         if not stem.endswith(".all"):
             print(terminal(table, color) + "\n")
-    for warning in results.warnings:
+    for warning in results.warnings[:WARNINGS_PRINTED]:
         print(f"mind: {warning}")
+    if len(results.warnings) > WARNINGS_PRINTED:
+        print(f"mind: {len(results.warnings) - WARNINGS_PRINTED} more in scores.md")
     shown = "scores.json, scores.md" + ("" if options.no_report else ", report.html")
     print(f"\n{options.out}: {shown} and a CSV a table; every metric with its interval is there")
 

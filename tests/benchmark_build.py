@@ -58,36 +58,42 @@ def _step_rows(manual: int, step: int):
         "sample_weight": 1.0,
     }
     tagged = [{"tag": "theme", "text": names[0][1]}]
-    yield "scene", {
-        **base,
-        **_identity("scene", manual, step, 0),
-        "query": scene_query(found),
-        "answer": done[0],
-        "instruction": done[0],
-        "previous_instruction": " ".join(found),
-        "entities": tagged,
-        "provenance": _provenance(f"{manual}:{step}:step"),
-    }
-    for cell in range(4):
-        yield "object", {**base, **_object_row(manual, step, cell, names, found, entities, rng)}
-    for negative in range(4):
-        yield "state", {
+    yield (
+        "scene",
+        {
             **base,
-            **_identity("state", manual, step, negative),
-            "query": state_query(found, done),
-            "answer": "No." if negative else "Yes.",
+            **_identity("scene", manual, step, 0),
+            "query": scene_query(found),
+            "answer": done[0],
             "instruction": done[0],
             "previous_instruction": " ".join(found),
             "entities": tagged,
             "provenance": _provenance(f"{manual}:{step}:step"),
-            "label": int(not negative),
-            "group_id": f"group-{manual}-{step}",
-            "negative_kind": "shift" if negative else None,
-            "shift_fraction": 0.1 * negative,
-            "part_box_px": [1.0, 1.0, 5.0, 5.0],
-            "correct_box_px": [1.0, 1.0, 5.0, 5.0],
-            "boundary_color": "#FF00FF",
-        }
+        },
+    )
+    for cell in range(4):
+        yield "object", {**base, **_object_row(manual, step, cell, names, found, entities, rng)}
+    for negative in range(4):
+        yield (
+            "state",
+            {
+                **base,
+                **_identity("state", manual, step, negative),
+                "query": state_query(found, done),
+                "answer": "No." if negative else "Yes.",
+                "instruction": done[0],
+                "previous_instruction": " ".join(found),
+                "entities": tagged,
+                "provenance": _provenance(f"{manual}:{step}:step"),
+                "label": int(not negative),
+                "group_id": f"group-{manual}-{step}",
+                "negative_kind": "shift" if negative else None,
+                "shift_fraction": 0.1 * negative,
+                "part_box_px": [1.0, 1.0, 5.0, 5.0],
+                "correct_box_px": [1.0, 1.0, 5.0, 5.0],
+                "boundary_color": "#FF00FF",
+            },
+        )
 
 
 def _found_lines(names):

@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 from PIL import Image
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
-from tenacity.wait import wait_exponential_jitter
+from tenacity.wait import wait_exponential, wait_random
 
 from evaluation.items import UserError, picture_bytes
 from evaluation.prompts import Prompt
@@ -182,7 +182,7 @@ def _worth_retrying(error: BaseException) -> bool:
     return isinstance(error, httpx.TransportError)
 
 
-_backoff = wait_exponential_jitter(initial=0.5, max=LONGEST_WAIT_S)
+_backoff = wait_exponential(multiplier=0.5, max=LONGEST_WAIT_S) + wait_random(0, 0.5)
 
 
 def _patience(state: RetryCallState) -> float:
