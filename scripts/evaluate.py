@@ -35,7 +35,6 @@ from evaluation.score import ScoreOptions, score
 from evaluation.standings import tables_of, write_scores
 from evaluation.tables import terminal
 
-
 WARNINGS_PRINTED = 12
 
 

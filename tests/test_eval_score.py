@@ -120,9 +120,10 @@ def test_the_baselines_come_with_every_table(build, tmp_path):
     echo = row(scores, "copy-query", "object")["values"]
     assert echo["e_acc"] > 80 and echo["iou"] == 0
     text = (tmp_path / "s/object.csv").read_text()
-    assert [line for line in text.splitlines() if line.startswith("copy-query")][0].split(",")[
-        2
-    ] == "/"
+    assert (
+        next(line for line in text.splitlines() if line.startswith("copy-query")).split(",")[2]
+        == "/"
+    )
     assert row(scores, "no-image", "object")["values"]["parse_rate"] == 100.0
 
 
@@ -258,9 +259,9 @@ def test_baselines_and_replays_run_too(build, tmp_path, capsys):
     # its answers, played back under another name, score the same
     assert evaluate.main([*run, "--model", f"replay:{made}", "--name", "again"]) == 0
     scores = score(build, tmp_path / "s", out)
-    again, first = row(scores, "again", "scene"), [
+    again, first = row(scores, "again", "scene"), next(
         s for s in scores["scores"] if s["name"] == "no-image" and not s["baseline"]
-    ][0]  # fmt: skip
+    )  # fmt: skip
     assert again["values"] == first["values"]
     # what a replay lacks is an item without an answer, and asked again next time
     short = write(tmp_path / "short.jsonl", [(lines[0]["id"], "x")])
