@@ -72,12 +72,13 @@ def _items_of(path: Path, config: str, split: str) -> Iterable[Item]:
             for group in range(file.num_row_groups):
                 rows = file.read_row_group(group, columns=columns).to_pylist()
                 for index, row in enumerate(rows):
-                    yield _item(row, config, split, Place(path, group, index))
+                    yield item_of(row, config, split, Place(path, group, index))
     except (OSError, KeyError, ValueError) as error:
         raise UserError(f"{path}: not a shard of a build ({error}); build it anew") from error
 
 
-def _item(row: dict, config: str, split: str, place: Place) -> Item:
+def item_of(row: dict, config: str, split: str, place: Place) -> Item:
+    """A row of a build, its picture left out, as an item."""
     targets = row.get("targets") or []
     sources = row["provenance"]["source_images"]
     own = sources[row["cell"]] if config == "object" else sources[0]

@@ -20,6 +20,17 @@ PARTS = ("plate 1x2", "brick 2x4", "flat tile 1x6", "round brick 1x1", "arch 1x4
 PLACES = ("on top of the structure", "in front of the previous piece", "on the table, on the left",
           "at the back", "on the rightmost column", "upside down under the plate")  # fmt: skip
 COLLAGE_WH = (80, 60)
+CARD = (
+    "---\nconfigs:\n"
+    + "".join(
+        f"- config_name: {config}\n  data_files:\n"
+        + "".join(
+            f"  - {{split: {s}, path: data/{config}/{s}-*.parquet}}\n" for s in ("train", "test")
+        )
+        for config in ("scene", "object", "state")
+    )
+    + "---\n"
+)
 
 
 def write_build(
@@ -41,6 +52,7 @@ def write_build(
             target.parent.mkdir(parents=True, exist_ok=True)
             table = pa.Table.from_pylist(several, schema=schema(config))
             pq.write_table(table, target, row_group_size=7)
+    (folder / "README.md").write_text(CARD)
     return folder
 
 

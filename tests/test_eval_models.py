@@ -84,6 +84,17 @@ def test_the_picture_matters_and_can_be_left_out(build, model, tmp_path):
         assert all(line["resized_wh"] == [84, 56] for line in seen.values())
 
 
+def test_pictures_can_be_bounded(build, model, tmp_path, capsys):
+    small = ("--max-pixels", str(2 * 28 * 28), "--limit", "2")
+    if "qwen" in model.name:
+        lines = run(build, model, tmp_path / "a", *small).values()
+        assert all(line["resized_wh"] == [28, 28] for line in lines)
+        return
+    arguments = ["run", str(build), "--model", str(model), "--config", "state", *small]
+    assert evaluate.main([*arguments, "--out", str(tmp_path)]) == 1
+    assert "fixed size" in capsys.readouterr().err
+
+
 def test_a_run_goes_on_and_asks_nothing_twice(build, model, tmp_path, monkeypatch):
     first = run(build, model, tmp_path, "--limit", "4")
     asked = []

@@ -39,9 +39,8 @@ def load_model(options: RunnerOptions) -> tuple[Any, Any]:
     device = options.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    sizes = {"max_pixels": options.max_pixels} if options.max_pixels else {}
     try:
-        processor = AutoProcessor.from_pretrained(options.model, **sizes)
+        processor = AutoProcessor.from_pretrained(options.model)
         model: Any = AutoModelForImageTextToText.from_pretrained(
             options.model, dtype=_dtype(options.dtype, device)
         )
@@ -53,12 +52,27 @@ def load_model(options: RunnerOptions) -> tuple[Any, Any]:
             f"--model {options.model}: can't be loaded ({first}); "
             "give a Hub id or a folder of an image-text-to-text model"
         ) from error
+    if options.max_pixels and not limit_pixels(processor, options.max_pixels):
+        raise UserError(
+            f"--max-pixels: {options.model} sees pictures of a fixed size; leave it out"
+        )
     tokenizer = getattr(processor, "tokenizer", processor)
     tokenizer.padding_side = "left"  # generation goes on at the right end
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     model.to(device)
     return model.eval(), processor
+
+
+def limit_pixels(processor: Any, max_pixels: int) -> bool:
+    """Bound the area of pictures; False where the processor knows no such bound (not Qwen's)."""
+    pictures: Any = getattr(processor, "image_processor", None)
+    size = getattr(pictures, "size", None)
+    if not hasattr(pictures, "merge_size") or not size or "longest_edge" not in size:
+        return False
+    least = min(size["shortest_edge"], max_pixels)  # both are areas here, whatever their names
+    pictures.size = {"shortest_edge": least, "longest_edge": max_pixels}
+    return True
 
 
 def _dtype(name: str, device: str) -> str:
