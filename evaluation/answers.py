@@ -13,6 +13,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from synthesis.boxes import Box
@@ -130,6 +131,7 @@ def parse_yes_no(text: str) -> YesNoAnswer:
     return YesNoAnswer(None, "unparsed" if said.strip() else "empty")
 
 
+@lru_cache(4096)  # one answer is read for several metrics
 def parse_boxes(text: str) -> BoxAnswer:
     """Object: boxes with labels, in any of the forms models use (Table 9.2, R1, T8)."""
     said = final_text(text).translate(_QUOTES)

@@ -15,6 +15,8 @@ from evaluation.text import normalise
 NAMES = ("always-yes", "always-no", "copy-query", "copy-demo", "majority", "no-image")
 # Neighbours that vote where the answer is Yes or No.
 VOTERS = 25
+# Queries compared with all train rows at a time: bounds memory.
+BLOCK = 256
 
 
 def names_of(config: str) -> tuple[str, ...]:
@@ -53,15 +55,17 @@ def _from_text(items: Sequence[Item], train: Sequence[Item]) -> list[str]:
     known = vectorizer.fit_transform(
         [take_apart(other.query, other.config).instruction or "-" for other in train]
     )
-    result: list[str] = []
-    seen: dict[str, str] = {}
-    for item in items:
-        text = take_apart(item.query, item.config).instruction or "-"
-        if text not in seen:
-            similar = (known @ vectorizer.transform([text]).T).toarray().ravel()
-            seen[text] = _vote(item, train, np.argsort(-similar, kind="stable")[:VOTERS])
-        result.append(seen[text])
-    return result
+    asked = [take_apart(item.query, item.config).instruction or "-" for item in items]
+    first = dict(zip(reversed(asked), reversed(items), strict=True))
+    said: dict[str, str] = {}
+    texts = list(first)
+    for start in range(0, len(texts), BLOCK):
+        block = texts[start : start + BLOCK]
+        similar = (vectorizer.transform(block) @ known.T).toarray()
+        for text, row in zip(block, similar, strict=True):
+            order = np.argsort(-row, kind="stable")[:VOTERS]
+            said[text] = _vote(first[text], train, order)
+    return [said[text] for text in asked]
 
 
 def _vote(item: Item, train: Sequence[Item], order: np.ndarray) -> str:

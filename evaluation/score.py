@@ -19,7 +19,7 @@ from evaluation.predictions import Prediction, Run, read_predictions, read_run
 from evaluation.samples import Said, Sample, score_sample
 
 # Answers are scored in parcels, so that processes have equal work; small jobs stay in this one.
-PARCEL = 1000
+PARCEL = 500
 ALONE_BELOW = 4000
 
 
@@ -269,8 +269,7 @@ def _baseline_jobs(build: Path, config: str, items: list[Item]) -> list[tuple[Sc
 def _score_all(items: list[Item], jobs: list[list[Said]], workers: int) -> list[list[Sample]]:
     """Samples of every job, in parallel where it pays."""
     parcels = [
-        (items[start : start + PARCEL], saids[start : start + PARCEL])
-        for saids in jobs
+        (items[start : start + PARCEL], [saids[start : start + PARCEL] for saids in jobs])
         for start in range(0, len(items), PARCEL)
     ]
     if workers < 2 or len(items) * len(jobs) < ALONE_BELOW:
@@ -278,15 +277,16 @@ def _score_all(items: list[Item], jobs: list[list[Said]], workers: int) -> list[
     else:
         with ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool:
             done = list(pool.map(_score_parcel, *zip(*parcels, strict=True)))
-    each = -(-len(items) // PARCEL)
-    return [
-        [sample for parcel in done[job * each : (job + 1) * each] for sample in parcel]
-        for job in range(len(jobs))
+    return [[sample for parcel in done for sample in parcel[job]] for job in range(len(jobs))]
+
+
+def _score_parcel(items: list[Item], jobs: list[list[Said]]) -> list[list[Sample]]:
+    """The same items for every job together: their gold is read once."""
+    by_item = [
+        [score_sample(item, said) for said in saids]
+        for item, *saids in zip(items, *jobs, strict=True)
     ]
-
-
-def _score_parcel(items: list[Item], saids: list[Said]) -> list[Sample]:
-    return [score_sample(item, said) for item, said in zip(items, saids, strict=True)]
+    return [list(samples) for samples in zip(*by_item, strict=True)]
 
 
 def _fill(row: Score, samples: list[Sample], clusters: list[str], drawn: np.ndarray | None) -> None:

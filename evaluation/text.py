@@ -9,17 +9,30 @@ from typing import NamedTuple
 from nltk.tokenize import NLTKWordTokenizer
 from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 from rouge_score.rouge_scorer import RougeScorer
+from rouge_score.tokenizers import DefaultTokenizer, Tokenizer
 from sacrebleu.metrics.bleu import BLEU
 
-_rouge = RougeScorer(["rouge1", "rougeL"], use_stemmer=True)
+# Answers repeat (four collages of one part, baselines); what is kept is a few numbers each.
+CACHE = 100_000
+_stems = lru_cache(CACHE)(DefaultTokenizer(use_stemmer=True).tokenize)
+
+
+class _CachedTokenizer(Tokenizer):
+    """rouge-score's own, stemming; a gold text meets many predictions."""
+
+    def tokenize(self, text: str) -> list[str]:
+        """Stems of the words of a text."""
+        return list(_stems(text))
+
+
+_rouge = RougeScorer(["rouge1", "rougeL"], tokenizer=_CachedTokenizer())
 _counting_bleu = BLEU(lowercase=True, effective_order=True)
 _sacrebleu = BLEU(effective_order=True)
 _method1 = SmoothingFunction().method1
-_words = NLTKWordTokenizer()
-# Answers repeat (four collages of one part, baselines); what is kept is a few floats each.
-CACHE = 100_000
+_words = lru_cache(CACHE)(NLTKWordTokenizer().tokenize)
 
 
+@lru_cache(CACHE)
 def normalise(text: str) -> str:
     """Casefolded, single spaces, one sign for "times"."""
     return " ".join(text.casefold().replace("×", "x").split())
@@ -27,8 +40,10 @@ def normalise(text: str) -> str:
 
 def contains(text: str, keyword: str) -> bool:
     """Whether a keyword stands in a text at word bounds; both normalised here."""
-    pattern = rf"(?<!\w){re.escape(normalise(keyword))}(?!\w)"
-    return re.search(pattern, normalise(text)) is not None
+    text, keyword = normalise(text), normalise(keyword)
+    if keyword not in text:
+        return False
+    return re.search(rf"(?<!\w){re.escape(keyword)}(?!\w)", text) is not None
 
 
 class Rouge(NamedTuple):
@@ -48,7 +63,7 @@ def rouge(reference: str, prediction: str) -> Rouge:
 @lru_cache(CACHE)
 def bleu_method1(reference: str, prediction: str) -> float:
     """Sentence BLEU-4 with nltk's smoothing method1, lowercased tokens (R8)."""
-    wanted, got = (_words.tokenize(text.lower()) for text in (reference, prediction))
+    wanted, got = (_words(text.lower()) for text in (reference, prediction))
     if not got:
         return 0.0
     with warnings.catch_warnings():
