@@ -15,7 +15,7 @@ from evaluation.answers import parse_boxes
 from evaluation.items import Item, picture_bytes
 from evaluation.samples import Sample, boxes_norm100
 from evaluation.score import Results, Score
-from evaluation.tables import TITLES, Cell, Table
+from evaluation.tables import LEGEND, TITLES, Cell, Table
 
 SHOWN = 4
 PICTURE_WH = (480, 480)
@@ -44,7 +44,10 @@ p.soft, .soft { color: var(--soft); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .8rem; text-align: right; white-space: nowrap;
   border-bottom: 1px solid var(--line); }
-th:first-child, td:first-child { text-align: left; }
+th:first-child, td:first-child { text-align: left; position: sticky; left: 0;
+  background: var(--page); }
+.mark { display: inline-block; width: 1.1em; text-align: left; }
+td:first-child .mark { display: none; }
 tr.rule td { border-top: 2px solid var(--soft); }
 thead th { border-bottom: 2px solid var(--soft); vertical-align: bottom; }
 ul.mind { padding: .8rem 1rem .8rem 2rem; background: var(--panel); border-radius: .4rem; }
@@ -70,6 +73,7 @@ def write_report(path: Path, results: Results, tables: Sequence[Table], shown: i
     """Write the report; pictures are read from the build that the items came from."""
     parts = [_HEAD, "<h1>lego-arta scores</h1>", _summary(results)]
     parts += [_table(table) for table in tables]
+    parts.append(f'<p class="soft">{escape(LEGEND)}</p>')
     for score in results.scores:
         if not score.baseline:
             parts.append(_gallery(score, results.items[score.config], shown))
@@ -81,7 +85,7 @@ def write_report(path: Path, results: Results, tables: Sequence[Table], shown: i
 
 def _summary(results: Results) -> str:
     counts = ", ".join(
-        f"{len(items):,} {config} items of {len({item.manual_id for item in items}):,} manuals"
+        f"{len(items):,} {config} items of {_manuals(items)}"
         for config, items in results.items.items()
     )
     lines = [f"<p>{escape(counts)}.</p>"]
@@ -91,22 +95,28 @@ def _summary(results: Results) -> str:
     return "\n".join(lines)
 
 
+def _manuals(items: Sequence[Item]) -> str:
+    number = len({item.manual_id for item in items})
+    return f"{number:,} manual" + ("" if number == 1 else "s")
+
+
 def _table(table: Table) -> str:
     head = "".join(f'<th scope="col">{escape(part)}</th>' for part in table.head)
     rows = []
     for index, row in enumerate(table.rows):
         rule = ' class="rule"' if index in table.rules else ""
         rows.append(f"<tr{rule}>{''.join(_cell(cell) for cell in row)}</tr>")
-    note = f'<p class="soft">{escape(table.note)}</p>' if table.note else ""
+    title = escape(table.title)
     return (
-        f'<h2>{escape(table.title)}</h2>\n<div class="wide"><table><thead><tr>{head}</tr></thead>\n'
-        f"<tbody>{chr(10).join(rows)}</tbody></table></div>{note}"
+        f'<h2>{title}</h2>\n<div class="wide" tabindex="0" role="region" aria-label="{title}">'
+        f"<table><thead><tr>{head}</tr></thead>\n"
+        f"<tbody>{chr(10).join(rows)}</tbody></table></div>"
     )
 
 
 def _cell(cell: Cell) -> str:
     text = f"<strong>{escape(cell.text)}</strong>" if cell.bold else escape(cell.text)
-    return f"<td>{text}{escape(cell.mark)}</td>"
+    return f'<td>{text}<span class="mark">{escape(cell.mark)}</span></td>'
 
 
 def _gallery(score: Score, items: Sequence[Item], shown: int) -> str:

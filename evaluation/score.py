@@ -21,6 +21,8 @@ from evaluation.samples import Said, Sample, score_sample
 # Answers are scored in parcels, so that processes have equal work; small jobs stay in this one.
 PARCEL = 500
 ALONE_BELOW = 4000
+# A constant answer is perfect on these, which says nothing about a model.
+ONE_SIDED = ("tnr", "fpr")
 
 
 @dataclass
@@ -181,6 +183,7 @@ def _score_config(
         row.saids = saids
         fresh.append(row)
     results.scores += fresh
+    results.warnings += _unbeaten(config, fresh)
     results.differences += _differences(config, [row for row in fresh if not row.baseline])
     results.warnings += _told([d for d in results.differences if d["config"] == config])
 
@@ -339,6 +342,25 @@ def _differences(config: str, rows: list[Score]) -> list[dict]:
                     }
                 )
     return found
+
+
+def _unbeaten(config: str, rows: list[Score]) -> list[str]:
+    """Main metrics on which some run is no better than an answer without a model."""
+    told = []
+    for each in METRICS[config]:
+        sign = 1 if each.up else -1
+        known = [(sign * value, row) for row in rows
+                 if (value := row.values[each.name]) is not None]  # fmt: skip
+        best = max((pair for pair in known if pair[1].baseline), default=None, key=lambda p: p[0])
+        if not each.main or best is None or each.name in ONE_SIDED:
+            continue
+        below = [row.label for value, row in known if not row.baseline and value <= best[0]]
+        if below:
+            told.append(
+                f"{config} {each.name}: the baseline {best[1].name} ({sign * best[0]:.2f}) is not "
+                f"beaten by {', '.join(dict.fromkeys(below))}"
+            )
+    return told
 
 
 def _told(differences: list[dict]) -> list[str]:

@@ -213,7 +213,13 @@ def _no_formula(text: str) -> str:
 def terminal(table: Table, color: bool = False) -> str:
     """Columns in line; bold as escape codes on terminals, else as a star."""
     heads = [_two_lines(part) for part in table.head]
-    texts = [[_plain(cell, color) for cell in row] for row in table.rows]
+    marks = [
+        max((_width(_mark(row[i], color)) for row in table.rows), default=0)
+        for i in range(len(heads))
+    ]
+    texts = [
+        [c.text + _mark(c, color).ljust(marks[i]) for i, c in enumerate(row)] for row in table.rows
+    ]
     widths = [
         max(_width(part) for part in [*heads[i], *(row[i] for row in texts)])
         for i in range(len(heads))
@@ -236,8 +242,8 @@ def _two_lines(head: str) -> tuple[str, str]:
     return (name, tail) if tail in ("w/o", "w/") else (head, "")
 
 
-def _plain(cell: Cell, color: bool) -> str:
-    return cell.text + cell.mark + ("*" if cell.bold and not color else "")
+def _mark(cell: Cell, color: bool) -> str:
+    return cell.mark + ("*" if cell.bold and not color else "")
 
 
 def _width(text: str) -> int:
