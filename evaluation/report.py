@@ -13,13 +13,16 @@ from PIL import Image
 
 from evaluation.answers import parse_boxes
 from evaluation.items import Item, picture_bytes
-from evaluation.samples import Sample, boxes_norm100
+from evaluation.prompts import take_apart
+from evaluation.samples import boxes_norm100
 from evaluation.score import Results, Score
 from evaluation.tables import LEGEND, TITLES, Cell, Table
 
 SHOWN = 4
 PICTURE_WH = (480, 480)
 ANSWER_CHARS = 600
+# What "best" means, by task.
+_MEASURES = {"scene": "ROUGE-1", "object": "IoU", "state": "right"}
 
 _HEAD = """<!doctype html>
 <html lang="en">
@@ -60,7 +63,7 @@ ul.mind { padding: .8rem 1rem .8rem 2rem; background: var(--panel); border-radiu
 .picture img { width: 100%; height: auto; }
 .picture svg { position: absolute; inset: 0; width: 100%; height: 100%; }
 rect { fill: none; stroke-width: 3; vector-effect: non-scaling-stroke; }
-rect.gold { stroke: var(--gold); } rect.said { stroke: var(--said); stroke-dasharray: 7 4; }
+rect.gold { stroke: #0a7d3c; } rect.said { stroke: #c2255c; stroke-dasharray: 7 4; }
 .key { display: inline-block; width: 1.6em; border-top: 3px solid var(--gold);
   vertical-align: middle; } .key.said { border-top: 3px dashed var(--said); }
 </style>
@@ -157,18 +160,14 @@ def _card(score: Score, item: Item, index: int) -> str:
         boxes = [("gold", box) for box in gold] + [("said", box) for box in found]
     answer = said.answer if said.answer is not None else "(no answer)"
     rows = [
-        (_measure(item, sample), f"{100 * sample.goodness:.1f}"),
-        ("asked", item.query),
+        (_MEASURES[item.config], f"{100 * sample.goodness:.1f}"),
+        ("asked", take_apart(item.query, item.config).instruction),
         ("right answer", item.answer),
         (f"the model's answer ({sample.status})", _short(answer)),
         ("manual", item.manual_id),
     ]
     told = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in rows)
     return f'<figure class="card">{_picture(item, boxes)}<dl>{told}</dl></figure>'
-
-
-def _measure(item: Item, sample: Sample) -> str:
-    return {"scene": "ROUGE-1", "object": "IoU", "state": "right"}[item.config]
 
 
 def _short(text: str) -> str:

@@ -160,6 +160,13 @@ def _add_score(command: argparse.ArgumentParser) -> None:
     add("--common", action="store_true", help="score only items that every file answers")
     add("--no-baselines", action="store_true", help="leave the baselines out")
     add("--no-report", action="store_true", help="write no report.html")
+    add(
+        "--shown",
+        type=_positive,
+        default=report.SHOWN,
+        metavar="N",
+        help="best and worst answers of a run that the report shows (%(default)s)",
+    )
     add("--workers", type=_positive, default=os.cpu_count() or 1, help="(%(default)s)")
 
 
@@ -245,7 +252,8 @@ def score_command(options: argparse.Namespace) -> None:
     tables = tables_of(results)
     write_scores(options.out, results, tables)
     if not options.no_report:
-        report.write_report(options.out / "report.html", results, list(tables.values()))
+        path = options.out / "report.html"
+        report.write_report(path, results, list(tables.values()), options.shown)
     color = sys.stdout.isatty()
     for stem, table in tables.items():
         if not stem.endswith(".all"):

@@ -12,6 +12,7 @@ import pytest
 
 from evaluation.items import load_items
 from evaluation.metrics import METRICS
+from evaluation.prompts import take_apart
 from scripts import evaluate
 from tests.benchmark_build import write_build
 
@@ -85,6 +86,27 @@ def test_a_perfect_predictor_in_other_words(build, tmp_path):
     # said to be percents, the same boxes are nowhere
     declared = score(build, tmp_path / "d", tmp_path / "json.object.jsonl", "--frame", "norm100")
     assert row(declared, "json", "object")["values"]["iou"] < 5
+
+
+def test_a_perfect_predictor_on_the_demo_s_own_rows(tmp_path):
+    """Real texts and boxes: the build that `make dataset` leaves in the checkout."""
+    built = ROOT / "lego-arta"
+    if not (built / "build.json").is_file():
+        pytest.skip("needs the demo build; make it with: make dataset")
+    for config in CONFIGS:
+        write(tmp_path / f"p/perfect.{config}.jsonl", gold(built, config))
+        for item in load_items(built, config, "train"):
+            parts = take_apart(item.query, config)
+            assert parts.token and parts.instruction and parts.directive
+    scores = score(built, tmp_path / "s", tmp_path / "p")
+    for config, names in (
+        ("scene", ("rouge1", "bleu")),
+        ("object", ("iou", "e_acc", "count_acc", "iou_parts")),
+        ("state", ("f1", "tnr", "mcc")),
+    ):
+        values = row(scores, "perfect", config)["values"]
+        assert [values[name] for name in names] == pytest.approx([100.0] * len(names))
+    assert row(scores, "always-yes", "state")["values"]["f1"] == pytest.approx(40.0)
 
 
 def test_a_shuffled_predictor_is_at_chance(build, tmp_path):
