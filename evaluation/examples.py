@@ -128,7 +128,7 @@ def _before(item: Item) -> Callable[[Item], bool]:
 def _tiers(item: Item) -> list[Tier]:
     """Which candidates are better, best first."""
     if item.config == "scene":
-        return [("previous_step", _before(item)), ("same_manual", lambda other: True)]
+        return [("previous_step", _before(item)), ("any_step", lambda other: True)]
     same = lambda other: len(other.labels) == len(item.labels)  # noqa: E731
     return [("success", same), ("fallback", lambda other: True)]
 

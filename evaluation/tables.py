@@ -167,8 +167,8 @@ def _embolden(
         for v in values
     ]
     known = [number for number in numbers if number is not None and math.isfinite(number)]
-    if not known:
-        return
+    if not known or (len(known) == len(numbers) and len(set(known)) == 1):
+        return  # nothing, or all alike
     best = max(known) if metric.up else min(known)
     for row, number in zip(rows, numbers, strict=False):
         if number == best:

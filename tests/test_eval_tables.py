@@ -174,7 +174,10 @@ def test_terminal_columns_stand_in_line():
 
 def test_intervals_stand_in_the_full_table():
     values = {"f1": Value(40.0, interval=(38.5, 41.25)), "fpr": Value(100.0)}
-    table = full_table("state", [("m", values, False), ("always-yes", values, True)])
+    worse = {"f1": Value(39.0), "fpr": Value(100.0)}
+    runs = [("m", values, False), ("n", worse, False), ("always-yes", values, True)]
+    table = full_table("state", runs)
     assert len(table.head) == 1 + len(METRICS["state"])
     assert table.rows[0][1].text == "40.00 [38.50, 41.25]" and table.rows[0][1].bold
-    assert not table.rows[1][1].bold and table.rules == [1]
+    assert not table.rows[2][1].bold and table.rules == [2]
+    assert not any(row[3].bold for row in table.rows)  # FPR: all alike
