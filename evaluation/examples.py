@@ -6,8 +6,9 @@ group, or the picture it is about.
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from evaluation.answers import format_boxes, parse_boxes
 from evaluation.items import Item, UserError
 from evaluation.prompts import Example, Setting, expected_answer, question
 
@@ -77,9 +78,33 @@ class Chooser:
         if self.setting.examples == "none":
             return []
         rng = random.Random(f"{self.seed}:{item.id}")
-        choose = _state_pair if item.config == "state" else _nearest
-        chosen = choose(item, self._by_manual[item.manual_id], self._train, rng, self.setting.shots)
+        manual = self._by_manual.get(item.manual_id, [])
+        if item.config == "state":
+            chosen = self._state_pair(item, manual, rng)[: self.setting.shots]
+        else:
+            chosen = _nearest(item, manual, self._train, rng, self.setting.shots)
         return [self._example(found, how) for found, how in chosen]
+
+    def _state_pair(
+        self, item: Item, manual: Sequence[Item], rng: random.Random
+    ) -> list[tuple[Item, str]]:
+        """A Yes and a No of one step, of the item's session if possible, in random order."""
+        session = [other for other in manual if other.session_id == item.session_id]
+        pools = (("same_session", session), ("same_manual", manual), ("other_manual", self._train))
+        for how, pool in pools:
+            for right in _shuffled(pool, rng):
+                if not right.is_yes or not allowed(item, right):
+                    continue
+                wrongs = [
+                    other
+                    for other in self._by_manual[right.manual_id]
+                    if not other.is_yes and other.group & right.group and allowed(item, other)
+                ]
+                if wrongs:
+                    pair = [right, rng.choice(wrongs)]
+                    rng.shuffle(pair)
+                    return [(other, how) for other in pair]
+        return []
 
     def _example(self, item: Item, how: str) -> Example:
         text = question(item.query, item.config, self.setting)
@@ -97,8 +122,6 @@ def fixed_examples(config: str, setting: Setting) -> list[Example]:
 
 def _fixed_answer(answer: str, config: str, setting: Setting) -> str:
     """The JSON form where boxes are asked for so; percent stays, no picture says otherwise."""
-    from evaluation.answers import format_boxes, parse_boxes
-
     if config != "object" or setting.boxes != "json":
         return answer
     return format_boxes([(b.label, b.box) for b in parse_boxes(answer).boxes], "json")
@@ -158,34 +181,27 @@ def _draw(
     taken: set[str],
 ) -> list[Item]:
     """Up to `number` fitting candidates whose groups are not taken yet; marks them taken."""
-    candidates = [other for other in pool if fits(other) and allowed(item, other)]
+    candidates: Iterable[Item]
     if how == "previous_step":
-        candidates.sort(key=lambda other: -(other.step_num or 0))
+        candidates = sorted(filter(fits, pool), key=lambda other: -(other.step_num or 0))
     else:
-        rng.shuffle(candidates)
+        candidates = _shuffled(pool, rng)
     found: list[Item] = []
     for other in candidates:
-        if len(found) < number and not other.group & taken:
+        if len(found) == number:
+            break
+        if fits(other) and allowed(item, other) and not other.group & taken:
             found.append(other)
             taken |= other.group
     return found
 
 
-def _state_pair(
-    item: Item, manual: Sequence[Item], train: Sequence[Item], rng: random.Random, shots: int
-) -> list[tuple[Item, str]]:
-    """A Yes and a No of one step, of the item's session if possible, in random order."""
-    session = [other for other in manual if other.session_id == item.session_id]
-    pools = (("same_session", session), ("same_manual", manual), ("other_manual", train))
-    for how, pool in pools:
-        rights = [other for other in pool if other.is_yes and allowed(item, other)]
-        rng.shuffle(rights)
-        for right in rights:
-            wrongs = [
-                o for o in pool if not o.is_yes and o.group & right.group and allowed(item, o)
-            ]
-            if wrongs:
-                pair = [right, rng.choice(wrongs)]
-                rng.shuffle(pair)
-                return [(other, how) for other in pair][:shots]
-    return []
+def _shuffled(pool: Sequence[Item], rng: random.Random) -> Iterator[Item]:
+    """All of a pool in random order, without the cost of shuffling it: few are looked at."""
+    seen: set[int] = set()
+    for _ in range(4 * len(pool)):
+        index = rng.randrange(len(pool))
+        if index not in seen:
+            seen.add(index)
+            yield pool[index]
+    yield from (other for index, other in enumerate(pool) if index not in seen)

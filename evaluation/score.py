@@ -4,7 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -65,10 +65,12 @@ class Results:
     items: dict[str, list[Item]]
     warnings: list[str]
     differences: list[dict]
+    options: dict = field(default_factory=dict)
 
     def as_json(self) -> dict:
         """The content of scores.json."""
         return {
+            "options": self.options,
             "items": {config: len(items) for config, items in self.items.items()},
             "manuals": {
                 config: len({item.manual_id for item in items})
@@ -119,7 +121,8 @@ def score(build: Path, paths: Sequence[Path], options: ScoreOptions) -> Results:
     by_config: dict[str, list[_File]] = {}
     for file in files:
         by_config.setdefault(file.run.config, []).append(file)
-    results = Results([], {}, [], [])
+    told = {key: value for key, value in asdict(options).items() if key != "workers"}
+    results = Results([], {}, [], [], told)
     for config in sorted(by_config, key=list(METRICS).index):
         _score_config(build, config, by_config[config], options, results)
     return results

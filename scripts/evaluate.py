@@ -47,7 +47,6 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    result.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = result.add_subparsers(dest="command", required=True, metavar="run|score|tsv")
     _add_run(commands.add_parser("run", help="ask a model", allow_abbrev=False))
     _add_score(commands.add_parser("score", help="score answers", allow_abbrev=False))
@@ -56,6 +55,8 @@ def parser() -> argparse.ArgumentParser:
     tsv.add_argument("--config", choices=CONFIGS, required=True)
     tsv.add_argument("--split", choices=SPLITS, default="test", help="(%(default)s)")
     tsv.add_argument("--out", type=Path, required=True, metavar="FILE.tsv")
+    for command in commands.choices.values():
+        command.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return result
 
 
@@ -224,9 +225,12 @@ def run_command(options: argparse.Namespace) -> None:
     def progress(predictions: Iterable[Prediction], total: int) -> Iterator[Prediction]:
         nonlocal failed
         hidden = not sys.stderr.isatty()
-        for prediction in tqdm(predictions, desc=asked.config, total=total, disable=hidden):
+        bar = tqdm(predictions, desc=asked.config, total=total, disable=hidden)
+        for done, prediction in enumerate(bar, 1):
             failed += prediction.error is not None
             yield prediction
+            if hidden and done * 10 // total > (done - 1) * 10 // total:
+                print(f"{asked.config}: {done:,} of {total:,}", file=sys.stderr)
 
     run(asked, progress)
     print(f"{asked.path}")
@@ -282,10 +286,13 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped; run the same command again to go on", file=sys.stderr)
         return 1
-    except (UserError, OSError) as error:
+    except Exception as error:
         if options.debug:
             raise
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        known = isinstance(error, UserError | OSError)
+        said = " ".join(str(error).split())
+        cure = "" if known else "; run again with --debug for the traceback"
+        print(f"error: {'' if known else type(error).__name__ + ': '}{said}{cure}", file=sys.stderr)
         return 1
     return 0
 

@@ -1,5 +1,6 @@
 """Models run in this process: tiny random Qwen2.5-VL and LLaVA through their own processors."""
 
+import importlib.util
 import json
 import signal
 import subprocess
@@ -192,3 +193,17 @@ def _path():
     import os
 
     return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def test_what_torchvision_is_missing_for_is_said(build, tmp_path, capsys):
+    """Qwen2.5-VL's own processor class: its video half needs torchvision."""
+    if importlib.util.find_spec("torchvision"):
+        pytest.skip("torchvision is installed, so nothing is missing")
+    model = MAKERS["qwen"](tmp_path / "m")
+    for path in model.glob("*.json"):
+        path.write_text(path.read_text().replace("PictureQwenProcessor", "Qwen2_5_VLProcessor"))
+    arguments = ["run", str(build), "--model", str(model), "--config", "state"]
+    assert evaluate.main([*arguments, "--out", str(tmp_path / "p")]) == 1
+    errors = capsys.readouterr().err
+    assert "torchvision" in errors and "Traceback" not in errors
+    assert errors.splitlines()[-1].startswith("error: --model")

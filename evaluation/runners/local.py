@@ -1,5 +1,6 @@
 """Image-text-to-text models of `transformers`, run in this process: any Hub id or folder."""
 
+import importlib.util
 import io
 import time
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,9 @@ from PIL import Image
 from evaluation.items import Item, UserError, picture_bytes
 from evaluation.prompts import Prompt
 from evaluation.runners import Answering, Reply, RunnerOptions
+
+# AttributeError: what transformers says of a processor whose video half lacks torchvision.
+LOADING_ERRORS = (OSError, ValueError, ImportError, AttributeError, KeyError)
 
 
 def runner(options: RunnerOptions) -> Answering:
@@ -46,12 +50,8 @@ def load_model(options: RunnerOptions) -> tuple[Any, Any]:
         )
         if options.adapter:
             model = _with_adapter(model, options.adapter)
-    except (OSError, ValueError, ImportError) as error:
-        first = " ".join(str(error).split())[:300]
-        raise UserError(
-            f"--model {options.model}: can't be loaded ({first}); "
-            "give a Hub id or a folder of an image-text-to-text model"
-        ) from error
+    except LOADING_ERRORS as error:
+        raise UserError(cannot_load(options.model, error)) from error
     if options.max_pixels and not limit_pixels(processor, options.max_pixels):
         raise UserError(
             f"--max-pixels: {options.model} sees pictures of a fixed size; leave it out"
@@ -62,6 +62,14 @@ def load_model(options: RunnerOptions) -> tuple[Any, Any]:
         tokenizer.pad_token = tokenizer.eos_token
     model.to(device)
     return model.eval(), processor
+
+
+def cannot_load(model: str, error: Exception) -> str:
+    """One line: why, and what to do about it."""
+    cure = "give a Hub id or a folder of an image-text-to-text model"
+    if not isinstance(error, OSError) and importlib.util.find_spec("torchvision") is None:
+        cure = "it may need torchvision (Qwen's does): install the one that fits your torch"
+    return f"--model {model}: can't be loaded ({' '.join(str(error).split())[:300]}); {cure}"
 
 
 def limit_pixels(processor: Any, max_pixels: int) -> bool:
@@ -135,8 +143,14 @@ def _batch(
     sampling: dict[str, Any] = {"do_sample": options.temperature > 0}
     if options.temperature > 0:
         sampling["temperature"] = options.temperature
-    with torch.inference_mode():
-        output = model.generate(**inputs, max_new_tokens=options.max_new_tokens, **sampling)
+    try:
+        with torch.inference_mode():
+            output = model.generate(**inputs, max_new_tokens=options.max_new_tokens, **sampling)
+    except torch.OutOfMemoryError as error:
+        raise UserError(
+            f"--batch-size {options.batch_size}: not enough memory on {model.device}; "
+            "give a smaller one, or --max-pixels"
+        ) from error
     new = output[:, inputs["input_ids"].shape[1] :]
     tokenizer = getattr(processor, "tokenizer", processor)
     texts = tokenizer.batch_decode(new, skip_special_tokens=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.items import CONFIGS, UserError
-from evaluation.runners.local import limit_pixels
+from evaluation.runners.local import LOADING_ERRORS, cannot_load, limit_pixels
 
 MODEL = "Qwen/Qwen2.5-VL-7B-Instruct"
 # LEGO-R1 keeps the vision side frozen: adapters go on the language side only.
@@ -54,9 +54,8 @@ def load(options: argparse.Namespace) -> tuple[Any, Any, bool]:
         model = AutoModelForImageTextToText.from_pretrained(
             options.model, dtype=torch.bfloat16 if bf16 else torch.float32
         )
-    except (OSError, ValueError, ImportError) as error:
-        first = " ".join(str(error).split())[:300]
-        raise UserError(f"--model {options.model}: can't be loaded ({first})") from error
+    except LOADING_ERRORS as error:
+        raise UserError(cannot_load(options.model, error)) from error
     limit_pixels(processor, options.max_pixels)  # others scale every picture to one size anyway
     return model, processor, bf16
 

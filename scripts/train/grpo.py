@@ -8,12 +8,13 @@ LEGO-R1's own box reward (accuracy) can be gamed by one good box; `penalised` ca
 """
 
 import argparse
+import functools
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from evaluation.rewards import ALL_REWARDS, REWARDS
+from evaluation.rewards import ALL_REWARDS, REWARDS, Reward
 from evaluation.training import THINK, training_rows
 from scripts.train import common
 
@@ -36,7 +37,7 @@ def train(options: argparse.Namespace) -> float:
         model=model,
         processing_class=processor,
         train_dataset=rows,
-        reward_funcs=[ALL_REWARDS[name] for name in options.rewards],
+        reward_funcs=[_named(name) for name in options.rewards],
         args=GRPOConfig(
             **shared,
             per_device_train_batch_size=4,
@@ -56,6 +57,13 @@ def train(options: argparse.Namespace) -> float:
         ),
     )
     return common.finish(trainer, options)
+
+
+def _named(name: str) -> Reward:
+    """A reward that logs show under the name that it was chosen by."""
+    reward = functools.wraps(ALL_REWARDS[name])(functools.partial(ALL_REWARDS[name]))
+    reward.__name__ = name
+    return reward
 
 
 def main(argv: list[str] | None = None) -> int:
