@@ -21,11 +21,16 @@ Size = tuple[int, int]
 def scale_of(
     frame: str, size_wh: Size | None, resized_wh: Size | None = None
 ) -> tuple[float, float]:
-    """Full width and height in the units of a frame; raises `UserError` for an unknown size."""
+    """Full width and height in the units of a frame; raises `UserError` for an unknown size.
+
+    Where it was not recorded what the model saw, Qwen2.5-VL's own rule tells.
+    """
     if frame in ("norm1", "norm100", "norm1000"):
         side = float(frame.removeprefix("norm"))
         return (side, side)
-    size = size_wh if frame == "px" else resized_wh
+    size = size_wh
+    if frame == "resized_px":
+        size = resized_wh or (smart_resize(size_wh) if size_wh else None)
     if frame not in FRAMES or size is None:
         raise UserError(
             f"--frame {frame}: the size of the picture in that frame is not known; "

@@ -40,6 +40,8 @@ class Score:
     values: dict[str, float | None]
     intervals: dict[str, list[float] | None]
     statuses: dict[str, int]
+    # T_ACC and E_ACC leave these samples out: their gold names no colour and no part.
+    without_keywords: int = 0
     seconds: float | None = None
     tokens_out: float | None = None
     samples: list[Sample] = field(default_factory=list, repr=False)
@@ -304,6 +306,7 @@ def _fill(row: Score, samples: list[Sample], clusters: list[str], drawn: np.ndar
     row.values = {name: _number(value) for name, value in point.items()}
     row.statuses = dict(sorted(Counter(sample.status for sample in samples).items()))
     row.samples = samples
+    row.without_keywords = sum(not s.counts.get("with_keywords", 1) for s in samples)
     row.intervals = dict.fromkeys(point)
     if drawn is not None:
         sums = drawn @ by_cluster

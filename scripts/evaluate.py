@@ -149,7 +149,7 @@ def _add_score(command: argparse.ArgumentParser) -> None:
         choices=("auto", *FRAMES),
         default="auto",
         help="what predicted coordinates are in (%(default)s: told by their range, a file at a "
-        "time); resized_px: pixels of the picture as the model saw it",
+        "time); resized_px: pixels of the picture as the model saw it, recorded or by Qwen's rule",
     )
     add(
         "--resamples",

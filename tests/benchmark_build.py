@@ -60,7 +60,9 @@ def _step_rows(manual: int, step: int):
     rng = random.Random(f"{manual}:{step}")
     names = [(rng.choice(COLORS), rng.choice(PARTS)) for _ in range(1 + step % 2)]
     found, entities = _found_lines(names)
-    done = [f"Put the {names[0][1]} {rng.choice(PLACES)}."]
+    # Some steps speak of "it": they name no part.
+    named = step % 4 != 2
+    done = [f"Put {'the ' + names[0][1] if named else 'it'} {rng.choice(PLACES)}."]
     manual_id = f"lego-{1000 + manual}-thing-readscr"
     base = {
         "manual_id": manual_id,
@@ -69,7 +71,7 @@ def _step_rows(manual: int, step: int):
         "confidence": 1.0,
         "sample_weight": 1.0,
     }
-    tagged = [{"tag": "theme", "text": names[0][1]}]
+    tagged = [{"tag": "theme", "text": names[0][1]}] if named else []
     yield (
         "scene",
         {

@@ -222,8 +222,10 @@ def test_frames_by_hand():
     assert to_norm100((570, 150, 820, 350), "norm1000", None) == BOX
     assert to_norm100((64, 48, 320, 240), "px", (640, 480)) == (10, 10, 50, 50)
     assert to_norm100((56, 28, 280, 140), "resized_px", (640, 480), (560, 280)) == (10, 10, 50, 50)
+    # not recorded: Qwen's rule makes 644 x 476 of 640 x 480
+    assert to_norm100((161, 119, 322, 476), "resized_px", (640, 480)) == (25, 25, 50, 100)
     with pytest.raises(UserError, match="resized_px"):
-        to_norm100(BOX, "resized_px", (640, 480), None)
+        to_norm100(BOX, "resized_px", None, None)
 
 
 @pytest.mark.parametrize(

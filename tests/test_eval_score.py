@@ -128,6 +128,14 @@ def test_a_shuffled_predictor_is_at_chance(build, tmp_path):
     assert row(scores, "shuffled", "scene")["values"]["t_acc"] < 45
 
 
+def test_rows_that_name_nothing_are_counted(build, tmp_path):
+    write(tmp_path / "m.scene.jsonl", gold(build, "scene"))
+    found = row(score(build, tmp_path / "s", tmp_path), "m", "scene")
+    items = load_items(build, "scene", "test")
+    bare = [item for item in items if not {t for t, _ in item.entities} & {"theme", "colorinfo"}]
+    assert found["without_keywords"] == len(bare)
+
+
 def test_the_baselines_come_with_every_table(build, tmp_path):
     write(tmp_path / "m.state.jsonl", gold(build, "state"))
     write(tmp_path / "m.object.jsonl", gold(build, "object"))
