@@ -1,7 +1,7 @@
 """One answer against its gold: the additive counts that `metrics` works on."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from evaluation import text as texts
@@ -15,7 +15,6 @@ from evaluation.answers import (
 from evaluation.frames import Box, Size, to_norm100
 from evaluation.items import Item
 from evaluation.matching import match, mean_over_all, whole_percents
-from evaluation.metrics import METRICS
 
 KEYWORD_TAGS = ("theme", "colorinfo")
 READ = ("ok", "partial", "empty")
@@ -127,7 +126,9 @@ def _object(item: Item, said: Said) -> tuple[Counts, float, str]:
         "iou_sum_r1": sum(pair.iou for pair in raw),
         "overlap_r1": texts.token_overlap_f1(names, " ".join(b.label for b in answer.boxes)),
     }
-    return counts, overlap, answer.status
+    # `[]` says that there is nothing; saying nothing does not.
+    silent = answer.status == "empty" and not final_text(said.answer or "")
+    return counts, overlap, "unparsed" if silent else answer.status
 
 
 def _state(item: Item, said: Said) -> tuple[Counts, float, str]:
@@ -164,9 +165,3 @@ def _copied(said: Said, config: str) -> bool:
 
 
 _SCORERS = {"scene": _scene, "object": _object, "state": _state}
-
-
-def count_names(config: str, samples: Iterable[Sample]) -> list[str]:
-    """Names of all counts of a task, in a fixed order."""
-    assert config in METRICS
-    return sorted({name for sample in samples for name in sample.counts})

@@ -281,6 +281,11 @@ def test_what_can_t_be_read_is_zero_in_the_mean():
     assert result["parse_rate"] == pytest.approx(100 / 3)
 
 
+def test_saying_nothing_is_not_an_answer():
+    assert boxed("[]")["parse_rate"] == 100.0 and boxed("[]")["iou"] == 0.0
+    assert boxed("")["parse_rate"] == boxed("<think>well")["parse_rate"] == 0.0
+
+
 def test_pixels_are_as_good_as_percents():
     """The picture is 200 x 100."""
     said = '[{"bbox_2d": [0, 0, 20, 10], "label": ""}, {"bbox_2d": [100, 50, 120, 60]}]'
