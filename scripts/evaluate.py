@@ -22,6 +22,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tqdm import tqdm
 
+try:
+    import nltk  # noqa: F401
+    import rouge_score  # noqa: F401
+    import sacrebleu  # noqa: F401
+except ModuleNotFoundError as missing:
+    sys.exit(f"error: {missing.name} is not installed; pip install -e '.[evaluate]'")
+
 from evaluation import report, vlmeval
 from evaluation.bootstrap import RESAMPLES
 from evaluation.examples import SOURCES

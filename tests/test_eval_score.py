@@ -336,6 +336,16 @@ def test_scoring_needs_neither_torch_nor_the_builder():
     assert done.stdout.strip() == "[]"
 
 
+def test_without_the_extra_one_line_says_so():
+    code = (
+        "import sys, runpy; sys.modules['sacrebleu'] = None; sys.argv = ['evaluate.py', '--help']; "
+        "runpy.run_path('scripts/evaluate.py', run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == ("error: sacrebleu is not installed; pip install -e '.[evaluate]'\n")
+
+
 def test_help_teaches(capsys):
     for arguments in (["--help"], ["run", "--help"], ["score", "--help"]):
         with pytest.raises(SystemExit) as stopped:

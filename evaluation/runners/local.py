@@ -38,7 +38,7 @@ def load_model(options: RunnerOptions) -> tuple[Any, Any]:
     except ImportError as error:
         raise UserError(
             f"--model {options.model}: {error.name} is not installed; "
-            "install the extra: pip install 'lego-arta[evaluate]'"
+            "pip install -e '.[evaluate,train]'"
         ) from error
     device = options.device
     if device == "auto":
