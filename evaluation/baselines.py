@@ -1,0 +1,95 @@
+"""What a model must beat (B4): answers that look at no picture, and some at nothing at all."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from evaluation.answers import format_boxes, parse_boxes
+from evaluation.examples import FIXED
+from evaluation.items import Item
+from evaluation.prompts import take_apart
+from evaluation.text import normalise
+
+NAMES = ("always-yes", "always-no", "copy-query", "copy-demo", "majority", "no-image")
+# Neighbours that vote where the answer is Yes or No.
+VOTERS = 25
+# Queries compared with all train rows at a time: bounds memory.
+BLOCK = 256
+
+
+def names_of(config: str) -> tuple[str, ...]:
+    """The baselines that make sense for a task."""
+    return NAMES if config == "state" else NAMES[2:]
+
+
+def answers(name: str, items: Sequence[Item], train: Sequence[Item]) -> list[str | None]:
+    """A baseline's answer to every item; None where it has none (no train rows to learn from)."""
+    if name == "always-yes":
+        return ["Yes."] * len(items)
+    if name == "always-no":
+        return ["No."] * len(items)
+    if name == "copy-query":
+        return [copied_query(item) for item in items]
+    if name == "copy-demo":
+        return [FIXED[item.config][0][1] for item in items]
+    if not train:
+        return [None] * len(items)
+    if name == "majority":
+        most = Counter(item.answer for item in train).most_common(1)[0][0]
+        return [most] * len(items)
+    if name == "no-image":
+        return list(_from_text(items, train))
+    raise KeyError(f"{name}: no such baseline; one of {', '.join(NAMES)}")
+
+
+def copied_query(item: Item) -> str:
+    """The query said back, without token and directive: it names parts and answers nothing."""
+    return take_apart(item.query, item.config).instruction
+
+
+def _from_text(items: Sequence[Item], train: Sequence[Item]) -> list[str]:
+    """Answers learnt from train texts alone: those of the most similar queries."""
+    vectorizer = TfidfVectorizer(analyzer="word", ngram_range=(1, 2))
+    known = vectorizer.fit_transform(
+        [take_apart(other.query, other.config).instruction or "-" for other in train]
+    )
+    asked = [take_apart(item.query, item.config).instruction or "-" for item in items]
+    first = dict(zip(reversed(asked), reversed(items), strict=True))
+    said: dict[str, str] = {}
+    texts = list(first)
+    for start in range(0, len(texts), BLOCK):
+        block = texts[start : start + BLOCK]
+        similar = (vectorizer.transform(block) @ known.T).toarray()
+        for text, row in zip(block, similar, strict=True):
+            order = np.argsort(-row, kind="stable")[:VOTERS]
+            said[text] = _vote(first[text], train, order)
+    return [said[text] for text in asked]
+
+
+def _vote(item: Item, train: Sequence[Item], order: np.ndarray) -> str:
+    nearest = [train[int(index)] for index in order]
+    if item.config == "state":
+        return Counter(other.answer for other in nearest).most_common(1)[0][0]
+    if item.config == "scene":
+        return nearest[0].answer
+    return _blind_boxes(item, nearest)
+
+
+def _blind_boxes(item: Item, nearest: Sequence[Item]) -> str:
+    """Names from the query, boxes that the neighbours have on average."""
+    wanted = normalise(take_apart(item.query, item.config).instruction).partition("positions of ")[
+        2
+    ]
+    names = [part.strip(" .") for part in wanted.partition(":")[2].split(", and ")]
+    names = names if names != [""] else [wanted.strip(" .")]
+    found = [[box.box for box in parse_boxes(other.answer).boxes] for other in nearest]
+    alike = [boxes for boxes in found if len(boxes) == len(names)] or [
+        [boxes[0]] * len(names) for boxes in found if boxes
+    ]
+    if not alike:
+        return ", ".join(names)
+    middle = np.median(np.array(alike, float), axis=0).round()
+    pairs = [(name, box) for name, box in zip(names, middle.tolist(), strict=True)]
+    return format_boxes(pairs, "angle")

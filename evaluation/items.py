@@ -1,0 +1,139 @@
+"""The rows of a build as benchmark items: everything but the pictures, which are read on demand."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow.parquet as pq
+
+CONFIGS = ("scene", "object", "state")
+SPLITS = ("train", "test")
+# Row groups kept in memory while pictures are read: one is at most about 32 MB.
+ROW_GROUPS_KEPT = 4
+
+
+class UserError(Exception):
+    """Something the user can mend. The message is one line: what, the value found, the cure."""
+
+
+class Place(NamedTuple):
+    """Where a row's picture is."""
+
+    path: Path
+    row_group: int
+    row: int
+
+
+@dataclass(frozen=True)
+class Item:
+    """One row of a build. `boxes_norm100` are the boxes of the `answer` text, in its order.
+
+    `group` holds what an in-context example must not share with this item: the state group and the
+    hashes of the picture that the item is about. `instances_norm100` are the single parts.
+    """
+
+    id: str
+    config: str
+    split: str
+    manual_id: str
+    session_id: str
+    step_num: int | None
+    query: str
+    answer: str
+    instruction: str
+    previous_instruction: str | None
+    entities: tuple[tuple[str, str], ...]
+    group: frozenset[str]
+    place: Place
+    is_yes: bool | None = None
+    labels: tuple[str, ...] = ()
+    instances_norm100: tuple[tuple[float, ...], ...] = ()
+    size_wh: tuple[int, int] | None = None
+
+
+def load_items(build: Path, config: str, split: str) -> list[Item]:
+    """All items of a split in file order; raises `UserError` when the build has none."""
+    paths = sorted((build / "data" / config).glob(f"{split}-*.parquet"))
+    if not paths:
+        cure = "make one with: python builder/make.py" if not (build / "data").is_dir() else (
+            "build more manuals, or choose another --config or --split"
+        )  # fmt: skip
+        raise UserError(f"{build}: no data/{config}/{split}-*.parquet in it; {cure}")
+    return [item for path in paths for item in _items_of(path, config, split)]
+
+
+def _items_of(path: Path, config: str, split: str) -> Iterable[Item]:
+    try:
+        with pq.ParquetFile(path) as file:
+            columns = [name for name in file.schema_arrow.names if name != "image"]
+            for group in range(file.num_row_groups):
+                rows = file.read_row_group(group, columns=columns).to_pylist()
+                for index, row in enumerate(rows):
+                    yield item_of(row, config, split, Place(path, group, index))
+    except (OSError, KeyError, ValueError) as error:
+        raise UserError(f"{path}: not a shard of a build ({error}); build it anew") from error
+
+
+def item_of(row: dict, config: str, split: str, place: Place) -> Item:
+    """A row of a build, its picture left out, as an item."""
+    targets = row.get("targets") or []
+    sources = row["provenance"]["source_images"]
+    own = sources[row["cell"]] if config == "object" else sources[0]
+    size_wh = _size_of(targets[0]) if targets else None
+    return Item(
+        id=row["id"],
+        config=config,
+        split=split,
+        manual_id=row["manual_id"],
+        session_id=row["session_id"],
+        step_num=row["step_num"],
+        query=row["query"],
+        answer=row["answer"],
+        instruction=row["instruction"],
+        previous_instruction=row["previous_instruction"],
+        entities=tuple((entity["tag"], entity["text"]) for entity in row["entities"]),
+        group=frozenset(filter(None, (row.get("group_id"), own["sha256"]))),
+        place=place,
+        is_yes=bool(row["label"]) if config == "state" else None,
+        labels=tuple(target["label"] for target in targets),
+        instances_norm100=tuple(
+            _norm100(box, size_wh) for target in targets for box in target["instances_px"]
+        ),
+        size_wh=size_wh,
+    )
+
+
+def _size_of(target: dict) -> tuple[int, int]:
+    """Width and height of the picture, from a box known both in pixels and in percent."""
+    px, norm = target["box_px"], target["box_norm100"]
+    return (round(100 * px[2] / norm[2]), round(100 * px[3] / norm[3]))
+
+
+def _norm100(box_px: list[float], size_wh: tuple[int, int] | None) -> tuple[float, ...]:
+    width, height = size_wh or (100, 100)
+    return tuple(
+        100 * value / side for value, side in zip(box_px, (width, height) * 2, strict=True)
+    )
+
+
+def picture_bytes(item: Item) -> bytes:
+    """The encoded picture of an item."""
+    return _pictures(item.place.path, item.place.row_group)[item.place.row]
+
+
+@lru_cache(maxsize=ROW_GROUPS_KEPT)
+def _pictures(path: Path, row_group: int) -> list[bytes]:
+    with pq.ParquetFile(path) as file:
+        column = file.read_row_group(row_group, columns=["image"]).column("image")
+    return [image["bytes"] for image in column.to_pylist()]
+
+
+def items_hash(items: Iterable[Item]) -> str:
+    """Hash of what is asked and expected: predictions of another build must not be mixed in."""
+    digest = hashlib.sha256()
+    for item in items:
+        digest.update(f"{item.id}\n{item.query}\n{item.answer}\n".encode())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""Task files for lmms-eval; utils.py holds the functions that they name."""

@@ -1,0 +1,72 @@
+"""The functions that the lmms-eval task files name.
+
+lmms-eval loads this file by its path:
+    lmms-eval --include_path evaluation/lmms_tasks --tasks lego_arta --model ...
+
+Scores are those of `scripts/evaluate.py score` without baselines and intervals. Coordinates of
+boxes are read in the frame that the range of one answer's numbers tells, an answer at a time.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
+
+import numpy as np
+
+from evaluation.answers import parse_boxes
+from evaluation.frames import Seen, infer_frame
+from evaluation.items import Place, item_of
+from evaluation.metrics import metric
+from evaluation.samples import Said, score_sample
+
+# What each task file lists.
+REPORTED = {
+    "scene": ("rouge1", "rouge_l", "bleu", "t_acc", "t_acc_novel"),
+    "object": ("iou", "iou_at_50", "count_acc", "e_acc", "parse_rate"),
+    "state": ("f1", "tnr", "fpr", "balanced_acc", "mcc", "parse_rate"),
+}
+_NOWHERE = Place(Path(), 0, 0)
+
+
+def doc_to_visual(doc: dict) -> list:
+    """The row's picture."""
+    return [doc["image"].convert("RGB")]
+
+
+def doc_to_text(doc: dict, lmms_eval_specific_kwargs: dict | None = None) -> str:
+    """The row's query between what a model's own settings put around it."""
+    around = lmms_eval_specific_kwargs or {}
+    return f"{around.get('pre_prompt', '')}{doc['query']}{around.get('post_prompt', '')}"
+
+
+def _results(config: str) -> Callable[[dict, Sequence[str]], dict[str, dict]]:
+    def process(doc: dict, results: Sequence[str]) -> dict[str, dict]:
+        item = item_of(doc, config, "test", _NOWHERE)
+        boxes = [found.box for found in parse_boxes(results[0]).boxes]
+        frame = infer_frame([Seen(boxes, item.size_wh)])
+        counts = score_sample(item, Said(results[0], frame)).counts
+        return dict.fromkeys(REPORTED[config], counts)
+
+    return process
+
+
+def _aggregation(config: str, name: str) -> Callable[[Sequence[dict]], float]:
+    def aggregate(counts: Sequence[dict]) -> float:
+        sums = {key: np.array(sum(each[key] for each in counts)) for key in counts[0]}
+        return float(metric(config, name).of(sums))
+
+    return aggregate
+
+
+scene_results, object_results, state_results = (_results(config) for config in REPORTED)
+
+
+def __getattr__(name: str) -> Any:
+    """`object_iou`: the metric `iou` of the task `object`."""
+    config, _, wanted = name.partition("_")
+    if wanted in REPORTED.get(config, ()):
+        return _aggregation(config, wanted)
+    raise AttributeError(name)

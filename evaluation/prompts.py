@@ -1,0 +1,183 @@
+"""What a model is asked (T22, R2, R10): a query from switchable parts, and answer templates.
+
+A row's `query` is token, instruction and format directive; with all three switched on the text is
+the row's own, to the letter. The four settings of the thesis' Table 8.4 are in PAPER_SETTINGS.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
+
+from evaluation.answers import format_boxes, parse_boxes
+from evaluation.frames import from_norm100
+from evaluation.items import Item, UserError
+
+# The directive that closes a query of each task, as the builder writes it (Table 6.1).
+DIRECTIVES = {
+    "scene": "Tell me what to do for the current situation. ",
+    "object": (
+        "Providing the positions in the format: <p>object</p> {<Xleft><Ytop><Xright><Ybottom>}, "
+        "with X and Y coordinates normalized to [0,100]. Xleft and Ytop for the top-left corner. "
+        "Xright and Ybottom for the bottom-right corner."
+    ),
+    "state": "Just tell me Yes or No.",
+}
+# LEGO-R1's (R2); the missing space after "]" is theirs.
+JSON_DIRECTIVE = (
+    'Providing the positions in the format: [{"bbox_2d": [x1, y1, x2, y2], '
+    '"label": "1 object name"}]x1 and y1 for the top-left corner. '
+    "x2 and y2 for the bottom-right corner."
+)
+THINK = (
+    "{question} First output the thinking process in <think> </think> tags and then output the "
+    "final answer in <answer> </answer> tags."
+)
+THINK_JSON = " Output the final answer in JSON format."
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Which parts a prompt has, and the form of the answer asked for."""
+
+    token: bool = True
+    instruction: bool = True
+    directive: bool = True
+    image: bool = True
+    examples: str = "fixed"  # fixed (Table 11.3, text only), dynamic (R9), none
+    shots: int = 2
+    previous: bool = False  # "Previous instruction: ..." before scene and state prompts (R10)
+    template: str = "plain"  # plain, think
+    boxes: str = "angle"  # angle (T11), json (R1)
+    frame: str = "norm100"  # of the boxes in examples' answers
+
+    @property
+    def name(self) -> str:
+        """Short and different for different settings: names files and table rows."""
+        known = {setting: name for name, setting in PAPER_SETTINGS.items()}
+        if self in known:
+            return known[self]
+        default = Setting()
+        parts = [
+            ("" if value else "no-") + field.name
+            if isinstance(value, bool)
+            else f"{field.name}-{value}"
+            for field in fields(self)
+            if (value := getattr(self, field.name)) != getattr(default, field.name)
+        ]
+        return ".".join(parts)
+
+
+# Table 8.4: with and without instruction, with and without in-context examples.
+PAPER_SETTINGS = {
+    "full": Setting(),
+    "no-instruction": Setting(instruction=False),
+    "no-examples": Setting(examples="none"),
+    "neither": Setting(instruction=False, examples="none"),
+}
+
+
+def setting_of(name: str, without: Sequence[str] = (), **changes: object) -> Setting:
+    """A named setting with parts switched off and fields changed; raises `UserError`."""
+    if name not in PAPER_SETTINGS:
+        raise UserError(f"--setting {name}: unknown; one of {', '.join(PAPER_SETTINGS)}")
+    switches = {f.name for f in fields(Setting) if f.default is True} | {"examples"}
+    for part in without:
+        if part not in switches:
+            raise UserError(f"--without {part}: no such part; any of {', '.join(sorted(switches))}")
+        changes[part] = "none" if part == "examples" else False
+    given = {key: value for key, value in changes.items() if value is not None}
+    return replace(PAPER_SETTINGS[name], **given)  # type: ignore[arg-type]
+
+
+class QueryParts(NamedTuple):
+    """A query taken apart; `joint` is what stands between instruction and directive."""
+
+    token: str
+    instruction: str
+    joint: str
+    directive: str
+
+
+def take_apart(query: str, config: str) -> QueryParts:
+    """The parts of a row's query; joined again they give it back exactly."""
+    match = re.match(r"(\[\w+\])\s", query)
+    token = match[1] if match else ""
+    rest = query[match.end() :] if match else query
+    directive = DIRECTIVES[config]
+    if not rest.endswith(directive):
+        return QueryParts(token, rest, "", "")
+    instruction = rest[: -len(directive)]
+    bare = instruction.rstrip()
+    return QueryParts(token, bare, instruction[len(bare) :], directive)
+
+
+def question(query: str, config: str, setting: Setting) -> str:
+    """The parts of a row's query that are switched on, before any answer template."""
+    parts = take_apart(query, config)
+    directive = parts.directive
+    if config == "object" and setting.boxes == "json" and directive:
+        directive = JSON_DIRECTIVE
+    body = (parts.instruction if setting.instruction else "") + (
+        parts.joint if setting.instruction and setting.directive else ""
+    )
+    body += directive if setting.directive else ""
+    return " ".join(filter(None, [parts.token if setting.token else "", body]))
+
+
+def ask(item: Item, setting: Setting) -> str:
+    """The whole text of the last user turn."""
+    text = question(item.query, item.config, setting)
+    if setting.previous and item.config != "object" and item.previous_instruction:
+        text = f"Previous instruction: {item.previous_instruction}\n{text}"
+    if setting.template == "think":
+        text = THINK.format(question=text.rstrip())
+        text += THINK_JSON if item.config in ("scene", "object") else ""
+    return text
+
+
+def expected_answer(item: Item, setting: Setting) -> str:
+    """A row's answer in the form that a setting asks for."""
+    text = item.answer
+    if item.config == "object" and (setting.boxes, setting.frame) != ("angle", "norm100"):
+        found = parse_boxes(text).boxes
+        text = format_boxes(
+            [(b.label, from_norm100(b.box, setting.frame, item.size_wh)) for b in found],
+            setting.boxes,
+        )
+    return f"<answer>{text}</answer>" if setting.template == "think" else text
+
+
+class Turn(NamedTuple):
+    """One message. `image` is the item whose picture comes before the text."""
+
+    role: str
+    text: str
+    image: Item | None = None
+
+
+class Example(NamedTuple):
+    """A solved query shown before the real one; `how` says how it was found."""
+
+    query: str
+    answer: str
+    item: Item | None
+    how: str
+
+
+class Prompt(NamedTuple):
+    """Everything one item's model call is made from."""
+
+    item: Item
+    turns: tuple[Turn, ...]
+    examples: tuple[Example, ...]
+
+
+def build_prompt(item: Item, setting: Setting, examples: Sequence[Example] = ()) -> Prompt:
+    """Examples as turns of their own, then the question."""
+    turns: list[Turn] = []
+    for example in examples:
+        shown = example.item if setting.image else None
+        turns += [Turn("user", example.query, shown), Turn("assistant", example.answer)]
+    turns.append(Turn("user", ask(item, setting), item if setting.image else None))
+    return Prompt(item, tuple(turns), tuple(examples))

@@ -1,0 +1,162 @@
+"""`evaluate.py run`: prompts of a split to a model, answers to a JSONL file, resumable."""
+
+import contextlib
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import filelock
+
+from evaluation.examples import Chooser
+from evaluation.items import Item, UserError, items_hash, load_items
+from evaluation.predictions import (
+    Prediction,
+    Run,
+    append,
+    mend_tail,
+    read_predictions,
+    read_run,
+    write_run,
+)
+from evaluation.prompts import Prompt, Setting, build_prompt
+from evaluation.runners import Reply, RunnerOptions, make_runner
+
+# Not part of what is asked: changing them does not make earlier answers another run's.
+_ONLY_HOW = ("batch_size", "concurrency", "requests_per_minute", "timeout_s", "attempts", "cache",
+             "device")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One run: which items, how they are put, to whom."""
+
+    build: Path
+    config: str
+    kind: str
+    setting: Setting
+    options: RunnerOptions
+    out: Path
+    split: str = "test"
+    name: str | None = None
+    tuned: bool = False
+    limit: int | None = None
+    seed: int = 42
+
+    @property
+    def path(self) -> Path:
+        """The prediction file."""
+        name = self.label + (".tuned" if self.tuned else "")
+        return self.out / f"{file_name(name)}.{self.config}.{self.setting.name}.jsonl"
+
+    @property
+    def label(self) -> str:
+        """The model's name in tables."""
+        return self.name or Path(self.options.model).name or self.options.model
+
+
+def file_name(text: str) -> str:
+    """A model's name as a file name."""
+    return re.sub(r"[^\w.-]+", "-", text).strip("-.") or "model"
+
+
+def prompts_of(asked: Asked, items: Iterable[Item]) -> Iterator[Prompt]:
+    """The prompts of items, examples from the train split only."""
+    dynamic = asked.setting.examples == "dynamic"
+    train = load_items(asked.build, asked.config, "train") if dynamic else []
+    choose = Chooser(train, asked.setting, asked.seed)
+    for item in items:
+        yield build_prompt(item, asked.setting, choose(item))
+
+
+def run(asked: Asked, progress: Callable[[Iterable[Prediction], int], Iterable[Prediction]]) -> Run:
+    """Ask what has no answer yet; returns the run. `progress` wraps the answers as they come.
+
+    Raises `UserError` when the file holds answers of another run.
+    """
+    every = load_items(asked.build, asked.config, asked.split)
+    items = every[: asked.limit]
+    asked.out.mkdir(parents=True, exist_ok=True)
+    with _holding(asked.path):
+        mend_tail(asked.path)
+        record = _record(asked, every)
+        _check_same_run(asked.path, record)
+        answered = {p.id for p in _known(asked.path) if p.error is None}
+        todo = [item for item in items if item.id not in answered]
+        prompts = list(prompts_of(asked, todo))
+        answering = make_runner(asked.kind, asked.options) if todo else None
+        write_run(asked.path, record)  # only now: a model that can't be had leaves nothing behind
+        if answering:
+            replies = answering(prompts)
+            append(asked.path, progress((_prediction(reply) for reply in replies), len(todo)))
+    return record
+
+
+@contextlib.contextmanager
+def _holding(path: Path) -> Iterator[None]:
+    """One run at a time writes a file."""
+    try:
+        with filelock.FileLock(path.with_suffix(".lock"), timeout=0):
+            yield
+    except filelock.Timeout:
+        raise UserError(f"{path}: another run is writing it; wait for it") from None
+
+
+def _known(path: Path) -> Iterable[Prediction]:
+    return read_predictions(path).values() if path.exists() else ()
+
+
+def _record(asked: Asked, items: list[Item]) -> Run:
+    options = {key: value for key, value in asdict(asked.options).items() if key not in _ONLY_HOW}
+    return Run(
+        model=f"{asked.kind}:{asked.options.model}",
+        name=asked.label,
+        config=asked.config,
+        setting=asked.setting.name,
+        split=asked.split,
+        tuned=asked.tuned,
+        items_hash=items_hash(items),
+        limit=asked.limit,
+        options={**options, "seed": asked.seed},
+    )
+
+
+def _check_same_run(path: Path, record: Run) -> None:
+    before = read_run(path)
+    if before is None:
+        if path.exists() and path.stat().st_size:
+            raise UserError(f"{path}: answers without a run file beside them; choose another --out")
+        return
+    now, then = asdict(record), asdict(before)
+    for each in (now, then):
+        each.pop("limit")
+    changed = sorted(key for key in now if now[key] != then.get(key))
+    if changed:
+        raise UserError(
+            f"{path}: holds answers of another run ({', '.join(changed)} differ); "
+            "choose another --out or --name, or delete it"
+        )
+
+
+def _prediction(reply: Reply) -> Prediction:
+    prompt = reply.prompt
+    turns = []
+    for turn in prompt.turns:
+        shown = {"image": turn.image.id} if turn.image is not None else {}
+        turns.append({"role": turn.role, **shown, "text": turn.text})
+    return Prediction(
+        id=prompt.item.id,
+        config=prompt.item.config,
+        answer=reply.text,
+        prompt=turns,
+        examples=[
+            {"id": e.item.id if e.item else None, "how": e.how, "answer": e.answer}
+            for e in prompt.examples
+        ],
+        seconds=reply.seconds,
+        tokens_in=reply.tokens_in,
+        tokens_out=reply.tokens_out,
+        size_wh=list(reply.size_wh) if reply.size_wh else None,
+        resized_wh=list(reply.resized_wh) if reply.resized_wh else None,
+        error=reply.error,
+    )

@@ -1,0 +1,387 @@
+"""`evaluate.py score`: prediction files against a build's gold answers -> scores of every run."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from evaluation import baselines, bootstrap
+from evaluation.answers import parse_boxes
+from evaluation.frames import Seen, infer_frame
+from evaluation.items import Item, UserError, items_hash, load_items
+from evaluation.metrics import METRICS, evaluate
+from evaluation.predictions import Prediction, Run, read_predictions, read_run
+from evaluation.samples import Said, Sample, score_sample
+
+# Answers are scored in parcels, so that processes have equal work; small jobs stay in this one.
+PARCEL = 500
+ALONE_BELOW = 4000
+# A constant answer is perfect on these, which says nothing about a model.
+ONE_SIDED = ("tnr", "fpr")
+
+
+@dataclass
+class Score:
+    """One row of a table: a run, or a baseline, on one task."""
+
+    name: str
+    config: str
+    setting: str
+    tuned: bool
+    baseline: bool
+    answered: int
+    total: int
+    frame: str
+    values: dict[str, float | None]
+    intervals: dict[str, list[float] | None]
+    statuses: dict[str, int]
+    # T_ACC and E_ACC leave these samples out: their gold names no colour and no part.
+    without_keywords: int = 0
+    seconds: float | None = None
+    tokens_out: float | None = None
+    samples: list[Sample] = field(default_factory=list, repr=False)
+    draws: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+    saids: list[Said] = field(default_factory=list, repr=False)
+
+    @property
+    def label(self) -> str:
+        """How messages call it."""
+        return self.name + (" (tuned)" if self.tuned else "")
+
+    def as_json(self) -> dict:
+        """Everything but the single answers."""
+        hidden = ("samples", "draws", "saids")
+        return {key: value for key, value in self.__dict__.items() if key not in hidden}
+
+
+@dataclass
+class Results:
+    """All scores, the items they were computed on, and what a reader must know."""
+
+    scores: list[Score]
+    items: dict[str, list[Item]]
+    warnings: list[str]
+    differences: list[dict]
+    options: dict = field(default_factory=dict)
+
+    def as_json(self) -> dict:
+        """The content of scores.json."""
+        return {
+            "options": self.options,
+            "items": {config: len(items) for config, items in self.items.items()},
+            "manuals": {
+                config: len({item.manual_id for item in items})
+                for config, items in self.items.items()
+            },
+            "scores": [score.as_json() for score in self.scores],
+            "differences": self.differences,
+            "warnings": self.warnings,
+        }
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """How predictions are scored."""
+
+    split: str = "test"
+    frame: str = "auto"
+    resamples: int = bootstrap.RESAMPLES
+    common: bool = False
+    baselines: bool = True
+    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    seed: int = 42
+
+
+@dataclass
+class _File:
+    """A prediction file with its run."""
+
+    path: Path
+    run: Run
+    predictions: dict[str, Prediction]
+
+
+def prediction_files(paths: Sequence[Path]) -> list[Path]:
+    """The JSONL files named, and those in the folders named; raises `UserError` for none."""
+    found: list[Path] = []
+    for path in paths:
+        inside = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
+        if not inside:
+            raise UserError(f"{path}: no *.jsonl in it; make some with: evaluate.py run")
+        found += inside
+    return found
+
+
+def score(build: Path, paths: Sequence[Path], options: ScoreOptions) -> Results:
+    """Score every file against the split's gold answers; raises `UserError`."""
+    files = [_read(path) for path in prediction_files(paths)]
+    by_config: dict[str, list[_File]] = {}
+    for file in files:
+        by_config.setdefault(file.run.config, []).append(file)
+    told = {key: value for key, value in asdict(options).items() if key != "workers"}
+    results = Results([], {}, [], [], told)
+    for config in sorted(by_config, key=list(METRICS).index):
+        _score_config(build, config, by_config[config], options, results)
+    return results
+
+
+def _read(path: Path) -> _File:
+    predictions = read_predictions(path)
+    run = read_run(path)
+    if run is None:
+        configs = {p.config for p in predictions.values() if p.config}
+        guessed = configs or {c for c in METRICS if f".{c}." in f".{path.stem}."}
+        if len(guessed) != 1:
+            raise UserError(
+                f"{path}: its task is not known; name it MODEL.scene.jsonl, MODEL.object.jsonl "
+                "or MODEL.state.jsonl"
+            )
+        config = guessed.pop()
+        name = path.stem.removesuffix(f".{config}")
+        run = Run(model=name, name=name, config=config, setting="full")
+    if run.config not in METRICS:
+        raise UserError(f"{path}: {run.config} is no task; one of {', '.join(METRICS)}")
+    return _File(path, run, predictions)
+
+
+def _score_config(
+    build: Path, config: str, files: list[_File], options: ScoreOptions, results: Results
+) -> None:
+    items = load_items(build, config, options.split)
+    for file in files:
+        _check_belongs(file, items)
+    if options.common:
+        shared = set.intersection(*(_answered(file) for file in files))
+        items = [item for item in items if item.id in shared]
+        if not items:
+            raise UserError(f"--common: the {config} files have no answered item in common")
+    results.items[config] = items
+    clusters = [item.manual_id for item in items]
+    manuals = len(set(clusters))
+    results.warnings += _manual_warnings(config, manuals)
+    drawn = (
+        bootstrap.weights(manuals, options.resamples, options.seed)
+        if options.resamples and manuals > 1
+        else None
+    )
+    jobs: list[tuple[Score, list[Said]]] = []
+    for file in files:
+        saids, frame = _saids(file, items, options.frame)
+        answered = sum(said.answer is not None for said in saids)
+        if answered < len(items):
+            results.warnings.append(
+                f"{config}: {file.path.name} answers {answered:,} of {len(items):,} items; the "
+                "others count as wrong (--common scores only what every file answered)"
+            )
+        jobs.append((_empty_score(file, config, answered, len(items), frame), saids))
+    if options.baselines:
+        jobs += _baseline_jobs(build, config, items)
+    every = _score_all(items, [saids for _, saids in jobs], options.workers)
+    fresh = []
+    for (row, saids), samples in zip(jobs, every, strict=True):
+        _fill(row, samples, clusters, drawn)
+        row.saids = saids
+        fresh.append(row)
+    results.scores += fresh
+    results.warnings += _unbeaten(config, fresh)
+    results.differences += _differences(config, [row for row in fresh if not row.baseline])
+    results.warnings += _told([d for d in results.differences if d["config"] == config])
+
+
+def _answered(file: _File) -> set[str]:
+    return {p.id for p in file.predictions.values() if p.answer is not None}
+
+
+def _check_belongs(file: _File, items: list[Item]) -> None:
+    known = {item.id for item in items}
+    if file.run.items_hash and file.run.items_hash != items_hash(items):
+        raise UserError(
+            f"{file.path}: made on another build or split (its items differ); "
+            "score it with the build it was run on"
+        )
+    if not known & set(file.predictions):
+        raise UserError(f"{file.path}: none of its ids are in the split; is it the right build?")
+
+
+def _manual_warnings(config: str, manuals: int) -> list[str]:
+    if manuals < 2:
+        return [f"{config}: all items are of one manual, so there are no intervals"]
+    if manuals < bootstrap.FEW_CLUSTERS:
+        return [f"{config}: only {manuals} manuals, so intervals are rough"]
+    return []
+
+
+def _empty_score(file: _File, config: str, answered: int, total: int, frame: str) -> Score:
+    run, known = file.run, list(file.predictions.values())
+    seconds = [p.seconds for p in known if p.seconds is not None]
+    tokens = [p.tokens_out for p in known if p.tokens_out is not None]
+    return Score(
+        run.name, config, run.setting, run.tuned, False, answered, total, frame, {}, {}, {},
+        seconds=round(float(np.mean(seconds)), 3) if seconds else None,
+        tokens_out=round(float(np.mean(tokens)), 1) if tokens else None,
+    )  # fmt: skip
+
+
+def _saids(file: _File, items: list[Item], frame: str) -> tuple[list[Said], str]:
+    """What the file says of every item, boxes in the declared or inferred frame."""
+    found = [file.predictions.get(item.id) for item in items]
+    if file.run.config == "object" and frame == "auto":
+        frame = _inferred(items, found)
+    else:
+        frame = "norm100" if frame == "auto" else frame
+    saids = []
+    for prediction in found:
+        if prediction is None:
+            saids.append(Said(None, frame))
+            continue
+        demos = tuple(example.get("answer", "") for example in prediction.examples)
+        saids.append(Said(prediction.answer, frame, _pair(prediction.resized_wh), demos))
+    return saids, frame
+
+
+def _inferred(items: list[Item], found: list[Prediction | None]) -> str:
+    seen = []
+    for item, prediction in zip(items, found, strict=True):
+        if prediction is not None and prediction.answer:
+            answer = parse_boxes(prediction.answer)
+            if answer.frame is None:
+                boxes = [box.box for box in answer.boxes]
+                seen.append(Seen(boxes, item.size_wh, _pair(prediction.resized_wh)))
+    return infer_frame(seen)
+
+
+def _pair(size: Sequence[int] | None) -> tuple[int, int] | None:
+    return (int(size[0]), int(size[1])) if size else None
+
+
+def _baseline_jobs(build: Path, config: str, items: list[Item]) -> list[tuple[Score, list[Said]]]:
+    try:
+        train = load_items(build, config, "train")
+    except UserError:
+        train = []
+    jobs = []
+    for name in baselines.names_of(config):
+        answers = baselines.answers(name, items, train)
+        answered = sum(answer is not None for answer in answers)
+        if answered:
+            row = Score(name, config, "", False, True, answered, len(items), "norm100", {}, {}, {})
+            jobs.append((row, [Said(answer) for answer in answers]))
+    return jobs
+
+
+def _score_all(items: list[Item], jobs: list[list[Said]], workers: int) -> list[list[Sample]]:
+    """Samples of every job, in parallel where it pays."""
+    parcels = [
+        (items[start : start + PARCEL], [saids[start : start + PARCEL] for saids in jobs])
+        for start in range(0, len(items), PARCEL)
+    ]
+    if workers < 2 or len(items) * len(jobs) < ALONE_BELOW:
+        done = [_score_parcel(*parcel) for parcel in parcels]
+    else:
+        with ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool:
+            done = list(pool.map(_score_parcel, *zip(*parcels, strict=True)))
+    return [[sample for parcel in done for sample in parcel[job]] for job in range(len(jobs))]
+
+
+def _score_parcel(items: list[Item], jobs: list[list[Said]]) -> list[list[Sample]]:
+    """The same items for every job together: their gold is read once."""
+    by_item = [
+        [score_sample(item, said) for said in saids]
+        for item, *saids in zip(items, *jobs, strict=True)
+    ]
+    return [list(samples) for samples in zip(*by_item, strict=True)]
+
+
+def _fill(row: Score, samples: list[Sample], clusters: list[str], drawn: np.ndarray | None) -> None:
+    """Values and intervals of a row from its samples."""
+    names = sorted(samples[0].counts)
+    values = np.array([[sample.counts[name] for name in names] for sample in samples])
+    by_cluster = bootstrap.cluster_sums(values, clusters)
+    point = evaluate(row.config, dict(zip(names, by_cluster.sum(axis=0), strict=True)))
+    row.values = {name: _number(value) for name, value in point.items()}
+    row.statuses = dict(sorted(Counter(sample.status for sample in samples).items()))
+    row.samples = samples
+    row.without_keywords = sum(not s.counts.get("with_keywords", 1) for s in samples)
+    row.intervals = dict.fromkeys(point)
+    if drawn is not None:
+        sums = drawn @ by_cluster
+        row.draws = evaluate(row.config, dict(zip(names, sums.T, strict=True)))
+        for name, draws in row.draws.items():
+            found = bootstrap.interval(np.asarray(draws))
+            row.intervals[name] = [round(v, 4) for v in found] if found else None
+
+
+def _number(value: np.ndarray | float) -> float | None:
+    number = float(value)
+    return round(number, 6) if np.isfinite(number) else None
+
+
+def _differences(config: str, rows: list[Score]) -> list[dict]:
+    """Every pair of runs on every metric: the difference, its interval, is 0 inside?"""
+    found = []
+    for index, a in enumerate(rows):
+        for b in rows[index + 1 :]:
+            for each in METRICS[config]:
+                one, two = a.values[each.name], b.values[each.name]
+                if one is None or two is None or not a.draws or not b.draws:
+                    continue
+                between = bootstrap.difference(a.draws[each.name], b.draws[each.name])
+                if between is None:
+                    continue
+                found.append(
+                    {
+                        "config": config,
+                        "metric": each.name,
+                        "main": each.main,
+                        "a": a.label,
+                        "a_setting": a.setting,
+                        "b": b.label,
+                        "b_setting": b.setting,
+                        "difference": round(one - two, 4),
+                        "interval": [round(between.low, 4), round(between.high, 4)],
+                        "inside": between.low <= 0 <= between.high,
+                    }
+                )
+    return found
+
+
+def _unbeaten(config: str, rows: list[Score]) -> list[str]:
+    """Main metrics on which some run is no better than an answer without a model."""
+    told = []
+    for each in METRICS[config]:
+        sign = 1 if each.up else -1
+        known = [(sign * value, row) for row in rows
+                 if (value := row.values[each.name]) is not None]  # fmt: skip
+        best = max((pair for pair in known if pair[1].baseline), default=None, key=lambda p: p[0])
+        if not each.main or best is None or each.name in ONE_SIDED:
+            continue
+        below = [row.label for value, row in known if not row.baseline and value <= best[0]]
+        if below:
+            told.append(
+                f"{config} {each.name}: the baseline {best[1].name} ({sign * best[0]:.2f}) is not "
+                f"beaten by {', '.join(dict.fromkeys(below))}"
+            )
+    return told
+
+
+def _told(differences: list[dict]) -> list[str]:
+    """One line a pair of runs: the main metrics on which they can't be told apart."""
+    pairs: dict[tuple[str, str, str], list[str]] = {}
+    for d in differences:
+        if d["inside"] and d["main"]:
+            settings = d["a_setting"] != d["b_setting"]
+            one, two = (
+                d[side] + (f" [{d[side + '_setting']}]" if settings else "") for side in ("a", "b")
+            )
+            low, high = d["interval"]
+            told = f"{d['metric']} {d['difference']:+.2f} ({low:+.2f} to {high:+.2f})"
+            pairs.setdefault((d["config"], one, two), []).append(told)
+    return [
+        f"{config}: {one} and {two} can't be told apart on {', '.join(told)}"
+        for (config, one, two), told in pairs.items()
+    ]

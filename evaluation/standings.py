@@ -1,0 +1,146 @@
+"""From scores to tables: which run stands in which cell."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from evaluation.metrics import METRICS, Metric, metric
+from evaluation.prompts import PAPER_SETTINGS
+from evaluation.score import Results, Score
+from evaluation.tables import (
+    READ_MIN,
+    TITLES,
+    Entry,
+    Table,
+    Value,
+    full_table,
+    markdown,
+    paper_table,
+    setting_table,
+    to_csv,
+)
+
+# The columns of Table 8.4.
+SETTING_COLUMNS = (
+    ("scene", "t_acc"), ("scene", "rouge1"), ("scene", "bleu"), ("object", "e_acc"),
+    ("object", "iou"), ("state", "f1"), ("state", "tnr"), ("state", "fpr"),
+)  # fmt: skip
+# What a state table needs beside the thesis' columns: always-Yes has F1 40 (B4).
+CHANCE_AWARE = ("balanced_acc", "mcc", "j", "parse_rate")
+
+
+def tables_of(results: Results) -> dict[str, Table]:
+    """All tables by file stem: the papers' form, every metric, the query settings."""
+    made: dict[str, Table] = {}
+    for config in results.items:
+        rows = [score for score in results.scores if score.config == config]
+        settings = sorted({row.setting for row in rows if not row.baseline})
+        for setting in settings:
+            shown = [row for row in rows if row.baseline or row.setting == setting]
+            several = len(settings) > 1
+            stem = f"{config}.{setting}" if several else config
+            title = TITLES[config] + (f", setting {setting}" if several else "")
+            entries = _entries(shown, results)
+            made[stem] = paper_table(title, _main_columns(config), entries)
+        every = [(_full_name(row, len(settings) > 1), _values(row), row.baseline) for row in rows]
+        made[f"{config}.all"] = full_table(config, every)
+    made.update(_setting_tables(results))
+    return made
+
+
+def _main_columns(config: str) -> list[Metric]:
+    extra = CHANCE_AWARE if config == "state" else ("parse_rate",) if config == "object" else ()
+    return [each for each in METRICS[config] if each.main or each.name in extra]
+
+
+def _full_name(row: Score, several: bool) -> str:
+    return row.label + (f" [{row.setting}]" if several and row.setting else "")
+
+
+def _values(row: Score, like_best: Mapping[str, bool] | None = None) -> dict[str, Value]:
+    read = row.values.get("parse_rate") or 0.0
+    values = {}
+    for each in METRICS[row.config]:
+        found = row.intervals.get(each.name)
+        values[each.name] = Value(
+            row.values[each.name],
+            meaningless=each.parsed and read < READ_MIN,
+            like_best=bool(like_best and like_best.get(each.name)),
+            interval=(found[0], found[1]) if found else None,
+        )
+    return values
+
+
+def _entries(rows: list[Score], results: Results) -> list[Entry]:
+    """One entry a model name, in the order the files were given; baselines last."""
+    entries: dict[tuple[str, bool], Entry] = {}
+    for row in rows:
+        key = (row.name, row.baseline)
+        values = _values(row, None if row.baseline else _like_best(row, rows, results))
+        before = entries.get(key, Entry(row.name, {}, None, row.baseline))
+        entries[key] = before._replace(tuned=values) if row.tuned else before._replace(plain=values)
+    return list(entries.values())
+
+
+def _like_best(row: Score, rows: list[Score], results: Results) -> dict[str, bool]:
+    """Metrics on which a run is not the best of its column and can't be told from it."""
+    rivals = [r for r in rows if not r.baseline and r.tuned == row.tuned]
+    like: dict[str, bool] = {}
+    for each in METRICS[row.config]:
+        known = [r for r in rivals if r.values[each.name] is not None]
+        if not known:
+            continue
+        best = max(known, key=lambda r: (r.values[each.name] or 0.0) * (1 if each.up else -1))
+        if best is not row:
+            like[each.name] = any(
+                {(d["a"], d["a_setting"]), (d["b"], d["b_setting"])}
+                == {(row.label, row.setting), (best.label, best.setting)}
+                and d["inside"]
+                for d in results.differences
+                if d["config"] == row.config and d["metric"] == each.name
+            )
+    return like
+
+
+def _setting_tables(results: Results) -> dict[str, Table]:
+    """Table 8.4 for every model that was run in at least two of the paper's settings."""
+    switches = {
+        setting.name: (setting.instruction, setting.examples != "none")
+        for setting in PAPER_SETTINGS.values()
+    }
+    made = {}
+    for label in sorted({row.label for row in results.scores if not row.baseline}):
+        by_setting: dict[str, dict[tuple[str, str], Value]] = {}
+        for row in results.scores:
+            if row.label == label and not row.baseline and row.setting in switches:
+                values = {(row.config, name): value for name, value in _values(row).items()}
+                by_setting.setdefault(row.setting, {}).update(values)
+        if len(by_setting) > 1:
+            order = [name for name in switches if name in by_setting]
+            made[f"settings.{label}"] = setting_table(
+                f"Query settings, {label}",
+                [(config, metric(config, name)) for config, name in SETTING_COLUMNS],
+                [(*switches[name], by_setting[name]) for name in order],
+            )
+    return made
+
+
+def write_scores(out: Path, results: Results, tables: Mapping[str, Table]) -> None:
+    """scores.json, scores.md and one CSV a table."""
+    from evaluation.run import file_name
+
+    out.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(results.as_json(), indent=2, ensure_ascii=False)
+    _write(out / "scores.json", text + "\n")
+    parts = ["# lego-arta scores\n", *(markdown(table) for table in tables.values())]
+    if results.warnings:
+        parts.append("## Mind\n\n" + "".join(f"- {warning}\n" for warning in results.warnings))
+    _write(out / "scores.md", "\n".join(parts))
+    for stem, table in tables.items():
+        _write(out / f"{file_name(stem)}.csv", to_csv(table))
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

@@ -1,0 +1,85 @@
+"""Time to score as many predictions as the paper's data set has rows (35,612).
+
+python scripts/bench_score.py lego-arta --workers 2              # without and with resamples
+"""
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+ROOT = Path(__file__).resolve().parent.parent
+PAPER_ROWS = {"scene": 5612, "object": 19136, "state": 10864}
+COLORS = ("red", "sand green", "bright orange", "light stone grey", "transparent blue", "violet")
+
+
+def enlarge(build: Path, folder: Path, seed: int = 42) -> None:
+    """A test split of the paper's size from a small build, texts varied so that few are equal.
+
+    Predictions are right, shuffled, or reworded, a third each.
+    """
+    rng = random.Random(seed)
+    for config, number in PAPER_ROWS.items():
+        rows = [row for path in sorted((build / "data" / config).glob("*.parquet"))
+                for row in pq.read_table(path).to_pylist()]  # fmt: skip
+        made, said = [], []
+        for index in range(number):
+            row, copy = dict(rows[index % len(rows)]), index // len(rows)
+            color = rng.choice(COLORS)
+            for name in ("query", "answer", "instruction"):
+                row[name] = row[name].replace(" the ", f" the {color} number {copy} ", 1)
+            row.update(
+                id=f"{config}{index:016d}", manual_id=f"{row['manual_id']}-{copy % 16}",
+                image={"bytes": b"", "path": None},
+            )  # fmt: skip
+            made.append(row)
+            answers = [row["answer"], rng.choice(rows)["answer"], f"I think: {row['answer']}"]
+            said.append({"id": row["id"], "answer": answers[index % 3]})
+        target = folder / "build" / "data" / config / "test-00000-of-00001.parquet"
+        target.parent.mkdir(parents=True)
+        schema = pq.read_schema(next((build / "data" / config).glob("*.parquet")))
+        pq.write_table(pa.Table.from_pylist(made, schema=schema), target)
+        train = target.with_name("train-00000-of-00001.parquet")
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), train)
+        lines = "\n".join(map(json.dumps, said)) + "\n"
+        path = folder / "predictions" / f"bench.{config}.jsonl"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(lines, encoding="utf-8")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n\n")[0], epilog=__doc__.split("\n\n", 1)[1],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("build", type=Path, metavar="BUILD", help="a build to take rows from")
+    parser.add_argument("--workers", type=int, default=2, help="processes (%(default)s)")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        enlarge(options.build, folder)
+        print(f"{sum(PAPER_ROWS.values()):,} predictions, {options.workers} workers")
+        for resamples in (0, 1000):
+            for extra in ([], ["--no-baselines"]):
+                command = [
+                    sys.executable, str(ROOT / "scripts/evaluate.py"), "score",
+                    str(folder / "build"), str(folder / "predictions"), "--no-report",
+                    "--out", str(folder / "scores"), "--workers", str(options.workers),
+                    "--resamples", str(resamples), *extra,
+                ]  # fmt: skip
+                started = time.perf_counter()
+                subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+                spent = time.perf_counter() - started
+                print(f"{resamples:5d} resamples {' '.join(extra):<15} {spent:7.1f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,308 @@
+"""The benchmark: ask a model about a build's test split, score its answers.
+
+    # a model run here (any image-text-to-text model of the Hub, or a folder)
+    python scripts/evaluate.py run lego-arta --model Qwen/Qwen2.5-VL-7B-Instruct --config state
+    # an OpenAI-compatible endpoint (vLLM, llama.cpp, hosted); the key from OPENAI_API_KEY
+    python scripts/evaluate.py run lego-arta --model openai:gpt-4o --config object \\
+        --base-url https://api.openai.com/v1 --concurrency 8
+    # answers that another program wrote: JSONL with id and answer
+    python scripts/evaluate.py run lego-arta --model replay:answers.jsonl --config scene
+    # scores of everything in predictions/: tables, CSV, JSON and a report to look at
+    python scripts/evaluate.py score lego-arta predictions
+"""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tqdm import tqdm
+
+try:
+    import nltk  # noqa: F401
+    import rouge_score  # noqa: F401
+    import sacrebleu  # noqa: F401
+except ModuleNotFoundError as missing:
+    sys.exit(f"error: {missing.name} is not installed; pip install -e '.[evaluate]'")
+
+from evaluation import report, vlmeval
+from evaluation.bootstrap import RESAMPLES
+from evaluation.examples import SOURCES
+from evaluation.frames import FRAMES
+from evaluation.items import CONFIGS, SPLITS, UserError
+from evaluation.predictions import Prediction
+from evaluation.prompts import PAPER_SETTINGS, setting_of
+from evaluation.run import Asked, run
+from evaluation.runners import RunnerOptions, split_model
+from evaluation.score import ScoreOptions, score
+from evaluation.standings import tables_of, write_scores
+from evaluation.tables import terminal
+
+WARNINGS_PRINTED = 12
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line, the whole of it."""
+    result = argparse.ArgumentParser(
+        prog="evaluate.py",
+        description=__doc__.split("\n\n")[0],
+        epilog=__doc__.split("\n\n", 1)[1],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    commands = result.add_subparsers(dest="command", required=True, metavar="run|score|tsv")
+    _add_run(commands.add_parser("run", help="ask a model", allow_abbrev=False))
+    _add_score(commands.add_parser("score", help="score answers", allow_abbrev=False))
+    tsv = commands.add_parser("tsv", help="write a VLMEvalKit TSV", allow_abbrev=False)
+    tsv.add_argument("build", type=Path, metavar="BUILD", help="a build folder")
+    tsv.add_argument("--config", choices=CONFIGS, required=True)
+    tsv.add_argument("--split", choices=SPLITS, default="test", help="(%(default)s)")
+    tsv.add_argument("--out", type=Path, required=True, metavar="FILE.tsv")
+    for command in commands.choices.values():
+        command.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return result
+
+
+def _add_run(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("build", type=Path, metavar="BUILD", help="a build folder")
+    add(
+        "--model",
+        required=True,
+        metavar="ID|DIR|openai:NAME|replay:FILE|baseline:NAME",
+        help="who is asked: a Hub id or folder (run here with transformers), a model of an "
+        "OpenAI-compatible endpoint, a file of answers, or a baseline",
+    )
+    add("--config", choices=CONFIGS, required=True, help="the task")
+    add("--split", choices=SPLITS, default="test", help="(%(default)s)")
+    add("--out", type=Path, default=Path("predictions"), help="folder of answers (%(default)s)")
+    add("--name", help="the model's name in tables (default: from --model)")
+    add("--tuned", action="store_true", help="a model tuned on lego-arta: the w/ column")
+    add("--limit", type=_positive, metavar="N", help="ask only the first N items")
+    add("--seed", type=int, default=42, help="of the dynamic examples (%(default)s)")
+    prompt = command.add_argument_group("prompt")
+    prompt.add_argument(
+        "--setting",
+        choices=list(PAPER_SETTINGS),
+        default="full",
+        help="the four of the thesis' Table 8.4 (%(default)s: instruction and examples)",
+    )
+    prompt.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="PART",
+        help="leave out token, instruction, directive, image or examples (repeatable)",
+    )
+    prompt.add_argument(
+        "--examples",
+        choices=SOURCES,
+        help="fixed: the thesis' two, text only; dynamic: train rows, of the same manual if "
+        "there are any, with pictures; none",
+    )
+    prompt.add_argument("--shots", type=_positive, metavar="N", help="examples a prompt (2)")
+    prompt.add_argument("--previous", action="store_true", help="say the previous instruction too")
+    prompt.add_argument(
+        "--template",
+        choices=("plain", "think"),
+        help="think: ask for <think> and <answer>, boxes as JSON (plain)",
+    )
+    prompt.add_argument("--boxes", choices=("angle", "json"), help="form of boxes asked for")
+    prompt.add_argument(
+        "--example-frame",
+        choices=[frame for frame in FRAMES if frame != "resized_px"],
+        help="frame of the boxes in examples (norm100)",
+    )
+    model = command.add_argument_group("model")
+    defaults = RunnerOptions("")
+    model.add_argument(
+        "--max-new-tokens", type=_positive, default=defaults.max_new_tokens, help="(%(default)s)"
+    )
+    model.add_argument("--temperature", type=float, default=0.0, help="(%(default)s: greedy)")
+    model.add_argument("--batch-size", type=_positive, default=1, help="(%(default)s)")
+    model.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 (%(default)s)")
+    model.add_argument("--dtype", default="auto", help="bfloat16, float32 (%(default)s)")
+    model.add_argument(
+        "--max-pixels", type=_positive, help="bound on a picture (LEGO-R1: 2038400, 2600*28*28)"
+    )
+    model.add_argument("--adapter", metavar="DIR|ID", help="a LoRA adapter to put on; --tuned")
+    endpoint = command.add_argument_group("endpoint")
+    endpoint.add_argument("--base-url", metavar="URL", help="up to and with /v1")
+    endpoint.add_argument(
+        "--api-key-env", default=defaults.api_key_env, metavar="VAR", help="(%(default)s)"
+    )
+    endpoint.add_argument(
+        "--concurrency", type=_positive, default=4, help="requests at a time (%(default)s)"
+    )
+    endpoint.add_argument("--requests-per-minute", type=float, metavar="N", help="at most")
+    endpoint.add_argument("--timeout", type=float, default=120.0, metavar="S", help="(%(default)s)")
+    endpoint.add_argument(
+        "--cache", type=Path, help="folder of answers by request hash (default: in --out)"
+    )
+
+
+def _add_score(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("build", type=Path, metavar="BUILD", help="the build that was asked about")
+    add("predictions", type=Path, nargs="+", metavar="FILE|DIR", help="JSONL files, or folders")
+    add("--split", choices=SPLITS, default="test", help="(%(default)s)")
+    add("--out", type=Path, default=Path("scores"), help="folder of tables (%(default)s)")
+    add(
+        "--frame",
+        choices=("auto", *FRAMES),
+        default="auto",
+        help="what predicted coordinates are in (%(default)s: told by their range, a file at a "
+        "time); resized_px: pixels of the picture as the model saw it, recorded or by Qwen's rule",
+    )
+    add(
+        "--resamples",
+        type=int,
+        default=RESAMPLES,
+        metavar="N",
+        help="bootstrap resamples of manuals; 0 for no intervals (%(default)s)",
+    )
+    add("--common", action="store_true", help="score only items that every file answers")
+    add("--no-baselines", action="store_true", help="leave the baselines out")
+    add("--no-report", action="store_true", help="write no report.html")
+    add(
+        "--shown",
+        type=_positive,
+        default=report.SHOWN,
+        metavar="N",
+        help="best and worst answers of a run that the report shows (%(default)s)",
+    )
+    add("--workers", type=_positive, default=os.cpu_count() or 1, help="(%(default)s)")
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text}: give a whole number from 1 up")
+    return value
+
+
+def run_command(options: argparse.Namespace) -> None:
+    """`run`."""
+    kind, model = split_model(options.model)
+    think = options.template == "think"
+    setting = setting_of(
+        options.setting,
+        options.without,
+        examples=options.examples,
+        shots=options.shots,
+        previous=options.previous or None,
+        template=options.template,
+        boxes=options.boxes or ("json" if think else None),
+        frame=options.example_frame,
+    )
+    asked = Asked(
+        build=options.build,
+        config=options.config,
+        kind=kind,
+        setting=setting,
+        options=RunnerOptions(
+            model=model,
+            max_new_tokens=options.max_new_tokens,
+            temperature=options.temperature,
+            batch_size=options.batch_size,
+            device=options.device,
+            dtype=options.dtype,
+            max_pixels=options.max_pixels,
+            adapter=options.adapter,
+            base_url=options.base_url,
+            api_key_env=options.api_key_env,
+            concurrency=options.concurrency,
+            requests_per_minute=options.requests_per_minute,
+            timeout_s=options.timeout,
+            cache=options.cache or options.out / "cache",
+        ),
+        out=options.out,
+        split=options.split,
+        name=options.name,
+        tuned=options.tuned or bool(options.adapter),
+        limit=options.limit,
+        seed=options.seed,
+    )
+    failed = 0
+
+    def progress(predictions: Iterable[Prediction], total: int) -> Iterator[Prediction]:
+        nonlocal failed
+        hidden = not sys.stderr.isatty()
+        bar = tqdm(predictions, desc=asked.config, total=total, disable=hidden)
+        for done, prediction in enumerate(bar, 1):
+            failed += prediction.error is not None
+            yield prediction
+            if hidden and done * 10 // total > (done - 1) * 10 // total:
+                print(f"{asked.config}: {done:,} of {total:,}", file=sys.stderr)
+
+    run(asked, progress)
+    print(f"{asked.path}")
+    if failed:
+        print(f"{failed:,} items have no answer; run the same command again to ask them again")
+    print(f"score it with: python scripts/evaluate.py score {options.build} {options.out}")
+
+
+def score_command(options: argparse.Namespace) -> None:
+    """`score`."""
+    results = score(
+        options.build,
+        options.predictions,
+        ScoreOptions(
+            split=options.split,
+            frame=options.frame,
+            resamples=options.resamples,
+            common=options.common,
+            baselines=not options.no_baselines,
+            workers=options.workers,
+        ),
+    )
+    tables = tables_of(results)
+    write_scores(options.out, results, tables)
+    if not options.no_report:
+        path = options.out / "report.html"
+        report.write_report(path, results, list(tables.values()), options.shown)
+    color = sys.stdout.isatty()
+    for stem, table in tables.items():
+        if not stem.endswith(".all"):
+            print(terminal(table, color) + "\n")
+    for warning in results.warnings[:WARNINGS_PRINTED]:
+        print(f"mind: {warning}")
+    if len(results.warnings) > WARNINGS_PRINTED:
+        print(f"mind: {len(results.warnings) - WARNINGS_PRINTED} more in scores.md")
+    shown = "scores.json, scores.md" + ("" if options.no_report else ", report.html")
+    print(f"\n{options.out}: {shown} and a CSV a table; every metric with its interval is there")
+
+
+def tsv_command(options: argparse.Namespace) -> None:
+    """`tsv`."""
+    rows = vlmeval.write_tsv(options.build, options.config, options.split, options.out)
+    print(f"{options.out}: {rows:,} rows")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command; returns the exit status (0 done, 1 failed, 2 wrong usage)."""
+    options = parser().parse_args(argv)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    commands = {"run": run_command, "score": score_command, "tsv": tsv_command}
+    try:
+        commands[options.command](options)
+    except KeyboardInterrupt:
+        print("stopped; run the same command again to go on", file=sys.stderr)
+        return 1
+    except Exception as error:
+        if options.debug:
+            raise
+        known = isinstance(error, UserError | OSError)
+        said = " ".join(str(error).split())
+        cure = "" if known else "; run again with --debug for the traceback"
+        print(f"error: {'' if known else type(error).__name__ + ': '}{said}{cure}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

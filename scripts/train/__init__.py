@@ -1,0 +1,1 @@
+"""Recipes for tuning models on a build: SFT and GRPO with TRL, SFT with LLaMA-Factory."""

@@ -1,0 +1,105 @@
+"""What both recipes share: arguments, the model, its adapter."""
+
+import argparse
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from evaluation.items import CONFIGS, UserError
+from evaluation.runners.local import LOADING_ERRORS, cannot_load, limit_pixels
+
+MODEL = "Qwen/Qwen2.5-VL-7B-Instruct"
+# LEGO-R1 keeps the vision side frozen: adapters go on the language side only.
+VISION = r".*(visual|vision_tower|vision_model|multi_modal_projector|merger).*"
+MAX_PIXELS = 2600 * 28 * 28
+
+
+def parser(doc: str) -> argparse.ArgumentParser:
+    """Arguments that both recipes have."""
+    result = argparse.ArgumentParser(
+        description=doc.split("\n\n")[0],
+        epilog=doc.split("\n\n", 1)[1],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = result.add_argument
+    add("build", type=Path, metavar="BUILD", help="a build folder; its train split is used")
+    add("--out", type=Path, required=True, help="where the adapter goes")
+    add("--model", default=MODEL, metavar="ID|DIR", help="(%(default)s)")
+    add("--configs", nargs="+", choices=CONFIGS, default=list(CONFIGS), help="tasks (all)")
+    add("--max-samples", type=int, metavar="N", help="at most N rows a task (all)")
+    add("--max-steps", type=int, default=-1, metavar="N", help="stop after N steps")
+    add("--max-pixels", type=int, default=MAX_PIXELS, help="bound on a picture (%(default)s)")
+    add("--seed", type=int, default=42, help="(%(default)s)")
+    add("--deepspeed", type=Path, metavar="JSON", help="e.g. scripts/train/zero2.json")
+    add("--resume", action="store_true", help="go on from the last checkpoint in --out")
+    add("--debug", action="store_true", help="show the traceback of an error")
+    return result
+
+
+def load(options: argparse.Namespace) -> tuple[Any, Any, bool]:
+    """(model, processor, bf16): in bfloat16 where the accelerator has it."""
+    try:
+        import torch
+        from transformers import AutoModelForImageTextToText, AutoProcessor
+    except ImportError as error:
+        raise UserError(
+            f"{error.name} is not installed; pip install -e '.[evaluate,train]'"
+        ) from error
+    bf16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    try:
+        processor = AutoProcessor.from_pretrained(options.model)
+        model = AutoModelForImageTextToText.from_pretrained(
+            options.model, dtype=torch.bfloat16 if bf16 else torch.float32
+        )
+    except LOADING_ERRORS as error:
+        raise UserError(cannot_load(options.model, error)) from error
+    limit_pixels(processor, options.max_pixels)  # others scale every picture to one size anyway
+    return model, processor, bf16
+
+
+def shared_arguments(options: argparse.Namespace, bf16: bool) -> dict[str, Any]:
+    """Trainer arguments that both recipes have."""
+    return {
+        "output_dir": str(options.out),
+        "max_steps": options.max_steps,
+        "bf16": bf16,
+        "seed": options.seed,
+        "gradient_checkpointing": bf16,
+        "logging_steps": 1 if 0 < options.max_steps < 10 else 10,
+        "save_total_limit": 2,
+        "report_to": "none",
+        "disable_tqdm": not sys.stderr.isatty(),
+        "deepspeed": str(options.deepspeed) if options.deepspeed else None,
+    }
+
+
+def finish(trainer: Any, options: argparse.Namespace) -> float:
+    """Train, check the loss, save the adapter; returns the last loss."""
+    trainer.train(resume_from_checkpoint=options.resume or None)
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    if not losses or not all(map(math.isfinite, losses)):
+        raise UserError(f"the loss is not a number ({losses[-1:]}); try a lower learning rate")
+    trainer.save_model(str(options.out))
+    print(f"{options.out}: adapter saved after {trainer.state.global_step} steps, "
+          f"loss {losses[-1]:.4f}")  # fmt: skip
+    print(f"ask it with: python scripts/evaluate.py run {options.build} --model {options.model} "
+          f"--adapter {options.out} --config ...")  # fmt: skip
+    return float(losses[-1])
+
+
+def guarded(work: Callable[[], object], debug: bool) -> int:
+    """Exit status of a recipe: a user's error is one line."""
+    try:
+        work()
+    except UserError as error:
+        if debug:
+            raise
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; run the same command with --resume to go on", file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,62 @@
+"""Supervised fine-tuning with LoRA (TRL), with LEGO-R1's hyper-parameters.
+
+    python scripts/train/sft.py lego-arta --out tuned/sft
+    accelerate launch --num_processes 4 scripts/train/sft.py lego-arta --out tuned/sft \\
+        --deepspeed scripts/train/zero2.json
+
+LEGO-R1 saw 500 rows a task (--max-samples 500); the default is all of them.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
+
+from evaluation.training import PLAIN, training_rows
+from scripts.train import common
+
+
+def train(options: argparse.Namespace) -> float:
+    """Tune and save an adapter; returns the last loss."""
+    rows = training_rows(
+        options.build, options.configs, PLAIN, options.max_samples, options.seed
+    ).select_columns(["prompt", "completion", "image"])
+    model, processor, bf16 = common.load(options)
+    from peft import LoraConfig
+    from trl import SFTConfig, SFTTrainer
+
+    trainer = SFTTrainer(
+        model=model,
+        processing_class=processor,
+        train_dataset=rows,
+        args=SFTConfig(
+            **common.shared_arguments(options, bf16),
+            per_device_train_batch_size=1,
+            gradient_accumulation_steps=8,
+            learning_rate=1e-4,
+            num_train_epochs=3,
+            lr_scheduler_type="cosine",
+            warmup_steps=0.1,  # a share of all steps
+            max_length=None,  # a cut through a picture's tokens would break the row
+            completion_only_loss=True,
+        ),
+        peft_config=LoraConfig(
+            r=8,
+            lora_alpha=16,
+            target_modules="all-linear",
+            exclude_modules=common.VISION,
+            task_type="CAUSAL_LM",
+        ),
+    )
+    return common.finish(trainer, options)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line; returns the exit status."""
+    options = common.parser(__doc__).parse_args(argv)
+    return common.guarded(lambda: train(options), options.debug)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
