@@ -1,0 +1,159 @@
+"""What lies on the Hub before and after a push: the branch, the build on it, pull requests."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+import pyarrow.parquet as pq
+from datasets import load_dataset
+from huggingface_hub.errors import EntryNotFoundError, RevisionNotFoundError
+
+from builder.assemble import DATASET_NAME, MANIFEST
+from builder.hub import Hub
+from builder.push_plan import LocalFile, make_plan
+from builder.records import UserError
+from lego_arta import SPLITS
+
+MAIN = "main"
+
+
+@dataclass(frozen=True)
+class Remote:
+    """The branch as it was found. `head` is None while the repository does not exist."""
+
+    head: str | None
+    branch_exists: bool
+    files: dict
+    earlier: dict[str, str]  # path -> sha256 of the build that lies there
+
+
+NOTHING = Remote(None, False, {}, {})
+
+
+def look(hub: Hub, revision: str, private: bool, branch_needed: bool) -> Remote:
+    """What lies on the branch now; of a branch that is not there yet, what lies on main."""
+    branch_exists = True
+    try:
+        info = hub.dataset(revision)
+    except RevisionNotFoundError:
+        if branch_needed:
+            raise
+        info, branch_exists = hub.dataset(MAIN), False
+    if info is None:
+        _check_namespace(hub)
+        return NOTHING
+    if private and not info.private:
+        raise UserError(
+            f"{hub.repo_id}: --private, but the repository is public; make it private in its "
+            "settings, or push without --private"
+        )
+    files = hub.files(info.sha)
+    return Remote(info.sha, branch_exists, files, _earlier(hub, info.sha) if files else {})
+
+
+def _check_namespace(hub: Hub) -> None:
+    account, namespace = hub.call(hub.api.whoami), hub.repo_id.split("/")[0]
+    own = [account["name"], *(org["name"] for org in account.get("orgs", []))]
+    if namespace not in own:
+        raise UserError(
+            f"{hub.repo_id}: there is no such repository, and {namespace} is none of your "
+            f"namespaces ({', '.join(own)}); look at --repo-id and the token"
+        )
+
+
+def _earlier(hub: Hub, commit: str) -> dict[str, str]:
+    """path -> sha256 of the build at a commit; empty when there is none of ours."""
+    try:
+        data = hub.read(MANIFEST, commit)
+        manifest = json.loads(data)
+        if manifest["dataset"] != DATASET_NAME:
+            return {}
+        files = {name: entry["sha256"] for name, entry in manifest["files"].items()}
+    except (EntryNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    return {**files, MANIFEST: hashlib.sha256(data).hexdigest()}
+
+
+def was_edited(hub: Hub, name: str, remote: Remote) -> bool:
+    """Whether a file on the Hub is not what the last build put there."""
+    there, sha256 = remote.files[name], remote.earlier.get(name)
+    if sha256 is None:
+        return True
+    if name == MANIFEST:
+        return False  # it says so itself
+    if there.lfs is not None:
+        return there.lfs.sha256 != sha256
+    return hashlib.sha256(hub.read(name, str(remote.head))).hexdigest() != sha256
+
+
+def tags_of(hub: Hub) -> dict[str, str]:
+    """Commit by tag."""
+    refs = hub.api.list_repo_refs(hub.repo_id, repo_type="dataset")
+    return {tag.name: tag.target_commit for tag in refs.tags}
+
+
+def open_pull(
+    hub: Hub, local: dict[str, LocalFile], earlier: dict[str, str]
+) -> tuple[str, str] | None:
+    """(commit, revision) of an open pull request that holds this very build."""
+    pulls = hub.call(lambda: list(hub.api.get_repo_discussions(
+        hub.repo_id, repo_type="dataset", discussion_type="pull_request",
+        discussion_status="open")))  # fmt: skip
+    for pull in pulls:
+        if pull.git_reference:
+            commit = hub.dataset(pull.git_reference).sha
+            if make_plan(local, hub.files(commit), earlier).is_empty:
+                return commit, pull.git_reference
+    return None
+
+
+def read_back(hub: Hub, local: dict[str, LocalFile], manifest: dict, commit: str) -> None:
+    """Compare what the Hub says it has, and load a row of every config as users do."""
+    there = hub.files(commit)
+    wrong = [
+        name
+        for name, file in local.items()
+        if not _arrived(hub, file, there.get(name), commit, name)
+    ]
+    if wrong:
+        raise UserError(
+            f"{hub.repo_id}: commit {commit} was made, but {wrong[0]} is not what was sent; run again"
+        )
+    for config, splits in manifest["rows"].items():
+        split = next((name for name in SPLITS if splits.get(name)), None)
+        if split:
+            _load_a_row(hub, config, split, local, commit)
+    size = sum(file.size_bytes for file in local.values())
+    print(f"read back: {len(local)} files, {size:,} bytes, every sha256 right; "
+          "one row of every config loads")  # fmt: skip
+
+
+def _arrived(hub: Hub, file: LocalFile, there, commit: str, name: str) -> bool:
+    """Whether a file has its size and sha256 on the Hub; of small files the bytes are fetched."""
+    if there is None or there.size != file.size_bytes:
+        return False
+    if there.lfs is not None:
+        return there.lfs.sha256 == file.sha256
+    return hashlib.sha256(hub.read(name, commit)).hexdigest() == file.sha256
+
+
+def _load_a_row(
+    hub: Hub, config: str, split: str, local: dict[str, LocalFile], commit: str
+) -> None:
+    def first() -> str:
+        stream = load_dataset(
+            hub.repo_id, config, split=split, revision=commit, streaming=True, token=hub.token
+        )
+        row = next(iter(stream))
+        row["image"].load()
+        return row["id"]
+
+    found = hub.call(first)
+    shard = min(name for name in local if name.startswith(f"data/{config}/{split}-"))
+    with pq.ParquetFile(local[shard].path) as file:
+        expected = next(file.iter_batches(1, columns=["id"])).to_pylist()[0]["id"]
+    if found != expected:
+        raise UserError(
+            f"{hub.repo_id}: commit {commit} was made, but {config}/{split} begins with {found} there "
+            f"and with {expected} here; look at the repository's README.md"
+        )
