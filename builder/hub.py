@@ -63,11 +63,13 @@ class Hub:
 
     def call(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Make a call that may be made twice; again while the trouble may pass."""
+        def wait(state: tenacity.RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome else None
+            return self.pause_s(state.attempt_number, error)
+
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self.patience.tries),
-            wait=lambda state: self.pause_s(
-                state.attempt_number, state.outcome and state.outcome.exception()
-            ),
+            wait=wait,
             retry=tenacity.retry_if_exception(is_transient),
             reraise=True,
         )

@@ -21,7 +21,7 @@ from builder.parallel import run_parallel, start_server
 if __name__ == "__main__" and not {"-h", "--help"} & set(sys.argv):
     start_server()  # workers' imports and the ones below go on at the same time
 
-from builder import stats
+from builder import push, stats
 from builder.annotate import ANNOTATORS
 from builder.assemble import AssembleOptions, assemble, check_out
 from builder.crawl import CrawlOptions, crawl_site
@@ -112,6 +112,9 @@ def parser() -> argparse.ArgumentParser:
         help="also fetch from this host, e.g. where images lie (repeatable)",
     )
     crawl.add_argument("--contact", metavar="MAIL", help="told to the site in the User-Agent")
+    publish = result.add_argument_group("publishing", "push the build to the Hub in one commit")
+    publish.add_argument("--push", action="store_true", help="push it when it is built and checked")
+    push.add_options(publish)
     add("--debug", action="store_true", help="show the traceback of an error")
     return result  # fmt: skip
 
@@ -134,9 +137,13 @@ def main(argv: list[str] | None = None) -> int:
     """Run a build; returns the exit status (0 done, 1 failed, 2 wrong usage)."""
     options = parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for chatty in ("httpx", "httpx2"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
+        publish = push.options_of(options) if options.push else None
         build(options)
+        if publish:
+            push.push(options.out, publish)
     except KeyboardInterrupt:
         print("stopped; run the same command again to go on", file=sys.stderr)
         return EXIT_FAILED

@@ -232,7 +232,7 @@ def _commit(
                 revision=options.revision, create_pr=options.create_pr, parent_commit=head,
             )  # fmt: skip
             return info.oid, info.pr_revision or options.revision
-        except (OSError, RuntimeError, ValueError) as error:
+        except Exception as error:
             status = status_of(error)
             if status not in (409, 412) and not is_transient(error):
                 raise

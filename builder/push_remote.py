@@ -117,7 +117,8 @@ def read_back(hub: Hub, local: dict[str, LocalFile], manifest: dict, commit: str
     ]
     if wrong:
         raise UserError(
-            f"{hub.repo_id}: commit {commit} was made, but {wrong[0]} is not what was sent; run again"
+            f"{hub.repo_id}: commit {commit} was made, but {wrong[0]} is not what was sent; "
+            "run again"
         )
     for config, splits in manifest["rows"].items():
         split = next((name for name in SPLITS if splits.get(name)), None)
@@ -154,6 +155,6 @@ def _load_a_row(
         expected = next(file.iter_batches(1, columns=["id"])).to_pylist()[0]["id"]
     if found != expected:
         raise UserError(
-            f"{hub.repo_id}: commit {commit} was made, but {config}/{split} begins with {found} there "
-            f"and with {expected} here; look at the repository's README.md"
+            f"{hub.repo_id}: commit {commit} was made, but {config}/{split} begins with {found} "
+            f"there and with {expected} here; look at the repository's README.md"
         )

@@ -83,8 +83,8 @@ class Handler(Connection):
                     entry["lfs"] = {"sha256": blob.sha256, "size": blob.size, "pointerSize": 130}
             siblings.append(entry)
         self.json({"id": repo, "author": repo.split("/")[0], "sha": commit.oid,
-                   "siblings": siblings, "private": it.private, "gated": False, "disabled": False, "downloads": 0,
-                   "likes": 0, "tags": [], "lastModified": _iso(commit.time_s)})  # fmt: skip
+                   "siblings": siblings, "private": it.private, "gated": False,
+                   "disabled": False, "downloads": 0, "likes": 0, "tags": [], "lastModified": _iso(commit.time_s)})  # fmt: skip
 
     def refs(self, repo: str) -> None:
         it = self.server.store.repo(repo, self.user)
@@ -192,26 +192,25 @@ class Handler(Connection):
 
     def lfs_batch(self, repo: str) -> None:
         asked = json.loads(self.body())
-        self.server.store.repo(repo, self.user)
+        it = self.server.store.repo(repo, self.user)
         if self.user is None:
             raise HubError(401, "Invalid username or password.")
         self.json(
-            {"transfer": "basic", "objects": [self._lfs_object(repo, o) for o in asked["objects"]]}
+            {"transfer": "basic", "objects": [self._lfs_object(it, o) for o in asked["objects"]]}
         )
 
-    def _lfs_object(self, repo: str, asked: dict) -> dict:
+    def _lfs_object(self, repo: Repo, asked: dict) -> dict:
         oid, size = asked["oid"], asked["size"]
-        path = self.server.store.object_path(oid)
         answer: dict[str, Any] = {"oid": oid, "size": size, "authenticated": True}
-        if path.is_file() and path.stat().st_size == size:
+        if oid in repo.uploaded:
             return answer
-        verify = {"href": f"{self.server.url}/datasets/{repo}.git/info/lfs/objects/verify"}
+        verify = {"href": f"{self.server.url}/datasets/{repo.name}.git/info/lfs/objects/verify"}
         if size <= self.server.multipart_above:
-            upload: dict[str, Any] = {"href": self.server.signed(oid)}
+            upload: dict[str, Any] = {"href": self.server.signed(oid, repo=repo.name)}
         else:
             count = -(-size // self.server.part_bytes)
-            parts = {str(n): self.server.signed(oid, part=n) for n in range(1, count + 1)}
-            complete = f"{self.server.url}/api/complete_multipart?oid={oid}&size={size}"
+            parts = {str(n): self.server.signed(oid, repo=repo.name, part=n) for n in range(1, count + 1)}
+            complete = f"{self.server.url}/api/complete_multipart?repo={repo.name}"
             upload = {
                 "href": complete,
                 "header": {"chunk_size": str(self.server.part_bytes), **parts},
@@ -220,7 +219,8 @@ class Handler(Connection):
 
     def lfs_verify(self, repo: str) -> None:
         asked = json.loads(self.body())
-        self.server.store.lfs_blob(asked["oid"], asked["size"])
+        it = self.server.store.repo(repo, self.user)
+        self.server.store.lfs_blob(it, asked["oid"], asked["size"])
         self.json({})
 
     def put_object(self, oid: str) -> None:
@@ -243,10 +243,14 @@ class Handler(Connection):
             path.unlink()
             raise HubError(400, "XAmzContentSHA256Mismatch")
         if part is None:
-            path.replace(self.server.store.object_path(oid))
+            self._keep(path, oid)
         else:
             self.server.parts[oid, int(part)] = path
         self.answer(200, headers={"ETag": f'"{digest.hexdigest()[:32]}"'})
+
+    def _keep(self, path: Path, oid: str) -> None:
+        path.replace(self.server.store.object_path(oid))
+        self.server.store.repos[self.query["repo"]].uploaded.add(oid)
 
     def complete_multipart(self) -> None:
         asked = json.loads(self.body())
@@ -260,7 +264,7 @@ class Handler(Connection):
         if digest.hexdigest() != oid:
             whole.unlink()
             raise HubError(400, "the parts are not the object")
-        whole.replace(self.server.store.object_path(oid))
+        self._keep(whole, oid)
         self.json({})
 
     def get_object(self, oid: str) -> None:

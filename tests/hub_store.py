@@ -84,6 +84,7 @@ class Repo:
     tags: dict[str, str] = dataclasses.field(default_factory=dict)
     commits: dict[str, Commit] = dataclasses.field(default_factory=dict)
     pulls: list[Pull] = dataclasses.field(default_factory=list)
+    uploaded: set[str] = dataclasses.field(default_factory=set)  # LFS objects, by sha256
 
     def commit(self, revision: str) -> Commit:
         """The commit a branch, tag, pull request or full id names."""
@@ -133,10 +134,10 @@ class Store:
         self.object_path(digest).write_bytes(data)
         return Blob(digest, len(data), False, git_oid(data))
 
-    def lfs_blob(self, sha256: str, size: int) -> Blob:
-        """The blob of an uploaded object; refuses what is not there."""
+    def lfs_blob(self, repo: Repo, sha256: str, size: int) -> Blob:
+        """The blob of an object uploaded to a repository; refuses what is not there."""
         path = self.object_path(sha256)
-        if not path.is_file() or path.stat().st_size != size:
+        if sha256 not in repo.uploaded or path.stat().st_size != size:
             raise HubError(400, f"lfs object {sha256} has not been uploaded")
         pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {size}\n"
         return Blob(sha256, size, True, git_oid(pointer.encode()))
@@ -155,9 +156,10 @@ class Store:
         with self.lock:
             if name in self.repos:
                 raise HubError(409, "You already created this dataset repo")
-            repo = self.repos[name] = Repo(name, private)
+            repo = Repo(name, private)
             first = {".gitattributes": self.add_content(GITATTRIBUTES.encode())}
             repo.put("main", None, "initial commit", user.name, first)
+            self.repos[name] = repo
         return repo
 
     def repo(self, name: str, user: User | None) -> Repo:
@@ -192,7 +194,7 @@ class Store:
             if asked and not create_pr and not head.oid.startswith(asked):
                 raise HubError(412, "A commit has happened since. Please refresh and try again.")
             base = repo.commit(asked) if asked and create_pr else head
-            files = self._changed(base.files, changes)
+            files = self._changed(repo, base.files, changes)
             pull = None
             if create_pr:
                 pull = Pull(len(repo.pulls) + 1, header["summary"], author)
@@ -200,7 +202,7 @@ class Store:
                 ref = f"refs/pr/{pull.num}"
             return repo.put(ref, base, header["summary"], author, files), pull
 
-    def _changed(self, files: dict[str, Blob], changes: list[dict]) -> dict[str, Blob]:
+    def _changed(self, repo: Repo, files: dict[str, Blob], changes: list[dict]) -> dict[str, Blob]:
         files = dict(files)
         for change in changes:
             value, path = change["value"], change["value"]["path"]
@@ -208,7 +210,7 @@ class Store:
                 case "file":
                     files[path] = self.add_content(base64.b64decode(value["content"]))
                 case "lfsFile":
-                    files[path] = self.lfs_blob(value["oid"], value["size"])
+                    files[path] = self.lfs_blob(repo, value["oid"], value["size"])
                 case "deletedFile":
                     if files.pop(path, None) is None:
                         raise HubError(404, "A file with this name doesn't exist", "EntryNotFound")
