@@ -13,11 +13,12 @@ import msgspec
 from datasets import DatasetInfo, SplitDict, SplitInfo
 from datasets.utils.py_utils import asdict
 
-from builder import card, folders, split, stats
+from builder import card, card_parts, croissant, folders, split, stats
 from builder.export.parquet import Piece, RowIndex, write_shards
 from builder.folders import CRAWL, DONE, TASKS
 from builder.pipeline import BuildOptions, ManualStats
 from builder.records import CrawledManual, UserError, load
+from builder.samples import write_samples
 from lego_arta import CONFIGS, FEATURES, SPLITS, __version__
 
 MANIFEST = "build.json"
@@ -251,7 +252,18 @@ def _finish(
         "seed": options.seed,
         "image_format": build.tasks.image_format,
     }
-    text = card.render(infos, numbers, splits, drops, settings)
+    shards = _hashes(folder, {}, "*.parquet")
+    parts = card_parts.parts(folder, write_samples(folder))
+    text = card.render(infos, numbers, splits, drops, settings, parts)
+    (folder / croissant.FILE).write_text(
+        croissant.croissant_text(
+            shards,
+            splits,
+            card.LICENCE_URLS[options.source == "demo"],
+            card_parts.CITATION,
+        ),
+        encoding="utf-8",
+    )
     (folder / "README.md").write_text(text, encoding="utf-8")
     manifest = {
         "dataset": DATASET_NAME,
@@ -265,18 +277,21 @@ def _finish(
         "drop_counts": drops,
         "drops": [drop for manual in manuals for drop in manual.drops],
         "inputs": {m.manual_id: _inputs(build.work, m.manual_id) for m in manuals},
-        "files": {
-            path.relative_to(folder).as_posix(): {
-                "bytes": path.stat().st_size,
-                "sha256": file_sha256(path),
-            }
-            for path in sorted(folder.rglob("*"))
-            if path.is_file()
-        },
+        "files": _hashes(folder, shards),
     }
     data = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
     (folder / MANIFEST).write_bytes(data + b"\n")
     return json.loads(data)
+
+
+def _hashes(folder: Path, known: Mapping[str, dict], pattern: str = "*") -> dict[str, dict]:
+    """Size and sha256 of the files of a build by their path in it, sorted; `known` stay."""
+    names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob(pattern) if p.is_file())
+    return {
+        name: known.get(name)
+        or {"bytes": (folder / name).stat().st_size, "sha256": file_sha256(folder / name)}
+        for name in names
+    }
 
 
 def _inputs(work: Path, manual_id: str) -> dict:

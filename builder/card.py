@@ -23,6 +23,8 @@ COMMON_YAML: dict[str, Any] = {
     "annotations_creators": ["machine-generated"],
 }
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+FAIR_PLAY_URL = "https://www.lego.com/en-us/legal/notices-and-policies/fair-play"
+LICENCE_URLS = {True: "https://www.apache.org/licenses/LICENSE-2.0", False: FAIR_PLAY_URL}
 LICENCES = {
     True: (
         "apache-2.0",
@@ -31,8 +33,9 @@ LICENCES = {
     False: (
         "other",
         "Pictures and texts are the LEGO Group's and are used for non-commercial research under "
-        "its fair-play terms. LEGO is a trademark of the LEGO Group, which does not sponsor, "
-        "authorise or endorse this dataset.",
+        f"its [fair-play terms]({FAIR_PLAY_URL}); whoever uses or passes on this dataset has to "
+        "keep to them. What lego-arta adds (boxes, queries, splits, code) is Apache-2.0. LEGO is a "
+        "trademark of the LEGO Group, which does not sponsor, authorise or endorse this dataset.",
     ),
 }
 SPLIT_RULES = {
@@ -52,8 +55,11 @@ def render(
     splits: Mapping[str, Mapping[str, int]],
     drops: Mapping[str, Mapping[str, int]],
     settings: Mapping[str, object],
+    parts: Mapping[str, str],
 ) -> str:
-    """README.md of a build. A placeholder that nothing fills is a KeyError."""
+    """README.md of a build; `parts` comes from card_parts. A placeholder that nothing fills is a
+    KeyError.
+    """
     is_demo = settings["source"] == "demo"
     licence, licence_text = LICENCES[is_demo]
     rows = sum(sum(by_split.values()) for by_split in splits.values())
@@ -74,6 +80,7 @@ def render(
         seed=str(settings["seed"]),
         image_format=str(settings["image_format"]),
         licence=licence_text,
+        **parts,
     )
     return f"---\n{_yaml(infos, licence, rows)}\n---\n\n{body}"
 
@@ -95,7 +102,9 @@ def _drops_table(drops: Mapping[str, Mapping[str, int]]) -> str:
 
 def _yaml(infos: Mapping[str, DatasetInfo], licence: str, rows: int) -> str:
     size = next((name for limit, name in SIZES if rows < limit), "1M<n<10M")
-    data = DatasetCardData(license=licence, size_categories=[size], **COMMON_YAML)
+    named: dict[str, Any] = {"license_name": "lego-fair-play", "license_link": FAIR_PLAY_URL}
+    named = named if licence == "other" else {}
+    data = DatasetCardData(license=licence, size_categories=[size], **named, **COMMON_YAML)
     DatasetInfosDict(infos).to_dataset_card_data(data)
     MetadataConfigs(
         {

@@ -63,6 +63,7 @@ class Hub:
 
     def call(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Make a call that may be made twice; again while the trouble may pass."""
+
         def wait(state: tenacity.RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
             return self.pause_s(state.attempt_number, error)

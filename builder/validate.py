@@ -20,6 +20,7 @@ from builder.assemble import MANIFEST, file_sha256, manifest_of
 from builder.export.parquet import ROW_GROUP_BYTES, ROW_GROUP_ROWS, SHARD_BYTES
 from builder.records import UserError, split_slug
 from builder.tasks.prompts import NO, YES
+from builder.validate_metadata import metadata_violations
 from lego_arta import CONFIGS, FEATURES, SPLITS
 
 # float32 columns of a few thousand pixels are this exact at least.
@@ -34,6 +35,7 @@ def violations(out: Path) -> Iterator[str]:
     if manifest is None:
         raise UserError(f"{out}: no {MANIFEST} of lego-arta in it; give a build folder")
     yield from _files(out, manifest)
+    yield from metadata_violations(out, manifest)
     ids: collections.Counter = collections.Counter()
     sets: dict[str, set[str]] = {split: set() for split in SPLITS}
     for config in CONFIGS:

@@ -84,7 +84,8 @@ class Handler(Connection):
             siblings.append(entry)
         self.json({"id": repo, "author": repo.split("/")[0], "sha": commit.oid,
                    "siblings": siblings, "private": it.private, "gated": False,
-                   "disabled": False, "downloads": 0, "likes": 0, "tags": [], "lastModified": _iso(commit.time_s)})  # fmt: skip
+                   "disabled": False, "downloads": 0, "likes": 0,
+                   "tags": [], "lastModified": _iso(commit.time_s)})  # fmt: skip
 
     def refs(self, repo: str) -> None:
         it = self.server.store.repo(repo, self.user)
@@ -209,7 +210,9 @@ class Handler(Connection):
             upload: dict[str, Any] = {"href": self.server.signed(oid, repo=repo.name)}
         else:
             count = -(-size // self.server.part_bytes)
-            parts = {str(n): self.server.signed(oid, repo=repo.name, part=n) for n in range(1, count + 1)}
+            parts = {
+                str(n): self.server.signed(oid, repo=repo.name, part=n) for n in range(1, count + 1)
+            }
             complete = f"{self.server.url}/api/complete_multipart?repo={repo.name}"
             upload = {
                 "href": complete,

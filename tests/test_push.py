@@ -313,7 +313,7 @@ PASSING = {
 @pytest.mark.parametrize("name", PASSING)
 def test_trouble_that_passes_is_survived(name, build, hub, pusher, repo):
     fault = PASSING[name]
-    hub.faults.append(Fault(**{**vars(fault)}))
+    hub.faults.append(Fault(**vars(fault)))
     started = time.monotonic()
     with Watch(hub, repo) as watch:
         ok(pusher.push(build, "--repo-id", repo, "--tag", "v1"))
@@ -351,7 +351,8 @@ LASTING = {
     "cut for ever": (ANN, Fault("POST", "/commit/", cut_after=9, times=4), ("run again",)),
     "bad card": (
         ANN,
-        Fault("POST", "/validate-yaml", status=400, body='{"errors": [{"message": "bad licence"}]}'),
+        Fault("POST", "/validate-yaml", status=400, body='{"errors": [{"message": '
+              '"bad licence"}]}'),
         ("bad licence",),
     ),
     "the token is echoed": (
