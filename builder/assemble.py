@@ -22,6 +22,7 @@ from builder.samples import write_samples
 from lego_arta import CONFIGS, FEATURES, SPLITS, __version__
 
 MANIFEST = "build.json"
+INFOS = "dataset_infos.json"
 DATASET_NAME = "lego-arta"
 
 
@@ -96,7 +97,7 @@ def assemble(manual_ids: list[str], build: BuildOptions, options: AssembleOption
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    _swap(temporary, options.out)
+    swap(temporary, options.out)
     for leftover in options.out.parent.glob(f".{options.out.name}.*{folders.TEMPORARY}"):
         shutil.rmtree(leftover, ignore_errors=True)  # of runs that were killed here
     return manifest
@@ -117,7 +118,7 @@ def _is_whole(out: Path, manifest: Mapping) -> bool:
     )
 
 
-def _swap(temporary: Path, out: Path) -> None:
+def swap(temporary: Path, out: Path) -> None:
     """Put the new build in the old one's place; a kill in between leaves one of them whole."""
     aside = out.with_name(f".{out.name}.old")
     shutil.rmtree(aside, ignore_errors=True)
@@ -244,7 +245,7 @@ def _finish(
     numbers = stats.statistics(manuals, rows)
     drops = stats.drop_counts(manuals)
     infos_json = {config: asdict(info) for config, info in infos.items()}
-    (folder / "dataset_infos.json").write_text(json.dumps(infos_json, indent=2) + "\n")
+    (folder / INFOS).write_text(json.dumps(infos_json, indent=2) + "\n")
     settings = {
         "source": options.source,
         "annotator": build.annotator,
@@ -252,7 +253,7 @@ def _finish(
         "seed": options.seed,
         "image_format": build.tasks.image_format,
     }
-    shards = _hashes(folder, {}, "*.parquet")
+    shards = hashes_of(folder, {}, "*.parquet")
     parts = card_parts.parts(folder, write_samples(folder))
     text = card.render(infos, numbers, splits, drops, settings, parts)
     (folder / croissant.FILE).write_text(
@@ -264,7 +265,7 @@ def _finish(
         ),
         encoding="utf-8",
     )
-    (folder / "README.md").write_text(text, encoding="utf-8")
+    (folder / card.FILE).write_text(text, encoding="utf-8")
     manifest = {
         "dataset": DATASET_NAME,
         "version": __version__,
@@ -277,14 +278,14 @@ def _finish(
         "drop_counts": drops,
         "drops": [drop for manual in manuals for drop in manual.drops],
         "inputs": {m.manual_id: _inputs(build.work, m.manual_id) for m in manuals},
-        "files": _hashes(folder, shards),
+        "files": hashes_of(folder, shards),
     }
     data = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
     (folder / MANIFEST).write_bytes(data + b"\n")
     return json.loads(data)
 
 
-def _hashes(folder: Path, known: Mapping[str, dict], pattern: str = "*") -> dict[str, dict]:
+def hashes_of(folder: Path, known: Mapping[str, dict], pattern: str = "*") -> dict[str, dict]:
     """Size and sha256 of the files of a build by their path in it, sorted; `known` stay."""
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob(pattern) if p.is_file())
     return {

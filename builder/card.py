@@ -13,6 +13,7 @@ from huggingface_hub import DatasetCardData
 from builder import stats
 from lego_arta import CONFIGS, SPLITS
 
+FILE = "README.md"
 TEMPLATE = Path(__file__).with_name("card.md")
 # What the card of any build says of itself; the top-level README.md carries the same.
 COMMON_YAML: dict[str, Any] = {
@@ -68,10 +69,7 @@ def render(
         manuals=f"{int(numbers['manuals']):,}",
         source=_source_text(str(settings["source"])),
         statistics=stats.markdown(("Category", "Item", "Count"), stats.table_4_3(numbers)),
-        splits=stats.markdown(
-            ("Config", *SPLITS),
-            [(c, *(f"{by_split[s]:,}" for s in SPLITS)) for c, by_split in splits.items()],
-        ),
+        splits=splits_table(splits),
         split_mode=str(settings["split"]),
         split_rule=SPLIT_RULES[str(settings["split"])],
         drops=_drops_table(drops),
@@ -82,7 +80,15 @@ def render(
         licence=licence_text,
         **parts,
     )
-    return f"---\n{_yaml(infos, licence, rows)}\n---\n\n{body}"
+    return f"---\n{front_matter(infos, licence, rows)}\n---\n\n{body}"
+
+
+def splits_table(splits: Mapping[str, Mapping[str, int]]) -> str:
+    """Rows by config and split."""
+    return stats.markdown(
+        ("Config", *SPLITS),
+        [(c, *(f"{by_split[s]:,}" for s in SPLITS)) for c, by_split in splits.items()],
+    )
 
 
 def _source_text(source: str) -> str:
@@ -100,7 +106,8 @@ def _drops_table(drops: Mapping[str, Mapping[str, int]]) -> str:
     return stats.markdown(("Stage", "Reason", "Rows"), rows) if rows else "Nothing was left out."
 
 
-def _yaml(infos: Mapping[str, DatasetInfo], licence: str, rows: int) -> str:
+def front_matter(infos: Mapping[str, DatasetInfo], licence: str, rows: int) -> str:
+    """The YAML that the Hub and `datasets` read, without its fences."""
     size = next((name for limit, name in SIZES if rows < limit), "1M<n<10M")
     named: dict[str, Any] = {"license_name": "lego-fair-play", "license_link": FAIR_PLAY_URL}
     named = named if licence == "other" else {}

@@ -34,7 +34,7 @@ def parts(folder: Path, samples: Sequence[Sample]) -> dict[str, str]:
         "confidence": stats.markdown(("confidence", *CONFIGS), confidence_table(folder)),
         "version": __version__,
         "code": folders.code_version()[:16],
-        "libraries": _libraries(folders.library_versions()),
+        "libraries": libraries_text(folders.library_versions()),
         "citation": CITATION,
     }
 
@@ -48,5 +48,6 @@ def _sample(sample: Sample) -> str:
     )
 
 
-def _libraries(versions: Mapping[str, str]) -> str:
+def libraries_text(versions: Mapping[str, str]) -> str:
+    """Names and versions in one sentence."""
     return ", ".join(f"{name} {version}" for name, version in sorted(versions.items())) + "."

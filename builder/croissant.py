@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from datasets import ClassLabel, Features, Image, List, Value
+from datasets import ClassLabel, Features, Image, List
 
 from lego_arta import CONFIGS, FEATURES, SPLITS, __version__
 

@@ -21,7 +21,7 @@ from builder.parallel import run_parallel, start_server
 if __name__ == "__main__" and not {"-h", "--help"} & set(sys.argv):
     start_server()  # workers' imports and the ones below go on at the same time
 
-from builder import push, stats
+from builder import push, recipe, stats
 from builder.annotate import ANNOTATORS
 from builder.assemble import AssembleOptions, assemble, check_out
 from builder.crawl import CrawlOptions, crawl_site
@@ -112,6 +112,20 @@ def parser() -> argparse.ArgumentParser:
         help="also fetch from this host, e.g. where images lie (repeatable)",
     )
     crawl.add_argument("--contact", metavar="MAIL", help="told to the site in the User-Agent")
+    without = result.add_argument_group("without pictures", "when they may not be passed on")
+    without.add_argument(
+        "--recipe",
+        action="store_true",
+        help="also write OUT-recipe: rows with addresses, sha256 and edits instead of pixels; "
+        "--push then pushes that",
+    )
+    without.add_argument(
+        "--from-recipe",
+        type=Path,
+        metavar="DIR",
+        help="make the full dataset of a recipe from your own --source, byte by byte the same; "
+        "its options count, not yours",
+    )
     publish = result.add_argument_group("publishing", "push the build to the Hub in one commit")
     publish.add_argument("--push", action="store_true", help="push it when it is built and checked")
     push.add_options(publish)
@@ -142,8 +156,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         publish = push.options_of(options) if options.push else None
         build(options)
+        out = recipe.write_recipe(options.out) if options.recipe else options.out
         if publish:
-            push.push(options.out, publish)
+            push.push(out, publish)
     except KeyboardInterrupt:
         print("stopped; run the same command again to go on", file=sys.stderr)
         return EXIT_FAILED
@@ -190,7 +205,10 @@ def build(options: argparse.Namespace) -> dict:
 def run_stages(options: argparse.Namespace) -> dict:
     """Crawl, the manuals, the build folder, the report."""
     started = time.monotonic()
+    wanted = follow_recipe(options) if options.from_recipe else None
     manual_ids = crawl_stage(options)
+    if wanted:
+        manual_ids = recipe.check_sources(wanted, options.work, manual_ids)
     task = BuildOptions(
         options.work, options.annotator, TaskOptions(options.seed, options.image_format)
     )
@@ -203,11 +221,26 @@ def run_stages(options: argparse.Namespace) -> dict:
     manifest = assemble(
         manual_ids,
         task,
-        AssembleOptions(options.out, options.source, options.split, options.seed),
+        AssembleOptions(
+            options.out,
+            wanted["options"]["source"] if wanted else options.source,
+            options.split,
+            options.seed,
+        ),
     )
     built = sum(done for _, done in results)
     report(manifest, options.out, built, len(manual_ids), time.monotonic() - started)
+    if wanted:
+        recipe.check_result(wanted, options.out)
     return manifest
+
+
+def follow_recipe(options: argparse.Namespace) -> dict:
+    """Read the recipe and take over its options; returns its manifest."""
+    wanted = recipe.read_recipe(options.from_recipe)
+    for name in ("annotator", "split", "seed", "image_format"):
+        setattr(options, name, wanted["options"][name])
+    return wanted
 
 
 def crawl_stage(options: argparse.Namespace) -> list[str]:

@@ -146,7 +146,8 @@ def _load_a_row(
             hub.repo_id, config, split=split, revision=commit, streaming=True, token=hub.token
         )
         row = next(iter(stream))
-        row["image"].load()
+        if "image" in row:  # a recipe has none
+            row["image"].load()
         return row["id"]
 
     found = hub.call(first)

@@ -12,11 +12,11 @@ from datasets.info import DatasetInfosDict
 from huggingface_hub.repocard import DatasetCard
 
 from builder import croissant
+from builder.assemble import INFOS
+from builder.card import FILE as CARD
 from builder.card import SIZES
 from lego_arta import FEATURES
 
-CARD = "README.md"
-INFOS = "dataset_infos.json"
 # What a forgotten value looks like: $name, ${name}, {{name}}, [[name]], TODO.
 _LEFT_OVER = re.compile(r"\$\{?[a-z_]+|\{\{|\[\[|\bTODO\b")
 _PICTURE = re.compile(r"!\[[^\]]*\]\(([^)]+)\)")

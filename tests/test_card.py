@@ -134,7 +134,7 @@ def test_numbers_on_the_card_are_the_rows(build):
 
 
 def test_pictures_are_those_of_rows_with_boxes_drawn(build):
-    """The scene's is a row's picture, untouched; the object's differs from its row at boxes only."""
+    """The scene's is a row's picture; the object's differs from its row's at boxes only."""
     row = samples._first_rows(build, "scene")[0]
     scene = np.array(Image.open(build / "assets/scene.webp").convert("RGB"))
     assert np.array_equal(scene, samples._pixels(row))
@@ -156,6 +156,7 @@ def test_the_same_build_gives_the_same_files(build, tmp_path):
     assert manifest_of(tmp_path / "other") == manifest_of(build)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the libraries it stands on
 def test_croissant_is_valid_and_reads_every_row(build):
     """Through MLCommons' own reader."""
     mlcroissant = pytest.importorskip("mlcroissant")
