@@ -47,6 +47,7 @@ class Request:
     path: str
     status: int = 0
     received: int = 0
+    time_s: float = dataclasses.field(default_factory=time.monotonic)
 
 
 class Hub(ThreadingHTTPServer):
@@ -64,6 +65,7 @@ class Hub(ThreadingHTTPServer):
         self.part_bytes = 5 * 10**9
         self.parts: dict[tuple[str, int], Path] = {}
         self.secret = "s3cret"
+        self.pace_s = 0.0  # sleep at every block of a body, as a slow line would
 
     @property
     def url(self) -> str:
@@ -173,6 +175,7 @@ class Connection(BaseHTTPRequestHandler):
                 left -= len(data)
             if not data:
                 raise Cut
+            time.sleep(self.server.pace_s)
             self.entry.received += len(data)
             if self.cut_after is not None and self.entry.received >= self.cut_after:
                 raise Cut

@@ -78,7 +78,8 @@ def trial(first: Path, second: Path, folder: Path, kills: int, seed: int) -> Tal
     moments: dict[str, int] = {}
     with serving(folder / "hub") as hub, pushing(hub, folder / "home") as pusher:
         hub.store.users[TOKEN] = User("ann", ("lab",))
-        usual_s = _time_of_a_push(pusher, hub, first)
+        hub.pace_s = 0.05
+        quiet_s, usual_s = _times_of_a_push(pusher, hub, first)
         old = contents[first]
         while killed < kills:
             rounds += 1
@@ -88,7 +89,9 @@ def trial(first: Path, second: Path, folder: Path, kills: int, seed: int) -> Tal
             since, code = len(hub.log), -9
             while code == -9:
                 start = len(hub.log)
-                moment = rng.uniform(0, usual_s) if killed < kills and rng.random() < 0.8 else None
+                moment = None
+                if killed < kills and rng.random() < 0.8:  # mostly once it talks to the Hub
+                    moment = rng.uniform(rng.choice([0, quiet_s, quiet_s, quiet_s]), usual_s)
                 code = pusher.push(build, "--repo-id", REPO, "--tag", f"r{rounds}",
                                    kill_after_s=moment).code  # fmt: skip
                 _wait_until_quiet(hub)
@@ -110,11 +113,14 @@ def _wait_until_quiet(hub: Hub) -> None:
         time.sleep(0.03)
 
 
-def _time_of_a_push(pusher: Pusher, hub: Hub, build: Path) -> float:
+def _times_of_a_push(pusher: Pusher, hub: Hub, build: Path) -> tuple[float, float]:
+    """Seconds until a push first talks to the Hub, and until it has committed and looked."""
     started = time.monotonic()
     result = pusher.push(build, "--repo-id", REPO)
     assert result.code == 0, result.stderr
-    return time.monotonic() - started
+    first = next(request for request in hub.log if "/whoami" in request.path)
+    # The end is reading back, where nothing can go wrong any more.
+    return first.time_s - started, (hub.log[-1].time_s + first.time_s) / 2 - started
 
 
 def main() -> int:
