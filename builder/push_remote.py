@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow.parquet as pq
-from datasets import load_dataset
 from huggingface_hub.errors import EntryNotFoundError, RevisionNotFoundError
 
 from builder.assemble import DATASET_NAME, MANIFEST
@@ -15,6 +17,7 @@ from builder.records import UserError
 from lego_arta import SPLITS
 
 MAIN = "main"
+LOADER = Path(__file__).with_name("push_load.py")
 
 
 @dataclass(frozen=True)
@@ -120,10 +123,7 @@ def read_back(hub: Hub, local: dict[str, LocalFile], manifest: dict, commit: str
             f"{hub.repo_id}: commit {commit} was made, but {wrong[0]} is not what was sent; "
             "run again"
         )
-    for config, splits in manifest["rows"].items():
-        split = next((name for name in SPLITS if splits.get(name)), None)
-        if split:
-            _load_a_row(hub, config, split, local, commit)
+    _load_rows(hub, local, manifest, commit)
     size = sum(file.size_bytes for file in local.values())
     print(f"read back: {len(local)} files, {size:,} bytes, every sha256 right; "
           "one row of every config loads")  # fmt: skip
@@ -138,24 +138,29 @@ def _arrived(hub: Hub, file: LocalFile, there, commit: str, name: str) -> bool:
     return hashlib.sha256(hub.read(name, commit)).hexdigest() == file.sha256
 
 
-def _load_a_row(
-    hub: Hub, config: str, split: str, local: dict[str, LocalFile], commit: str
-) -> None:
-    def first() -> str:
-        stream = load_dataset(
-            hub.repo_id, config, split=split, revision=commit, streaming=True, token=hub.token
-        )
-        row = next(iter(stream))
-        if "image" in row:  # a recipe has none
-            row["image"].load()
-        return row["id"]
-
-    found = hub.call(first)
-    shard = min(name for name in local if name.startswith(f"data/{config}/{split}-"))
-    with pq.ParquetFile(local[shard].path) as file:
-        expected = next(file.iter_batches(1, columns=["id"])).to_pylist()[0]["id"]
-    if found != expected:
+def _load_rows(hub: Hub, local: dict[str, LocalFile], manifest: dict, commit: str) -> None:
+    """Compare the first row of every config with the one that was sent."""
+    expected = {}
+    for config, splits in manifest["rows"].items():
+        split = next((name for name in SPLITS if splits.get(name)), None)
+        if split:
+            shard = min(name for name in local if name.startswith(f"data/{config}/{split}-"))
+            with pq.ParquetFile(local[shard].path) as file:
+                expected[f"{config}:{split}"] = next(
+                    file.iter_batches(1, columns=["id"])
+                ).to_pylist()[0]["id"]
+    command = [sys.executable, str(LOADER), hub.repo_id, commit, *expected]
+    run = subprocess.run(command, capture_output=True, text=True)
+    if run.returncode:
+        said = (run.stderr.strip().splitlines() or ["no reason given"])[-1][:300]
         raise UserError(
-            f"{hub.repo_id}: commit {commit} was made, but {config}/{split} begins with {found} "
-            f"there and with {expected} here; look at the repository's README.md"
+            f"{hub.repo_id}: commit {commit} was made, but `datasets` does not load it: {said}; "
+            "run again to look again"
         )
+    found = json.loads(run.stdout.splitlines()[-1])
+    for name, row_id in expected.items():
+        if found[name] != row_id:
+            raise UserError(
+                f"{hub.repo_id}: commit {commit} was made, but {name} begins with {found[name]} "
+                f"there and with {row_id} here; look at the repository's README.md"
+            )

@@ -100,7 +100,7 @@ def _parquet_file(path: Path, name: str) -> Iterator[str]:
 def _rows(out: Path, config: str, split: str) -> Iterator[dict]:
     for path in sorted((out / "data" / config).glob(f"{split}-*.parquet")):
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=50):
+            for batch in file.iter_batches(batch_size=8):
                 yield from batch.to_pylist()
 
 

@@ -171,7 +171,7 @@ class Connection(BaseHTTPRequestHandler):
                 if not size:
                     return
             else:
-                data = self.rfile.read(min(left, BLOCK))
+                data = self.rfile.read1(min(left, BLOCK))
                 left -= len(data)
             if not data:
                 raise Cut

@@ -18,9 +18,7 @@ from hub_server import environment
 
 ROOT = Path(__file__).resolve().parent.parent
 _CODE = """
-import contextlib, json, os, signal, sys, time
-with contextlib.suppress(ImportError):
-    import torch  # `datasets` imports it if it can
+import json, os, signal, sys, time
 sys.path.insert(0, sys.argv[1])
 from builder import push
 from builder.hub import Patience
@@ -31,8 +29,8 @@ for line in sys.stdin:
         if job["kill_after_s"] is not None:
             time.sleep(job["kill_after_s"])
             os.kill(pid, signal.SIGKILL)  # if it has ended, it is still ours to reap
-        status = os.waitpid(pid, 0)[1]
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        _, status, usage = os.wait4(pid, 0)
+        print(os.waitstatus_to_exitcode(status), usage.ru_maxrss * 1024, flush=True)
         continue
     for fd, name in ((0, os.devnull), (1, job["stdout"]), (2, job["stderr"])):
         os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), fd)
@@ -54,11 +52,14 @@ for line in sys.stdin:
 
 
 class Result(NamedTuple):
-    """How a push ended: exit status (minus the signal if it was killed), what it said."""
+    """How a push ended: exit status (minus the signal if it was killed), what it said, and its
+    largest resident size.
+    """
 
     code: int
     stdout: str
     stderr: str
+    peak_bytes: int = 0
 
 
 class Pusher:
@@ -92,8 +93,8 @@ class Pusher:
         assert self._process.stdin and self._process.stdout
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
-        code = int(self._process.stdout.readline())
-        return Result(code, said["stdout"].read_text(), said["stderr"].read_text())
+        code, peak_bytes = map(int, self._process.stdout.readline().split())
+        return Result(code, said["stdout"].read_text(), said["stderr"].read_text(), peak_bytes)
 
     def close(self) -> None:
         """End the process."""
