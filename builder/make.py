@@ -149,12 +149,15 @@ def _not_negative(text: str) -> float:
 
 def main(argv: list[str] | None = None) -> int:
     """Run a build; returns the exit status (0 done, 1 failed, 2 wrong usage)."""
-    options = parser().parse_args(argv)
+    command_line = parser()
+    options = command_line.parse_args(argv)
+    publish = push.options_of(options, command_line) if options.push else None
+    if options.repo_id and not options.push:
+        command_line.error("--repo-id without --push: nothing would be pushed; add --push")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for chatty in ("httpx", "httpx2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
-        publish = push.options_of(options) if options.push else None
         build(options)
         out = recipe.write_recipe(options.out) if options.recipe else options.out
         if publish:

@@ -56,15 +56,15 @@ def add_options(group) -> None:
     add("--message", metavar="TEXT", help="the first line of the commit")
 
 
-def options_of(namespace: argparse.Namespace) -> PushOptions:
-    """The parsed options of `add_options`; raises `UserError` when they make no sense."""
+def options_of(namespace: argparse.Namespace, parser: argparse.ArgumentParser) -> PushOptions:
+    """The parsed options of `add_options`; exits with 2 when they make no sense."""
     repo_id = namespace.repo_id
     if not repo_id:
-        raise UserError("--push: where to? give --repo-id ORG/lego-arta")
+        parser.error("--push: where to? give --repo-id ORG/lego-arta")
     if not _REPO_ID.fullmatch(repo_id):
-        raise UserError(f"--repo-id {repo_id}: give it as ORG/NAME, e.g. ORG/lego-arta")
+        parser.error(f"--repo-id {repo_id}: give it as ORG/NAME, e.g. ORG/lego-arta")
     if namespace.create_pr and namespace.tag:
-        raise UserError("--tag with --create-pr: a pull request is no release; tag it when merged")
+        parser.error("--tag with --create-pr: a pull request is no release; tag it when merged")
     return PushOptions(
         repo_id, namespace.private, namespace.create_pr, namespace.revision, namespace.tag,
         namespace.dry_run, namespace.message,
@@ -302,11 +302,11 @@ def main(argv: list[str] | None = None, patience: Patience | None = None) -> int
     add_options(parser)
     namespace = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    options = options_of(namespace, parser)
     for chatty in ("httpx", "httpx2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     with contextlib.suppress(KeyboardInterrupt):
         try:
-            options = options_of(namespace)
             push(namespace.out, replace(options, patience=patience or Patience()))
             return 0
         except UserError as error:
