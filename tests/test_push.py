@@ -489,6 +489,7 @@ def test_large_files_go_up_in_parts(build, hub, pusher, repo):
 # Killed -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.timeout(400)
 def test_killed_at_random_moments_nothing_is_lost(build, other_build, tmp_path):
     """A short run of `python tests/kill_push.py`."""
     from kill_push import trial
