@@ -24,7 +24,7 @@ COMMON_YAML: dict[str, Any] = {
     "annotations_creators": ["machine-generated"],
 }
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-FAIR_PLAY_URL = "https://www.lego.com/en-us/legal/notices-and-policies/fair-play"
+FAIR_PLAY_URL = "https://www.lego.com/en-nl/legal/notices-and-policies/fair-play/"
 LICENCE_URLS = {True: "https://www.apache.org/licenses/LICENSE-2.0", False: FAIR_PLAY_URL}
 LICENCES = {
     True: (

@@ -10,8 +10,8 @@ from lego_arta import CONFIGS, __version__
 CITATION = """@article{huang2025finegrained,
   title = {Fine-Grained Vision-Language Modeling for Multimodal Training Assistants in Augmented
            Reality},
-  author = {Huang, Haochen and Pei, Jiahuan and Aliannejadi, Mohammad and Sun, Xin and Ahsan,
-            Moonisa and Cesar, Pablo and Yu, Chuang and Ren, Zhaochun and Wang, Junxiao},
+  author = {Huang, Haochen and Pei, Jiahuan and Aliannejadi, Mohammad and Sun, X. and Ahsan, Moonisa
+            and Cesar, Pablo and Yu, C. and Ren, Z. and Wang, Junxiao},
   journal = {arXiv preprint arXiv:2507.05515},
   year = {2025}
 }

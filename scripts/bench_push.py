@@ -26,7 +26,7 @@ from hub_store import User
 from pusher import pushing
 
 from builder import make, validate
-from builder.assemble import AssembleOptions, assemble
+from builder.assemble import AssembleOptions, assemble, file_sha256
 from builder.export.parquet import write_piece
 from builder.folders import TASKS
 from builder.media import encode
@@ -72,8 +72,7 @@ def bare_copy_and_hash(build: Path, target: Path) -> float:
             copy = target / path.relative_to(build)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
-            with copy.open("rb") as file:
-                hashlib.file_digest(file, "sha256")
+            file_sha256(copy)
     return time.perf_counter() - started
 
 
