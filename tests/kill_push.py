@@ -103,6 +103,7 @@ def trial(first: Path, second: Path, folder: Path, kills: int, seed: int) -> Tal
             whole = [r.path for r in hub.log[since:] if r.method == "PUT" and r.status == 200]
             lost += code != 0 or _visible(hub) != contents[build] or len(whole) != len(set(whole))
             old = contents[build]
+            print(f"{killed} of {kills} kills, {lost} lost", file=sys.stderr)
     return Tally(rounds, killed, lost, moments)
 
 
