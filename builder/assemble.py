@@ -13,16 +13,18 @@ import msgspec
 from datasets import DatasetInfo, SplitDict, SplitInfo
 from datasets.utils.py_utils import asdict
 
-from builder import card, folders, probes, split, stats
+from builder import card, card_parts, croissant, folders, probes, split, stats
 from builder.export.parquet import Piece, RowIndex, write_shards
 from builder.folders import CRAWL, DONE, TASKS
 from builder.parallel import run_parallel
 from builder.pipeline import BuildOptions, ManualStats
 from builder.probes.score import AUC_MAX
 from builder.records import CrawledManual, UserError, load
+from builder.samples import write_samples
 from lego_arta import CONFIGS, FEATURES, SPLITS, __version__
 
 MANIFEST = "build.json"
+INFOS = "dataset_infos.json"
 DATASET_NAME = "lego-arta"
 
 
@@ -99,7 +101,7 @@ def assemble(manual_ids: list[str], build: BuildOptions, options: AssembleOption
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    _swap(temporary, options.out)
+    swap(temporary, options.out)
     for leftover in options.out.parent.glob(f".{options.out.name}.*{folders.TEMPORARY}"):
         shutil.rmtree(leftover, ignore_errors=True)  # of runs that were killed here
     return manifest
@@ -124,7 +126,7 @@ def _is_whole(out: Path, manifest: Mapping) -> bool:
     )
 
 
-def _swap(temporary: Path, out: Path) -> None:
+def swap(temporary: Path, out: Path) -> None:
     """Put the new build in the old one's place; a kill in between leaves one of them whole."""
     aside = out.with_name(f".{out.name}.old")
     shutil.rmtree(aside, ignore_errors=True)
@@ -252,7 +254,7 @@ def _finish(
     numbers = stats.statistics(manuals, rows)
     drops = stats.drop_counts(manuals)
     infos_json = {config: asdict(info) for config, info in infos.items()}
-    (folder / "dataset_infos.json").write_text(json.dumps(infos_json, indent=2) + "\n")
+    (folder / INFOS).write_text(json.dumps(infos_json, indent=2) + "\n")
     settings = {
         "source": options.source,
         "annotator": build.annotator,
@@ -261,10 +263,24 @@ def _finish(
         "image_format": build.tasks.image_format,
         "negatives": build.tasks.negatives,
         "positives": build.tasks.positives,
+        "boundary_colors": dict(build.tasks.boundary_colors),
     }
     screened = stats.screened_counts(manuals)
-    text = card.render(infos, numbers, splits, drops, settings, probed, screened)
-    (folder / "README.md").write_text(text, encoding="utf-8")
+    shards = hashes_of(folder, {}, "*.parquet")
+    parts = card_parts.parts(folder, write_samples(folder)) | card.state_parts(
+        settings, probed, screened
+    )
+    text = card.render(infos, numbers, splits, drops, settings, parts)
+    (folder / croissant.FILE).write_text(
+        croissant.croissant_text(
+            shards,
+            splits,
+            card.LICENCE_URLS[options.source == "demo"],
+            card_parts.CITATION,
+        ),
+        encoding="utf-8",
+    )
+    (folder / card.FILE).write_text(text, encoding="utf-8")
     manifest = {
         "dataset": DATASET_NAME,
         "version": __version__,
@@ -279,14 +295,7 @@ def _finish(
         "probes": [result.describe() for result in probed],
         "drops": [drop for manual in manuals for drop in manual.drops],
         "inputs": {m.manual_id: _inputs(build.work, m.manual_id) for m in manuals},
-        "files": {
-            path.relative_to(folder).as_posix(): {
-                "bytes": path.stat().st_size,
-                "sha256": file_sha256(path),
-            }
-            for path in sorted(folder.rglob("*"))
-            if path.is_file()
-        },
+        "files": hashes_of(folder, shards),
     }
     data = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
     (folder / MANIFEST).write_bytes(data + b"\n")
@@ -309,6 +318,16 @@ def _probe(folder: Path, options: AssembleOptions) -> list[probes.Result]:
             "--positives matched, or with --no-probe if it is meant to leak"
         )
     return results
+
+
+def hashes_of(folder: Path, known: Mapping[str, dict], pattern: str = "*") -> dict[str, dict]:
+    """Size and sha256 of the files of a build by their path in it, sorted; `known` stay."""
+    names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob(pattern) if p.is_file())
+    return {
+        name: known.get(name)
+        or {"bytes": (folder / name).stat().st_size, "sha256": file_sha256(folder / name)}
+        for name in names
+    }
 
 
 def _inputs(work: Path, manual_id: str) -> dict:

@@ -13,6 +13,7 @@ from huggingface_hub import DatasetCardData
 from builder import probes, stats
 from lego_arta import CONFIGS, SPLITS
 
+FILE = "README.md"
 TEMPLATE = Path(__file__).with_name("card.md")
 # What the card of any build says of itself; the top-level README.md carries the same.
 COMMON_YAML: dict[str, Any] = {
@@ -23,6 +24,8 @@ COMMON_YAML: dict[str, Any] = {
     "annotations_creators": ["machine-generated"],
 }
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+FAIR_PLAY_URL = "https://www.lego.com/en-nl/legal/notices-and-policies/fair-play/"
+LICENCE_URLS = {True: "https://www.apache.org/licenses/LICENSE-2.0", False: FAIR_PLAY_URL}
 LICENCES = {
     True: (
         "apache-2.0",
@@ -31,8 +34,9 @@ LICENCES = {
     False: (
         "other",
         "Pictures and texts are the LEGO Group's and are used for non-commercial research under "
-        "its fair-play terms. LEGO is a trademark of the LEGO Group, which does not sponsor, "
-        "authorise or endorse this dataset.",
+        f"its [fair-play terms]({FAIR_PLAY_URL}); whoever uses or passes on this dataset has to "
+        "keep to them. What lego-arta adds (boxes, queries, splits, code) is Apache-2.0. LEGO is a "
+        "trademark of the LEGO Group, which does not sponsor, authorise or endorse this dataset.",
     ),
 }
 NEGATIVES = {
@@ -63,10 +67,11 @@ def render(
     splits: Mapping[str, Mapping[str, int]],
     drops: Mapping[str, Mapping[str, int]],
     settings: Mapping[str, object],
-    probed: Sequence[probes.Result] = (),
-    screened: Mapping[str, int] | None = None,
+    parts: Mapping[str, str],
 ) -> str:
-    """README.md of a build. A placeholder that nothing fills is a KeyError."""
+    """README.md of a build; `parts` comes from card_parts. A placeholder that nothing fills is a
+    KeyError.
+    """
     is_demo = settings["source"] == "demo"
     licence, licence_text = LICENCES[is_demo]
     rows = sum(sum(by_split.values()) for by_split in splits.values())
@@ -75,10 +80,7 @@ def render(
         manuals=f"{int(numbers['manuals']):,}",
         source=_source_text(str(settings["source"])),
         statistics=stats.markdown(("Category", "Item", "Count"), stats.table_4_3(numbers)),
-        splits=stats.markdown(
-            ("Config", *SPLITS),
-            [(c, *(f"{by_split[s]:,}" for s in SPLITS)) for c, by_split in splits.items()],
-        ),
+        splits=splits_table(splits),
         split_mode=str(settings["split"]),
         split_rule=SPLIT_RULES[str(settings["split"])],
         drops=_drops_table(drops),
@@ -87,12 +89,31 @@ def render(
         seed=str(settings["seed"]),
         image_format=str(settings["image_format"]),
         licence=licence_text,
-        negatives=NEGATIVES[str(settings["negatives"])],
-        positives=POSITIVES[str(settings["positives"])],
-        probes=_probes_table(probed),
-        screened=_screened_text(screened or {}),
+        **parts,
     )
-    return f"---\n{_yaml(infos, licence, rows)}\n---\n\n{body}"
+    return f"---\n{front_matter(infos, licence, rows)}\n---\n\n{body}"
+
+
+def state_parts(
+    settings: Mapping[str, object],
+    probed: Sequence[probes.Result],
+    screened: Mapping[str, int],
+) -> dict[str, str]:
+    """What card.md says of how state pictures were made and probed, by placeholder."""
+    return {
+        "negatives": NEGATIVES[str(settings["negatives"])],
+        "positives": POSITIVES[str(settings["positives"])],
+        "probes": _probes_table(probed),
+        "screened": _screened_text(screened),
+    }
+
+
+def splits_table(splits: Mapping[str, Mapping[str, int]]) -> str:
+    """Rows by config and split."""
+    return stats.markdown(
+        ("Config", *SPLITS),
+        [(c, *(f"{by_split[s]:,}" for s in SPLITS)) for c, by_split in splits.items()],
+    )
 
 
 def _source_text(source: str) -> str:
@@ -124,9 +145,12 @@ def _screened_text(screened: Mapping[str, int]) -> str:
     return f"Screening turned down: {counted}."
 
 
-def _yaml(infos: Mapping[str, DatasetInfo], licence: str, rows: int) -> str:
+def front_matter(infos: Mapping[str, DatasetInfo], licence: str, rows: int) -> str:
+    """The YAML that the Hub and `datasets` read, without its fences."""
     size = next((name for limit, name in SIZES if rows < limit), "1M<n<10M")
-    data = DatasetCardData(license=licence, size_categories=[size], **COMMON_YAML)
+    named: dict[str, Any] = {"license_name": "lego-fair-play", "license_link": FAIR_PLAY_URL}
+    named = named if licence == "other" else {}
+    data = DatasetCardData(license=licence, size_categories=[size], **named, **COMMON_YAML)
     DatasetInfosDict(infos).to_dataset_card_data(data)
     MetadataConfigs(
         {

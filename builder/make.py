@@ -22,7 +22,7 @@ from builder.parallel import run_parallel, start_server
 if __name__ == "__main__" and not {"-h", "--help"} & set(sys.argv):
     start_server()  # workers' imports and the ones below go on at the same time
 
-from builder import probes, stats
+from builder import probes, push, recipe, stats
 from builder.annotate import ANNOTATORS
 from builder.assemble import AssembleOptions, assemble, check_out
 from builder.crawl import CrawlOptions, crawl_site
@@ -142,6 +142,23 @@ def parser() -> argparse.ArgumentParser:
         help="also fetch from this host, e.g. where images lie (repeatable)",
     )
     crawl.add_argument("--contact", metavar="MAIL", help="told to the site in the User-Agent")
+    without = result.add_argument_group("without pictures", "when they may not be passed on")
+    without.add_argument(
+        "--recipe",
+        action="store_true",
+        help="also write OUT-recipe: rows with addresses, sha256 and edits instead of pixels; "
+        "--push then pushes that",
+    )
+    without.add_argument(
+        "--from-recipe",
+        type=Path,
+        metavar="DIR",
+        help="make the full dataset of a recipe from your own --source, byte by byte the same; "
+        "its options count, not yours",
+    )
+    publish = result.add_argument_group("publishing", "push the build to the Hub in one commit")
+    publish.add_argument("--push", action="store_true", help="push it when it is built and checked")
+    push.add_options(publish)
     add("--debug", action="store_true", help="show the traceback of an error")
     return result  # fmt: skip
 
@@ -162,11 +179,19 @@ def _not_negative(text: str) -> float:
 
 def main(argv: list[str] | None = None) -> int:
     """Run a build; returns the exit status (0 done, 1 failed, 2 wrong usage)."""
-    options = parser().parse_args(argv)
+    command_line = parser()
+    options = command_line.parse_args(argv)
+    publish = push.options_of(options, command_line) if options.push else None
+    if options.repo_id and not options.push:
+        command_line.error("--repo-id without --push: nothing would be pushed; add --push")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for chatty in ("httpx", "httpx2"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         build(options)
+        out = recipe.write_recipe(options.out) if options.recipe else options.out
+        if publish:
+            push.push(out, publish)
     except KeyboardInterrupt:
         print("stopped; run the same command again to go on", file=sys.stderr)
         return EXIT_FAILED
@@ -213,7 +238,10 @@ def build(options: argparse.Namespace) -> dict:
 def run_stages(options: argparse.Namespace) -> dict:
     """Crawl, the manuals, the build folder, the report."""
     started = time.monotonic()
+    wanted = follow_recipe(options) if options.from_recipe else None
     manual_ids = crawl_stage(options)
+    if wanted:
+        manual_ids = recipe.check_sources(wanted, options.work, manual_ids)
     task = BuildOptions(
         options.work,
         options.annotator,
@@ -222,7 +250,9 @@ def run_stages(options: argparse.Namespace) -> dict:
             options.image_format,
             options.negatives,
             options.positives,
-            colors_by_hand(options.boundary_colors),
+            tuple(sorted(wanted["options"]["boundary_colors"].items()))
+            if wanted
+            else colors_by_hand(options.boundary_colors),
         ),
     )
     # The largest first: a long manual that starts last would leave the other workers idle.
@@ -237,7 +267,7 @@ def run_stages(options: argparse.Namespace) -> dict:
         task,
         AssembleOptions(
             options.out,
-            options.source,
+            wanted["options"]["source"] if wanted else options.source,
             options.split,
             options.seed,
             not options.no_probe,
@@ -246,6 +276,8 @@ def run_stages(options: argparse.Namespace) -> dict:
     )
     built = sum(done for _, done in results)
     report(manifest, options.out, built, len(manual_ids), time.monotonic() - started)
+    if wanted:
+        recipe.check_result(wanted, options.out)
     return manifest
 
 
@@ -282,6 +314,14 @@ def check_sessions(task: BuildOptions, manual_ids: list[str]) -> None:
                 raise UserError(
                     f"--boundary-colors: {session} is no session; {manual_id} has {sorted(known)}"
                 )
+
+
+def follow_recipe(options: argparse.Namespace) -> dict:
+    """Read the recipe and take over its options; returns its manifest."""
+    wanted = recipe.read_recipe(options.from_recipe)
+    for name in ("annotator", "split", "seed", "image_format", "negatives", "positives"):
+        setattr(options, name, wanted["options"][name])
+    return wanted
 
 
 def crawl_stage(options: argparse.Namespace) -> list[str]:

@@ -18,8 +18,10 @@ from PIL import Image
 
 from builder.assemble import MANIFEST, file_sha256, manifest_of
 from builder.export.parquet import ROW_GROUP_BYTES, ROW_GROUP_ROWS, SHARD_BYTES
+from builder.recipe import KIND, recipe_violations
 from builder.records import UserError, split_slug
 from builder.tasks.prompts import NO, YES
+from builder.validate_metadata import metadata_violations
 from lego_arta import CONFIGS, FEATURES, SPLITS
 from synthesis.negatives import KINDS
 from synthesis.placement import SHIFT_FRACTION_MIN
@@ -36,6 +38,10 @@ def violations(out: Path) -> Iterator[str]:
     if manifest is None:
         raise UserError(f"{out}: no {MANIFEST} of lego-arta in it; give a build folder")
     yield from _files(out, manifest)
+    if manifest.get("kind") == KIND:
+        yield from recipe_violations(out, manifest)
+        return
+    yield from metadata_violations(out, manifest)
     ids: collections.Counter = collections.Counter()
     sets: dict[str, set[str]] = {split: set() for split in SPLITS}
     for config in CONFIGS:
@@ -73,7 +79,7 @@ def _files(out: Path, manifest: dict) -> Iterator[str]:
             continue
         if file_sha256(path) != entry["sha256"]:
             yield f"{name}: its sha256 is not the one in {MANIFEST}"
-        if path.suffix == ".parquet":
+        if path.suffix == ".parquet" and manifest.get("kind") != KIND:
             yield from _parquet_file(path, name)
     present = {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()} - {MANIFEST}
     for name in sorted(present - set(manifest["files"])):
@@ -96,7 +102,7 @@ def _parquet_file(path: Path, name: str) -> Iterator[str]:
 def _rows(out: Path, config: str, split: str) -> Iterator[dict]:
     for path in sorted((out / "data" / config).glob(f"{split}-*.parquet")):
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=50):
+            for batch in file.iter_batches(batch_size=8):
                 yield from batch.to_pylist()
 
 

@@ -22,7 +22,7 @@ ALPHA_MIN = 0.06
 # Rounding in the source makes the solved share tremble; few levels make straight edges even again.
 ALPHA_LEVELS = 16
 # A part is see-through when what was behind it explains at least this much of what it shows.
-SEE_THROUGH_R2_MIN, SEE_THROUGH_MIN = 0.8, 0.1
+SEE_THROUGH_R2_MIN, SEE_THROUGH_MIN = 0.9, 0.1
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ def lift(picture: np.ndarray, canvas: np.ndarray, segment: Segment, lossy: bool 
     color = np.median(rgb[outline], axis=0).astype(np.float32)
     beyond = inside == 0
     # On both sides of the outer border: the outline's own pixels there are mixed a little too.
-    mixed = (beyond & _grown(inside, rim)) | (outline & _grown(beyond, rim))
+    own = part & ~outline  # mixed with these, a pixel belongs to the part's side
+    mixed = (beyond & _grown(inside, rim)) | (outline & _grown(beyond, rim) & ~_grown(own, 1))
     alpha = inside.astype(np.float32)
     alpha[mixed] = _share_of(color, rgb[mixed], behind[mixed])
     rgb[mixed] = color

@@ -67,7 +67,7 @@ def _wrong(kind: str, shift: tuple[int, int] = (0, 0), turn: int = 0) -> Wrong:
         ),
         (
             _wrong("missing"),
-            "The step has not been done: 1 black plate 2x6 is still to be added.",
+            "The step has not been done yet: add 1 black plate 2x6.",
         ),
         (
             _wrong("extra", (50, 0)),

@@ -5,7 +5,7 @@ with whether the step was done right, trained on some manuals and asked about ot
 0.5 is as it should be; one clearly above 0.60 is a leak, and the build that has it fails.
 """
 
-import functools
+import collections
 import importlib.util
 import io
 from collections.abc import Callable, Iterator, Sequence
@@ -15,9 +15,10 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image
+from threadpoolctl import threadpool_limits
 
 from builder.probes import looks, patches
-from builder.probes.score import Score, cross_validated, numbers_model, score, text_model
+from builder.probes.score import Score, auc, cross_validated, numbers_model, score, text_model
 
 # Below these nothing can be told, and nothing is probed.
 GROUPS_MIN, MANUALS_MIN = 12, 3
@@ -41,7 +42,6 @@ class Seen(NamedTuple):
     manual_id: str
     label: int
     position: int
-    place_in_group: int
     path: str
     text: str
     file: np.ndarray
@@ -101,7 +101,8 @@ def run(
     rows = [row for part in run_calls(look_at_rows, calls) for row in part]
     if len(wanted) < GROUPS_MIN or len({row.manual_id for row in rows}) < MANUALS_MIN:
         return []
-    return [_probe(name, rows) for name in only]
+    with threadpool_limits(1):  # small models: more threads only wait for each other
+        return [_probe(name, rows) for name in only]
 
 
 def line(result: dict) -> str:
@@ -149,36 +150,38 @@ def look_at_rows(
 ) -> list[Seen]:
     """Measure the wanted rows of one row group."""
     with pq.ParquetFile(path) as file:
+        ids = file.read_row_group(group, columns=["group_id"]).column(0).to_pylist()
+        if wanted.isdisjoint(ids):  # then its pictures need not be read
+            return []
         batch = file.read_row_group(group).to_pylist()
-    place: dict[str, int] = {}
-    seen = []
     with_patches = importlib.util.find_spec("torch") is not None
-    for offset, row in enumerate(batch):
-        place[row["group_id"]] = place.get(row["group_id"], -1) + 1
-        if row["group_id"] not in wanted:
-            continue
-        data = row["image"]["bytes"]
-        rgb = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
-        color = tuple(bytes.fromhex((row["boundary_color"] or "#000000")[1:]))
-        seen.append(
-            Seen(
-                row["id"],
-                row["group_id"],
-                row["manual_id"],
-                row["label"],
-                start + offset,
-                place[row["group_id"]],
-                rename(row) if rename else row["image"]["path"],
-                f"{row['query']}\n{row['instruction']}",
-                looks.overall(rgb, len(data)),
-                looks.noise(rgb),
-                looks.seam(rgb, color),  # type: ignore[arg-type]
-                patches.patches(rgb, row["id"])
-                if with_patches and min(rgb.shape[:2]) >= patches.SIDE_PX
-                else None,
-            )
-        )
-    return seen
+    return [
+        _look(row, start + offset, rename, with_patches)
+        for offset, row in enumerate(batch)
+        if row["group_id"] in wanted
+    ]
+
+
+def _look(
+    row: dict, position: int, rename: Callable[[dict], str] | None, with_patches: bool
+) -> Seen:
+    data = row["image"]["bytes"]
+    rgb = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+    red, green, blue = bytes.fromhex((row["boundary_color"] or "#000000")[1:])
+    enough = min(rgb.shape[:2]) >= patches.SIDE_PX
+    return Seen(
+        row["id"],
+        row["group_id"],
+        row["manual_id"],
+        row["label"],
+        position,
+        rename(row) if rename else row["image"]["path"],
+        f"{row['query']}\n{row['instruction']}",
+        looks.overall(rgb, len(data)),
+        looks.noise(rgb),
+        looks.seam(rgb, (red, green, blue)),
+        patches.patches(rgb, row["id"]) if with_patches and enough else None,
+    )
 
 
 def _probe(name: str, rows: Sequence[Seen]) -> Result:
@@ -201,16 +204,26 @@ def _probe(name: str, rows: Sequence[Seen]) -> Result:
 
 
 def _names(rows: Sequence[Seen], labels: np.ndarray, manuals: np.ndarray) -> np.ndarray:
-    """Two models, of the strings and of the order, and a third that weighs what they say."""
+    """Two models, of the strings and of the order: what the better one says."""
     strings = np.array([f"{row.row_id} {row.path} {row.manual_id}" for row in rows], object)
     total = max(row.position for row in rows) + 1
+    places = _places_in_group(rows)
     order = np.array(
-        [(row.position / total, row.position % 2, row.position % 4, row.place_in_group)
-         for row in rows]
+        [(row.position / total, row.position % 2, row.position % 4, place)
+         for row, place in zip(rows, places, strict=True)]
     )  # fmt: skip
     both = [
         cross_validated(text_model(), strings, labels, manuals),
         cross_validated(numbers_model(), order, labels, manuals),
     ]
-    ranks = [np.argsort(np.argsort(one, kind="stable"), kind="stable") / len(one) for one in both]
-    return functools.reduce(np.maximum, ranks)
+    return max(both, key=lambda predicted: auc(labels, predicted))
+
+
+def _places_in_group(rows: Sequence[Seen]) -> list[int]:
+    """How many rows of its group stand before each row."""
+    counts: collections.Counter = collections.Counter()
+    places = []
+    for row in rows:
+        places.append(counts[row.group_id])
+        counts[row.group_id] += 1
+    return places

@@ -38,14 +38,16 @@ def cross_validated(seen: np.ndarray, labels: np.ndarray, manuals: np.ndarray) -
     import torch
 
     predicted = np.zeros(len(labels))
-    deterministic = torch.are_deterministic_algorithms_enabled()
+    deterministic, threads = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
     torch.use_deterministic_algorithms(True)
+    torch.set_num_threads(1)  # sums then don't depend on the number of cores
     try:
         folds = GroupKFold(min(FOLDS, len(np.unique(manuals))))
         for train, test in folds.split(seen, labels, manuals):
             predicted[test] = _train_and_predict(seen[train], labels[train], seen[test])
     finally:
         torch.use_deterministic_algorithms(deterministic)
+        torch.set_num_threads(threads)
     return predicted
 
 

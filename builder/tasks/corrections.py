@@ -20,7 +20,7 @@ def parts_asked_for(eop_lines: Sequence[str]) -> str:
     '1 black plate 2x6'
     """
     text = re.sub(r"^(find|collect)\s+", "", found_text(eop_lines), flags=re.IGNORECASE)
-    return text.strip().rstrip(".")
+    return text.strip().rstrip(".") or "the part asked for"
 
 
 def correction(wrong: Wrong, eop_lines: Sequence[str], size_wh: tuple[int, int]) -> str:
@@ -41,7 +41,7 @@ def correction(wrong: Wrong, eop_lines: Sequence[str], size_wh: tuple[int, int])
         case "wrong_part":
             return f"This is another part: take it away and put {parts} there."
         case "missing":
-            return f"The step has not been done: {parts} is still to be added."
+            return f"The step has not been done yet: add {parts}."
         case "extra":
             return "There is one part too many: take the outlined one away, the other is right."
     raise ValueError(f"negative kind {wrong.kind!r}: no sentence for it")

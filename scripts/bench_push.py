@@ -1,0 +1,121 @@
+"""Push a large build to a Hub on loopback: wall time against a bare copy and hash, and memory.
+
+    python scripts/bench_push.py --copies 2
+
+The build is the demo's with every picture replaced by noise, which nothing can pack, so two copies
+of every row are a gigabyte.
+"""
+
+import argparse
+import hashlib
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pyarrow.parquet as pq
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from hub_server import serving
+from hub_store import User
+from pusher import pushing
+
+from builder import make, validate
+from builder.assemble import AssembleOptions, assemble, file_sha256
+from builder.export.parquet import write_piece
+from builder.folders import TASKS
+from builder.media import encode
+from builder.pipeline import BuildOptions
+from lego_arta import CONFIGS
+
+REPO, TOKEN = "lab/lego-arta", "hf_bench_secret"
+
+
+def noisy_build(folder: Path, copies: int) -> Path:
+    """A build that keeps every invariant and is as large as its pictures have pixels."""
+    work = folder / "work"
+    if make.main(["--limit", "2", "--work", str(work), "--out", str(folder / "demo")]):
+        raise SystemExit("the demo could not be built")
+    manuals = sorted(path.name for path in (work / TASKS).iterdir())
+    rng = np.random.default_rng(42)
+    for manual in manuals:
+        tasks = work / TASKS / manual
+        index = {}
+        for config in CONFIGS:
+            rows = pq.read_table(tasks / f"{config}.parquet").to_pylist()
+            noisy = (_noisy(row, copy, rng) for copy in range(copies) for row in rows)
+            index[config] = write_piece(tasks / "new.parquet", config, noisy)
+            (tasks / "new.parquet").replace(tasks / f"{config}.parquet")
+        (tasks / "index.json").write_bytes(msgspec.json.encode(index))
+    assemble(manuals, BuildOptions(work), AssembleOptions(folder / "lego-arta", "demo"))
+    return folder / "lego-arta"
+
+
+def _noisy(row: dict, copy: int, rng: np.random.Generator) -> dict:
+    data = encode(rng.integers(0, 256, (720, 960, 3), np.uint8), "png")
+    name = f"{hashlib.sha256(data).hexdigest()[:32]}.png"
+    named = {"id": f"{row['id']}{copy}", "image": {"bytes": data, "path": name}}
+    group = {"group_id": f"{row['group_id']}{copy}"} if "group_id" in row else {}
+    return {**row, **named, **group}
+
+
+def bare_copy_and_hash(build: Path, target: Path) -> float:
+    """Seconds to copy the build's files and hash what was copied."""
+    started = time.perf_counter()
+    for path in sorted(build.rglob("*")):
+        if path.is_file():
+            copy = target / path.relative_to(build)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+            file_sha256(copy)
+    return time.perf_counter() - started
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--copies", type=int, default=2, help="of every row (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="the best counts (%(default)s)")
+    options = parser.parse_args()
+    folder = Path(tempfile.mkdtemp())
+    try:
+        measure(noisy_build(folder, options.copies), folder, options.rounds)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+def measure(build: Path, folder: Path, rounds: int) -> None:
+    """Push `build` into a new repository `rounds` times, each beside a bare copy."""
+    size = sum(path.stat().st_size for path in build.rglob("*") if path.is_file())
+    started = time.perf_counter()
+    assert not list(validate.violations(build))
+    checking_s = time.perf_counter() - started
+    bare, push, sent, peak = [], [], [], 0
+    for number in range(rounds):
+        bare.append(bare_copy_and_hash(build, folder / "copy"))
+        shutil.rmtree(folder / "copy")
+        with serving(folder / "hub") as hub, pushing(hub, folder / "home") as pusher:
+            hub.store.users[TOKEN] = User("ann", ("lab",))
+            started = time.perf_counter()
+            result = pusher.push(build, "--repo-id", f"{REPO}{number}", token=TOKEN)
+            assert result.code == 0, result.stderr
+            push.append(time.perf_counter() - started)
+            asked = [request.time_s for request in hub.log]
+            sent.append(asked[-1] - next(r.time_s for r in hub.log if "/whoami" in r.path))
+            peak = max(peak, result.peak_bytes)
+        shutil.rmtree(folder / "hub")
+    print(f"\na build of {size / 1e9:.2f} GB, best of {rounds}")
+    print(f"bare copy and hash           {min(bare):7.2f} s")
+    print(f"plan, upload, commit, read   {min(sent):7.2f} s   {min(sent) / min(bare):.2f} x bare")
+    print(f"the whole push               {min(push):7.2f} s   of it checking {checking_s:.2f} s")
+    print(f"peak memory of the push      {peak / 2**20:7.0f} MiB")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

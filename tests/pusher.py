@@ -1,0 +1,114 @@
+"""Runs `builder.push` in processes of their own, quickly: one process imports it, then forks.
+
+Every push is a real process with its own environment, output and exit status, and can be killed;
+only the seconds of imports are shared. The Hub's address is read on import, so a `Pusher` belongs
+to one server.
+"""
+
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from hub_http import Hub
+from hub_server import environment
+
+ROOT = Path(__file__).resolve().parent.parent
+_CODE = """
+import json, os, signal, sys, time
+sys.path.insert(0, sys.argv[1])
+from builder import push
+from builder.hub import Patience
+for line in sys.stdin:
+    job = json.loads(line)
+    pid = os.fork()
+    if pid:
+        if job["kill_after_s"] is not None:
+            time.sleep(job["kill_after_s"])
+            os.kill(pid, signal.SIGKILL)  # if it has ended, it is still ours to reap
+        _, status, usage = os.wait4(pid, 0)
+        print(os.waitstatus_to_exitcode(status), usage.ru_maxrss * 1024, flush=True)
+        continue
+    for fd, name in ((0, os.devnull), (1, job["stdout"]), (2, job["stderr"])):
+        os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), fd)
+    sys.stdin = open(os.devnull)
+    os.environ.pop("HF_TOKEN", None)
+    os.environ.update(job["environment"])
+    try:
+        code = push.main(job["arguments"], Patience(**job["patience"]))
+    except SystemExit as error:
+        code = error.code
+    except BaseException:
+        import traceback
+        traceback.print_exc()
+        code = 99
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+"""
+
+
+class Result(NamedTuple):
+    """How a push ended: exit status (minus the signal if it was killed), what it said, and its
+    largest resident size.
+    """
+
+    code: int
+    stdout: str
+    stderr: str
+    peak_bytes: int = 0
+
+
+class Pusher:
+    """Pushes to one loopback Hub."""
+
+    def __init__(self, hub: Hub, home: Path) -> None:
+        self.hub, self.home = hub, home
+        home.mkdir(parents=True, exist_ok=True)
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _CODE, str(ROOT)], stdin=subprocess.PIPE, text=True,
+            stdout=subprocess.PIPE, env=environment(hub, None, home), cwd=home,
+        )  # fmt: skip
+
+    def push(
+        self,
+        out: Path,
+        *arguments: object,
+        token: str | None = "hf_ann_secret",
+        kill_after_s: float | None = None,
+        **patience: float,
+    ) -> Result:
+        """Push `out`; with `kill_after_s`, kill -9 after so long. Waits are short by default."""
+        said = {name: self.home / name for name in ("stdout", "stderr")}
+        job = {
+            "arguments": [str(out), *map(str, arguments)],
+            "kill_after_s": kill_after_s,
+            "environment": {"HF_TOKEN": token} if token else {},
+            "patience": {"timeout_s": 20, "tries": 4, "wait_s": 0.02, **patience},
+            **{name: str(path) for name, path in said.items()},
+        }
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(json.dumps(job) + "\n")
+        self._process.stdin.flush()
+        code, peak_bytes = map(int, self._process.stdout.readline().split())
+        return Result(code, said["stdout"].read_text(), said["stderr"].read_text(), peak_bytes)
+
+    def close(self) -> None:
+        """End the process."""
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.close()
+        self._process.wait(20)
+        self._process.stdout.close()
+
+
+@contextlib.contextmanager
+def pushing(hub: Hub, home: Path) -> Iterator[Pusher]:
+    """A `Pusher` for a while."""
+    pusher = Pusher(hub, home)
+    try:
+        yield pusher
+    finally:
+        pusher.close()
