@@ -6,6 +6,7 @@ the rim mixed anew with whatever the part is put on. Right and wrong examples go
 steps, so the seam tells nothing (features.md B3).
 """
 
+import functools
 from dataclasses import dataclass, replace
 
 import cv2
@@ -41,6 +42,16 @@ class Cutout:
     xy_px: tuple[int, int]
     through: np.ndarray | None = None
     behind: np.ndarray | None = None
+
+    @functools.cached_property
+    def solid(self) -> np.ndarray:
+        """(h, w) uint8: 1 where nothing of the ground shows."""
+        return (self.alpha == 1).astype(np.uint8)
+
+    @functools.cached_property
+    def rim(self) -> tuple[np.ndarray, ...]:
+        """(rows, columns) of the pixels that are mixed with the ground."""
+        return np.nonzero((self.alpha > 0) & (self.alpha < 1))
 
     @property
     def box_px(self) -> Box:
@@ -101,8 +112,8 @@ def over(ground: np.ndarray, cutout: Cutout) -> np.ndarray:
         change = cutout.through * (ground.astype(np.float32) - cutout.behind)
         inner = (cutout.part & ~cutout.outline)[..., None]
         rgb = np.clip(np.rint(rgb + change * inner), 0, 255).astype(np.uint8)
-    np.copyto(result, rgb, where=(cutout.alpha == 1)[..., None])
-    rim = np.nonzero((cutout.alpha > 0) & (cutout.alpha < 1))
+    cv2.copyTo(rgb, cutout.solid, result)
+    rim = cutout.rim
     share = cutout.alpha[rim][:, None]
     result[rim] = np.rint(share * rgb[rim] + (1 - share) * ground[rim]).astype(np.uint8)
     return result

@@ -15,7 +15,7 @@ import numpy as np
 
 from synthesis.boxes import Box, of_mask
 from synthesis.cutout import Cutout, lift, mirrored, put_down, recolored, turned
-from synthesis.pixels import channel_max, difference
+from synthesis.pixels import difference
 from synthesis.placement import SHIFT_FRACTION_MIN, Place, shift_fraction, wrong_places
 from synthesis.restoration import without_outline
 from synthesis.segmentation import Segment
@@ -155,12 +155,12 @@ def _seen(scene: Scene, wrong: Wrong, supply: Supply, reason: str = "change_too_
 
     The outline alone does not count: where it runs, both pictures are left out of account.
     """
-    changed = difference(scene.right, wrong.rgb) >= VISIBLE_DIFFERENCE_MIN
+    where = np.nonzero(difference(scene.right, wrong.rgb) >= VISIBLE_DIFFERENCE_MIN)
     color = np.median(scene.cutout.rgb[scene.cutout.outline], axis=0).astype(np.int16)
+    seen = np.ones(len(where[0]), bool)
     for picture in (scene.right, wrong.rgb):
-        away = channel_max(np.abs(picture.astype(np.int16) - color).astype(np.uint8))
-        changed &= away > VISIBLE_DIFFERENCE_MIN
-    if changed.sum() >= CHANGED_SHARE_MIN * scene.cutout.part.sum():
+        seen &= np.abs(picture[where] - color).max(axis=1) > VISIBLE_DIFFERENCE_MIN
+    if seen.sum() >= CHANGED_SHARE_MIN * scene.cutout.part.sum():
         return True
     supply.screened[f"{wrong.kind}: {reason}"] += 1
     return False

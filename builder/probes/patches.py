@@ -4,8 +4,8 @@ import numpy as np
 from sklearn.model_selection import GroupKFold
 
 SIDE_PX = 64
-PER_PICTURE = 12
-EPOCHS, FOLDS, BATCH = 5, 3, 64
+PER_PICTURE = 8
+EPOCHS, FOLDS, BATCH = 4, 3, 64
 # Patches flatter than this show nothing.
 DEVIATION_MIN = 6.0
 

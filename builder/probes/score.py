@@ -13,8 +13,8 @@ from sklearn.pipeline import make_pipeline
 
 FOLDS = 5
 BOOTSTRAPS = 1000
-# A leak is an AUC above the first whose 95 % interval lies above the second.
-AUC_MAX, LOW_MAX = 0.60, 0.55
+# A leak is an AUC whose whole 95 % interval lies above this: few rows can't tell.
+AUC_MAX = 0.60
 
 
 class Score(NamedTuple):
@@ -27,7 +27,7 @@ class Score(NamedTuple):
     @property
     def leaks(self) -> bool:
         """Whether the answer can be read off what the probe saw, beyond doubt."""
-        return self.auc > AUC_MAX and self.low > LOW_MAX
+        return self.low > AUC_MAX
 
 
 def numbers_model() -> ClassifierMixin:
