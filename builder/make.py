@@ -305,10 +305,15 @@ def colors_by_hand(file: Path | None) -> tuple[tuple[str, str | None], ...]:
 
 
 def check_sessions(task: BuildOptions, manual_ids: list[str]) -> None:
-    """A colour set by hand for a session that a manual does not have is a slip; `UserError`."""
+    """A colour set by hand for a session that a manual does not have is a slip; `UserError`.
+
+    Sessions of manuals that are not in this build are told, for they may be left out on purpose.
+    """
     for session, _ in task.tasks.boundary_colors:
         manual_id = session.split("/")[0]
-        if manual_id in manual_ids:
+        if manual_id not in manual_ids:
+            log.warning("--boundary-colors: %s: its manual is not in this build", session)
+        else:
             known = load(task.work / TASKS / manual_id / COLORS_FILE, dict[str, SessionColors])
             if session not in known:
                 raise UserError(

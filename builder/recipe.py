@@ -132,7 +132,9 @@ def _stripped(row: dict, config: str, urls: Mapping[tuple[str, str], str]) -> di
 
 
 def _op(row: Mapping[str, Any], config: str) -> str:
-    return "collage" if config == "object" else row.get("negative_kind") or "copy"
+    if config == "state":  # the right one too is put together: see synthesis/cutout.py
+        return row["negative_kind"] or "right"
+    return "collage" if config == "object" else "copy"
 
 
 def _shift(row: Mapping[str, Any]) -> list[int] | None:

@@ -84,8 +84,10 @@ def test_edits_say_what_was_done_to_which_picture(released):
     for row in rows_of(recipe, "state"):
         edit = row["edit"]
         if row["label"]:
-            assert edit["op"] == "copy" and edit["shift_xy_px"] is None
-            assert np.array_equal(made(row), source(edit["sources"][0]))
+            assert edit["op"] == "right" and edit["shift_xy_px"] is None
+            x0, y0, x1, y1 = (int(v) for v in row["correct_box_px"])
+            same = (made(row) == source(edit["sources"][0])).all(axis=2)[y0:y1, x0:x1]
+            assert same.mean() > 0.9  # all but the old outline's traces and soft edges
         else:
             assert edit["op"] == row["negative_kind"]
             assert not np.array_equal(made(row), source(edit["sources"][0]))
