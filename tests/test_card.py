@@ -28,7 +28,7 @@ def build(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("card")
     command = [sys.executable, str(ROOT / "builder/make.py"), "--limit", "2",
                "--work", str(folder / "w"), "--out", str(folder / "lego-arta")]  # fmt: skip
-    subprocess.run(command, check=True, capture_output=True, timeout=110)
+    subprocess.run(command, check=True, capture_output=True, timeout=240)
     return folder / "lego-arta"
 
 
@@ -57,7 +57,7 @@ def run_snippets(markdown: str, folder: Path, home: Path) -> str:
            "PATH": "", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}  # fmt: skip
     run = subprocess.run(  # without a PATH there is no viewer that could open a window
         [sys.executable, "-c", "\n".join(python_blocks(markdown))], cwd=folder, env=env,
-        capture_output=True, text=True, timeout=110,
+        capture_output=True, text=True, timeout=240,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     return run.stdout
@@ -94,6 +94,7 @@ def test_licence_follows_the_source(source, build):
     manifest = manifest_of(build)
     settings = {**manifest["options"], "source": source}
     parts = card_parts.parts(build, samples.write_samples(build))
+    parts |= card.state_parts(settings, [], {})
     text = card.render(infos, manifest["statistics"], manifest["rows"], {}, settings, parts)
     data = DatasetCard(text).data
     if source == "demo":
@@ -152,7 +153,7 @@ def test_pictures_are_those_of_rows_with_boxes_drawn(build):
 def test_the_same_build_gives_the_same_files(build, tmp_path):
     command = [sys.executable, str(ROOT / "builder/make.py"), "--limit", "2",
                "--work", str(build.parent / "w"), "--out", str(tmp_path / "other")]  # fmt: skip
-    subprocess.run(command, check=True, capture_output=True, timeout=110)
+    subprocess.run(command, check=True, capture_output=True, timeout=240)
     assert manifest_of(tmp_path / "other") == manifest_of(build)
 
 

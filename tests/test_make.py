@@ -31,7 +31,7 @@ MANUALS = 2
 def make(*arguments: object, cwd: Path = ROOT, **kwargs) -> subprocess.CompletedProcess:
     """Run the command as a user does."""
     command = [sys.executable, str(ROOT / "builder" / "make.py"), *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=110, **kwargs)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=240, **kwargs)
 
 
 def parquet_hashes(out: Path) -> dict[str, str]:
@@ -110,7 +110,7 @@ print(load_dataset("lego-arta", "state")["train"].features["label"].names)
     environment = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
     run = subprocess.run(
         [sys.executable, "-c", code], cwd=built.out.parent, env=environment,
-        capture_output=True, text=True, timeout=110,
+        capture_output=True, text=True, timeout=240,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     assert "['no', 'yes']" in run.stdout

@@ -400,7 +400,7 @@ def test_a_sound_build_says_what_was_probed(tmp_path):
 
 def test_the_script_prints_a_line_a_probe_and_fails_on_a_leak(tmp_path):
     script = [sys.executable, str(ROOT / "scripts" / "probe.py")]
-    run = subprocess.run([*script, tmp_path], capture_output=True, text=True, timeout=110)
+    run = subprocess.run([*script, tmp_path], capture_output=True, text=True, timeout=240)
     assert (run.returncode, run.stdout) == (1, "")
     assert run.stderr.startswith("error:") and "not a build" in run.stderr
     out = tmp_path / "lego-arta"
@@ -408,10 +408,10 @@ def test_the_script_prints_a_line_a_probe_and_fails_on_a_leak(tmp_path):
     options = AssembleOptions(out, "demo", probe=False)
     assemble(ids, BuildOptions(tmp_path / "work"), options)
     quick = [*script, out, "--only", "names", "text", "--workers", "1"]
-    run = subprocess.run(quick, capture_output=True, text=True, timeout=110)
+    run = subprocess.run(quick, capture_output=True, text=True, timeout=240)
     assert run.returncode == 0, run.stderr
     assert len(run.stdout.splitlines()) == 3
-    run = subprocess.run([*quick, "--paper-names"], capture_output=True, text=True, timeout=110)
+    run = subprocess.run([*quick, "--paper-names"], capture_output=True, text=True, timeout=240)
     assert run.returncode == 1
     assert "LEAKS" in run.stdout
 

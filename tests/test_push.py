@@ -36,7 +36,7 @@ def build(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("build")
     command = [sys.executable, str(ROOT / "builder/make.py"), "--limit", "1",
                "--work", str(folder / "w"), "--out", str(folder / "lego-arta")]  # fmt: skip
-    subprocess.run(command, check=True, capture_output=True, timeout=110)
+    subprocess.run(command, check=True, capture_output=True, timeout=240)
     return folder / "lego-arta"
 
 
@@ -46,7 +46,7 @@ def other_build(build, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("other") / "lego-arta"
     command = [sys.executable, str(ROOT / "builder/make.py"), "--limit", "1", "--split", "paper",
                "--work", str(build.parent / "w"), "--out", str(out)]  # fmt: skip
-    subprocess.run(command, check=True, capture_output=True, timeout=110)
+    subprocess.run(command, check=True, capture_output=True, timeout=240)
     return out
 
 
@@ -234,7 +234,7 @@ print(json.dumps(ids))
 """
     run = subprocess.run(
         [sys.executable, "-c", code], env=environment(hub, None, tmp_path), cwd=ROOT,
-        capture_output=True, text=True, timeout=110,
+        capture_output=True, text=True, timeout=240,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     for name, ids in json.loads(run.stdout.splitlines()[-1]).items():
@@ -247,11 +247,11 @@ def test_the_main_command_builds_and_pushes(build, hub, repo, tmp_path):
     command = [sys.executable, str(ROOT / "builder/make.py"), "--limit", "1",
                "--work", str(build.parent / "w"), "--out", str(tmp_path / "lego-arta")]  # fmt: skip
     for wrong in (["--push"], ["--repo-id", repo]):
-        run = subprocess.run([*command, *wrong], capture_output=True, text=True, timeout=110)
+        run = subprocess.run([*command, *wrong], capture_output=True, text=True, timeout=240)
         assert run.returncode == 2 and "--repo-id" in run.stderr and not list(tmp_path.iterdir())
     run = subprocess.run(
         [*command, "--push", "--repo-id", repo], env=environment(hub, ANN, tmp_path / "home"),
-        capture_output=True, text=True, timeout=110,
+        capture_output=True, text=True, timeout=240,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     _no_secrets(Result(0, run.stdout, run.stderr))
