@@ -96,7 +96,7 @@ def test_every_kind_has_a_sentence_and_no_other():
         (["FINDINGS: 1 axle."], "FINDINGS: 1 axle"),  # another word
         (["Find 1 black plate", "2x6."], "1 black plate 2x6"),
         (LIST, "the following 2 pieces: 1 black plate 2x6, and 1 red tile 1x2"),
-        ([], ""),
+        ([], "the part asked for"),
     ],
 )
 def test_parts_asked_for_golden(lines, expected):
