@@ -107,12 +107,17 @@ def test_a_pixel_belongs_to_who_has_half_of_its_samples(samples):
         assert found[i, j] == max(owners, default=0)
 
 
-@pytest.mark.parametrize("label", ["brick 2x4", "plate 6x8", "flat tile 2x4", "roof tile 2x3"])
-@pytest.mark.parametrize("turn", range(4))
+STUDDED = ["brick 2x4", "plate 6x8", "flat tile 2x4", "roof tile 2x3"]
+
+
+@pytest.mark.parametrize(
+    ("label", "turn"),
+    [  # a slope that falls to the back is out of sight
+        pair for pair in itertools.product(STUDDED, range(4)) if pair != ("roof tile 2x3", 2)
+    ],
+)
 def test_every_stud_is_drawn_once(label, turn):
     kind = KINDS[label]
-    if kind.shape == "slope" and turn == 2:
-        pytest.skip("the slope itself is out of sight")
     shade = bricks.sprite(kind, turn, bricks.camera(30.0, 33.0, 6.0)).shade
     tops = (shade == shade[shade < bricks.EDGE_SHADE].max()).astype(np.uint8)
     _, _, stats, _ = cv2.connectedComponentsWithStats(tops)
