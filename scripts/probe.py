@@ -2,6 +2,7 @@
 
     python scripts/probe.py lego-arta                 # all groups; builds look at a sample
     python scripts/probe.py lego-arta --paper-names   # as if named like the paper's release
+    python scripts/probe.py lego-arta --thorough --groups 120   # the network trained for longer
 
 Classifiers that see only names, files, texts, noise, seams or 64 x 64 patches are trained on some
 manuals and asked about others. Exit status 1 when one can tell (AUC clearly above 0.60).
@@ -18,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from builder import probes
 from builder.assemble import manifest_of
 from builder.parallel import run_parallel, start_server
+from builder.probes import patches
 from builder.records import UserError
 
 
@@ -48,6 +50,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--paper-names", action="store_true", help="give pictures telling names: must be caught"
     )
+    parser.add_argument(
+        "--thorough", action="store_true", help="more patches, longer training: some minutes"
+    )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="(%(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
     options = parser.parse_args(argv)
@@ -61,6 +66,7 @@ def main(argv: list[str] | None = None) -> int:
             paper_name if options.paper_names else None,
             lambda function, calls: run_parallel("rows", function, calls, options.workers),
             options.only,
+            patches.THOROUGH if options.thorough else patches.QUICK,
         )
         if not results:
             raise UserError(

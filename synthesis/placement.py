@@ -32,6 +32,10 @@ DETAIL_MIN, STRONG_MIN = 24, 96
 # covers, of detail beside its outline, and of strong detail under the outline.
 ALIKE_SPREADS = (0.03, 0.012, 0.006, 0.004)
 ALIKE_MAX = 6.0
+# New parts lie on top and at the rim more often than not, so a place far from the right one would
+# tell by where it is. Spread of near, as a share of the background box; FAR_MAX bounds what being
+# far away counts, so that a place far off that looks right beats a near one that does not.
+NEAR_SPREAD, FAR_MAX = 0.1, 18.0
 # Of so many draws those are kept whose surroundings look most like the right place's.
 CANDIDATES = 128
 SURROUNDINGS_PX = 4
@@ -40,7 +44,7 @@ OWN_WEIGHT = 0.3
 # Wrong places are rougher than right ones wherever there is no choice: an outline across an edge
 # instead of along it. Where there is, slightly smoother ones are taken (in standard deviations of
 # the draws), so that over all steps neither class is; measured with scripts/probe.py.
-SMOOTHER = 1.0
+SMOOTHER = 1.3
 # The bin of every difference 0-255: 0, 1-3, 4-7, 8-15, 16-31, 32-63, 64-95, 96-127, 128 and more.
 ROUGHNESS_BIN = np.digitize(np.arange(256), [1, 4, 8, 16, 32, 64, 96, 128])
 
@@ -72,8 +76,9 @@ def wrong_places(
     """Draw up to `number` different wrong places.
 
     `canvas` (H, W, 3) is the picture the part is put on, `assembly` (H, W) bool what was built
-    there and `background_px` its box. The cut-out lies wholly inside that box; when it can't (the
-    part is larger than what was built before), the part's middle does. It is never clipped.
+    there and `background_px` its box. The part's middle lies inside that box, and if possible the
+    whole cut-out inside the box of what was built before and the right place together: it sticks
+    out no further than the right one does. It is never clipped.
     """
     grid = LOSSY_GRID_PX if lossy else GRID_PX
     shifts, whole = _shifts(cutout, background_px, assembly.shape, grid)
@@ -99,7 +104,7 @@ def _draw(weights: np.ndarray, rng: random.Random) -> np.ndarray:
     """Indices of up to CANDIDATES different shifts, drawn by weight."""
     # Exponential keys: the largest u ** (1 / w) are a weighted draw without replacement.
     keys = np.array([rng.random() for _ in range(len(weights))])
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         keys = np.where(weights > 0, np.log(keys) / weights, -np.inf)
     order = np.argsort(-keys, kind="stable")[:CANDIDATES]
     return order[np.isfinite(keys[order])]
@@ -161,7 +166,8 @@ def _shifts(
     cutout: Cutout, background_px: Box, shape: tuple[int, ...], grid: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """(n, 2) shifts (dx, dy) on the grid with the part's middle in the background box and nothing
-    off the picture, and (n,) bool whether the cut-out is wholly in that box."""
+    off the picture, and (n,) bool whether the cut-out is wholly in the box around that and the
+    right place."""
     height, width = cutout.alpha.shape
     axes, inside = [], []
     for low, size, start, stop, limit in (
@@ -172,6 +178,8 @@ def _shifts(
         last = min(stop - low - size / 2, limit - low - size)
         axis = np.arange(np.ceil(first / grid), np.floor(last / grid) + 1) * grid
         axes.append(axis)
+        # The right place may stick out of what was built before: then so far out is inside too.
+        start, stop = min(start, low), max(stop, low + size)
         inside.append((low + axis >= start) & (low + axis + size <= stop))
     dx, dy = np.meshgrid(*axes)
     whole = np.logical_and(*np.meshgrid(*inside))
@@ -225,6 +233,8 @@ class _Weigher:
             ((plane[rows, columns] - plane[y, x]) / spread) ** 2
             for plane, spread in zip(self.alike, ALIKE_SPREADS, strict=True)
         )
+        far = ((shifts / (width, height)) ** 2).sum(axis=1) / NEAR_SPREAD**2
+        apart = apart + np.minimum(far, FAR_MAX)
         return np.where(allowed, apart, np.inf)
 
 

@@ -153,6 +153,33 @@ def _all_places(cutout: Cutout, assembly: np.ndarray, seeds: int = 5) -> list[Pl
     ]
 
 
+def _union(a: boxes.Box, b: boxes.Box) -> boxes.Box:
+    return (min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3]))
+
+
+@pytest.mark.parametrize("top", [40, 72])
+def test_a_wrong_place_sticks_out_no_further_than_the_right_one(top):
+    """A part on top of a block, half of it above: a wrong place may stick out as far, not more."""
+    assembly = np.zeros((240, 320), bool)
+    assembly[60:200, 60:260] = True
+    cutout = _flat((120, top, 160, top + 40))
+    allowed = _union((60, 60, 260, 200), cutout.box_px)
+    places = _all_places(cutout, assembly)
+    assert places
+    for place in places:
+        assert _union(allowed, place.box_px) == allowed
+
+
+def test_wrong_places_lie_about_the_right_one():
+    """On a plain block all places look alike; the far ones would tell by where they are."""
+    assembly = np.zeros((480, 640), bool)
+    assembly[40:440, 40:600] = True
+    places = _all_places(_flat((60, 60, 100, 90)), assembly, 8)
+    assert np.median([place.shift_fraction for place in places]) < 0.25
+    # Drawn from the whole block, the middle one of these would lie about 0.5 away.
+    assert max(place.shift_fraction for place in places) > 0.1
+
+
 def test_a_shift_below_five_percent_is_no_wrong_state():
     """Stripes: moved by 4 of 320 px they lie beside themselves, yet nobody would call it wrong."""
     stripes = np.broadcast_to(np.arange(308) % 8 < 4, (228, 308))

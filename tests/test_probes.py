@@ -58,6 +58,11 @@ def _picture(rng: np.random.Generator) -> np.ndarray:
     return picture
 
 
+def _outlined(rgb: np.ndarray) -> list[float]:
+    x, y, width, height = cv2.boundingRect((rgb == MAGENTA).all(axis=2).astype(np.uint8))
+    return [float(v) for v in (x, y, x + width, y + height)]
+
+
 def _state_row(manual_id: str, group: int, label: int, rgb: np.ndarray, change: Rows) -> dict:
     data = png_bytes(rgb)
     row = {
@@ -75,6 +80,7 @@ def _state_row(manual_id: str, group: int, label: int, rgb: np.ndarray, change: 
         "sample_weight": 1.0,
         "label": label,
         "group_id": opaque_id("group", manual_id, group),
+        "part_box_px": _outlined(rgb),
         "boundary_color": "#FF00FF",
     }
     return row if label else change(row)
@@ -194,6 +200,20 @@ def test_without_a_leak_nothing_is_found_and_twice_the_same(clean):
 def test_a_leak_of_one_thing_is_not_seen_in_others(tmp_path):
     found = _run(_build(tmp_path, change=_renamed), "text", "noise")
     assert not any(one.leaks for one in found.values())
+
+
+def _higher(row: dict) -> dict:
+    x0, y0, x1, y1 = row["part_box_px"]
+    return {**row, "part_box_px": [x0, y0 / 4, x1, y1 / 4]}
+
+
+def test_where_the_part_lies_is_told_but_fails_no_build(tmp_path):
+    (result,) = probes.run(_build(tmp_path, change=_higher), only=["place"])
+    assert result.score.auc >= 0.9
+    assert probes.leaks([result]) == []
+    described = result.describe()
+    assert not described["leaks"]
+    assert "told only" in probes.line(described)
 
 
 def test_names_can_be_given_to_see_that_telling_ones_are_caught(clean):
@@ -324,7 +344,7 @@ def test_looks_are_shares_that_do_not_depend_on_the_size():
 def test_patches_are_pieces_of_the_picture_and_always_the_same():
     picture = _picture(np.random.default_rng(0))
     first = patches.patches(picture, "an id")
-    assert first.shape == (patches.PER_PICTURE, 64, 64, 3)
+    assert first.shape == (patches.QUICK.patches, 64, 64, 3)
     assert (first == patches.patches(picture, "an id")).all()
     assert not (first == patches.patches(picture, "another")).all()
     windows = np.lib.stride_tricks.sliding_window_view(picture, (64, 64, 3)).reshape(

@@ -1,12 +1,16 @@
-"""What a shortcut could be read from in one picture: its size and colour, its noise and seams.
+"""What a shortcut could be read from in one picture: its size and colour, noise, seams, places.
 
-Nothing here knows where the part is or belongs: a classifier on these numbers must not be able to
-tell right from wrong (features.md B3).
+Nothing here knows where the part belongs: a classifier on these numbers must not be able to tell
+right from wrong (features.md B3); `place` alone is told where the part is.
 """
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
+from synthesis.boxes import of_mask
+from synthesis.foreground import LOSSY_DIFFERENCE_MIN, foreground_mask
 from synthesis.pixels import channel_max, difference
 
 # The bin of every high-pass residual 0-255: fine near zero, where tampering shows.
@@ -48,6 +52,22 @@ def seam(rgb: np.ndarray, outline_rgb: tuple[int, int, int]) -> np.ndarray:
     outline = cv2.inRange(rgb, low, high) // 255
     size = 2 * NEAR_OUTLINE_PX + 1
     return _histograms(rgb, cv2.dilate(outline, np.ones((size, size), np.uint8)) - outline)
+
+
+def place(rgb: np.ndarray, part_box_px: Sequence[float] | None) -> np.ndarray:
+    """(12,) float: middle, size and room above and below the part, as shares of the picture and
+    of what is shown in it; nan when no part is shown or nothing stands before the background."""
+    height, width = rgb.shape[:2]
+    shown = of_mask(foreground_mask(rgb, None, LOSSY_DIFFERENCE_MIN))
+    if part_box_px is None or shown is None:
+        return np.full(12, np.nan)
+    return np.concatenate([_within(part_box_px, frame) for frame in ((0, 0, width, height), shown)])
+
+
+def _within(box: Sequence[float], frame: Sequence[float]) -> np.ndarray:
+    low, high = np.reshape(frame, (2, 2)).astype(float)
+    first, last = (np.reshape(box, (2, 2)) - low) / (high - low)
+    return np.concatenate([(first + last) / 2, last - first, [first[1], 1 - last[1]]])
 
 
 def _histograms(rgb: np.ndarray, region: np.ndarray) -> np.ndarray:
