@@ -1,21 +1,26 @@
 # Everything below needs only python3 (3.10 or newer) and runs in .venv.
 PYTHON ?= python3
 BIN := .venv/bin
-STAMP := .venv/.installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: help install dataset test check format bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-install: $(STAMP) ## make .venv and install the pinned packages
+install: .venv/.dev ## make .venv with all that tests and checks need (torch among it)
 
-$(STAMP): pyproject.toml constraints.txt
+# Building needs no torch, so the demo does not wait for it.
+.venv/.base: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(PIP) -e .
 	touch $@
 
-dataset: install ## build the demo dataset into lego-arta/ and show how to load it
+.venv/.dev: .venv/.base
+	$(PIP) -e '.[dev]'
+	touch $@
+
+dataset: .venv/.base ## build the demo dataset into lego-arta/ and show how to load it
 	$(BIN)/python builder/make.py
 
 test: install ## run every test

@@ -22,7 +22,16 @@ from builder import validate
 from builder.assemble import DATASET_NAME, MANIFEST, manifest_of
 from builder.hub import Hub, Patience, connected, is_transient, status_of
 from builder.push_plan import LocalFile, Plan, foreign_shards, local_files, make_plan
-from builder.push_remote import MAIN, Remote, look, open_pull, read_back, tags_of, was_edited
+from builder.push_remote import (
+    MAIN,
+    Remote,
+    look,
+    open_pull,
+    read_back,
+    row_loader,
+    tags_of,
+    was_edited,
+)
 from builder.records import UserError
 
 log = logging.getLogger("lego_arta.push")
@@ -89,8 +98,9 @@ def push(out: Path, options: PushOptions) -> str | None:
         if options.dry_run:
             print("a dry run: nothing was sent")
             return None
-        commit, revision = _publish(hub, plan, local, remote, options, manifest)
-        read_back(hub, local, manifest, commit)
+        with row_loader() as loader:
+            commit, revision = _publish(hub, plan, local, remote, options, manifest)
+            read_back(hub, local, manifest, commit, loader)
         if options.tag:
             _tag(hub, options.tag, commit)
     print(f"load it with: load_dataset({_load_words(options, revision)})")

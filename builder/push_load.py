@@ -1,9 +1,10 @@
 """Load one row of every config from the Hub, as a user would, in a process of its own.
 
-    python builder/push_load.py ORG/lego-arta COMMIT scene:train object:train state:test
+    echo '["ORG/lego-arta", "COMMIT", "scene:train", "state:test"]' | python builder/push_load.py
 
 Prints {"scene:train": id of its first row, ...}. A process, because what reads a stream goes on
-reading in the background after the first row, and would outlive whoever asked for it.
+reading in the background after the first row, and would outlive whoever asked for it. It is asked
+on its standard input, so that it can be started, and import `datasets`, while the upload runs.
 """
 
 import json
@@ -29,9 +30,13 @@ def first_id(repo_id: str, commit: str, config: str, split: str) -> str:
     return row["id"]
 
 
-def main(repo_id: str, commit: str, *wanted: str) -> None:
+def main() -> None:
     """Print the ids as JSON, or the error as one line and exit with 1."""
+    asked = sys.stdin.readline()
+    if not asked:  # whoever started this has gone
+        return
     code = 0
+    repo_id, commit, *wanted = json.loads(asked)
     try:
         print(json.dumps({name: first_id(repo_id, commit, *name.split(":")) for name in wanted}))
     except Exception as error:
@@ -43,4 +48,4 @@ def main(repo_id: str, commit: str, *wanted: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -1,9 +1,11 @@
 """What lies on the Hub before and after a push: the branch, the build on it, pull requests."""
 
+import contextlib
 import hashlib
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,7 +112,26 @@ def open_pull(
     return None
 
 
-def read_back(hub: Hub, local: dict[str, LocalFile], manifest: dict, commit: str) -> None:
+@contextlib.contextmanager
+def row_loader() -> Iterator[subprocess.Popen]:
+    """A process that will load rows as users do; it gets ready while the caller does other work."""
+    with subprocess.Popen(
+        [sys.executable, str(LOADER)], text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as loader:  # fmt: skip
+        try:
+            yield loader
+        finally:
+            loader.kill()
+
+
+def read_back(
+    hub: Hub,
+    local: dict[str, LocalFile],
+    manifest: dict,
+    commit: str,
+    loader: subprocess.Popen,
+) -> None:
     """Compare what the Hub says it has, and load a row of every config as users do."""
     there = hub.files(commit)
     wrong = [
@@ -123,7 +144,7 @@ def read_back(hub: Hub, local: dict[str, LocalFile], manifest: dict, commit: str
             f"{hub.repo_id}: commit {commit} was made, but {wrong[0]} is not what was sent; "
             "run again"
         )
-    _load_rows(hub, local, manifest, commit)
+    _load_rows(hub, local, manifest, commit, loader)
     size = sum(file.size_bytes for file in local.values())
     print(f"read back: {len(local)} files, {size:,} bytes, every sha256 right; "
           "one row of every config loads")  # fmt: skip
@@ -138,7 +159,13 @@ def _arrived(hub: Hub, file: LocalFile, there, commit: str, name: str) -> bool:
     return hashlib.sha256(hub.read(name, commit)).hexdigest() == file.sha256
 
 
-def _load_rows(hub: Hub, local: dict[str, LocalFile], manifest: dict, commit: str) -> None:
+def _load_rows(
+    hub: Hub,
+    local: dict[str, LocalFile],
+    manifest: dict,
+    commit: str,
+    loader: subprocess.Popen,
+) -> None:
     """Compare the first row of every config with the one that was sent."""
     expected = {}
     for config, splits in manifest["rows"].items():
@@ -149,15 +176,14 @@ def _load_rows(hub: Hub, local: dict[str, LocalFile], manifest: dict, commit: st
                 expected[f"{config}:{split}"] = next(
                     file.iter_batches(1, columns=["id"])
                 ).to_pylist()[0]["id"]
-    command = [sys.executable, str(LOADER), hub.repo_id, commit, *expected]
-    run = subprocess.run(command, capture_output=True, text=True)
-    if run.returncode:
-        said = (run.stderr.strip().splitlines() or ["no reason given"])[-1][:300]
+    printed, errors = loader.communicate(json.dumps([hub.repo_id, commit, *expected]) + "\n")
+    if loader.returncode:
+        said = (errors.strip().splitlines() or ["no reason given"])[-1][:300]
         raise UserError(
             f"{hub.repo_id}: commit {commit} was made, but `datasets` does not load it: {said}; "
             "run again to look again"
         )
-    found = json.loads(run.stdout.splitlines()[-1])
+    found = json.loads(printed.splitlines()[-1])
     for name, row_id in expected.items():
         if found[name] != row_id:
             raise UserError(
