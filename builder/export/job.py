@@ -191,6 +191,7 @@ class Job:
     def save(self) -> None:
         """Put pending texts on disk and remember how far everything is."""
         for name, texts in self._texts.items():
+            (self.folder / name).parent.mkdir(exist_ok=True)
             with (self.folder / name).open("a", encoding="utf-8") as file:
                 file.writelines(texts)
                 file.flush()
@@ -210,8 +211,8 @@ class Job:
             return False
         self.counts, self._sizes = Counter(state["counts"]), state["sizes"]
         self._done = state["done"]
-        for path in self.folder.glob("*.json*"):
-            if path.name not in (*self._sizes, PROGRESS):
+        for path in self.folder.rglob("*.json*"):
+            if path.relative_to(self.folder).as_posix() not in (*self._sizes, PROGRESS):
                 path.unlink()  # begun after the last unit that was finished
         for name, size in self._sizes.items():
             with (self.folder / name).open("r+b") as file:
