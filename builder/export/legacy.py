@@ -14,9 +14,11 @@ of rows is lost.
 
 import io
 import json
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -80,12 +82,14 @@ def write(job: Job) -> list[str]:
     """Write the layout; returns the names of the lists."""
     units = every_unit(job)
     names = _names(job, units)
+    pool = ThreadPoolExecutor(os.cpu_count())  # Pillow's coders let threads run
     for unit in job.work("rows", units):
-        for row in job.rows(unit):
+        rows = list(job.rows(unit))
+        for row, png in zip(rows, pool.map(_png, rows), strict=True):
             try:
                 if row.item.id in names.dropped:
                     raise names.dropped[row.item.id]
-                _add(job, unit, row, names.stems[row.item.id])
+                _add(job, unit, row, names.stems[row.item.id], png)
             except Dropped as dropped:
                 job.drop(row.item.id, unit, dropped)
     for manual_id, entries in names.manuals.items():
@@ -94,7 +98,7 @@ def write(job: Job) -> list[str]:
     return list(FILES.values())
 
 
-def _add(job: Job, unit: Unit, row: Row, stem: str) -> None:
+def _add(job: Job, unit: Unit, row: Row, stem: str, png: bytes) -> None:
     """Write a row's picture and, unless readers find it by themselves, its line."""
     question, answer = said(row.item, job.request.setting, ())
     right = row.item.is_yes is True
@@ -102,7 +106,7 @@ def _add(job: Job, unit: Unit, row: Row, stem: str) -> None:
     path = f"{folder}/{row.item.manual_id}/images/{stem}.png"
     target = job.folder / path
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(_png(row))
+    target.write_bytes(png)
     job.counts[f"rows: {unit.config}"] += 1
     if right:
         return
