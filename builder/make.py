@@ -30,7 +30,7 @@ from builder.folders import CRAWL, DEMO, TASKS, working_in
 from builder.media import IMAGE_FORMATS
 from builder.pipeline import COLORS_FILE, BuildOptions, SessionColors, build_manual
 from builder.records import UserError, load
-from builder.sources import demo, legacy, saved
+from builder.sources import demo, legacy, legacy_rows, saved
 from builder.split import MODES
 from builder.tasks.context import TaskOptions
 from builder.tasks.state import HEX_RE, NEGATIVES, POSITIVES
@@ -264,7 +264,7 @@ def run_stages(options: argparse.Namespace) -> dict:
     crawled = options.work / CRAWL
     manual_ids = sorted(manual_ids, key=lambda m: -(crawled / m / "crawl.json").stat().st_size)
     calls = [(manual_id, task) for manual_id in manual_ids]
-    make_rows = legacy.build_manual if is_legacy(options) else build_manual
+    make_rows = legacy_rows.build_manual if is_legacy(options) else build_manual
     results = run_parallel("manuals", make_rows, calls, options.workers)
     check_sessions(task, manual_ids)
     log.info("writing %s", options.out)

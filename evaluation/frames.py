@@ -77,8 +77,7 @@ def smart_resize(
     min_pixels: int = MIN_PIXELS,
     max_pixels: int = MAX_PIXELS,
 ) -> Size:
-    """Size of a picture as Qwen2-VL and Qwen2.5-VL see it: multiples of `factor`, bounded area.
-    """
+    """Size of a picture as Qwen2-VL and Qwen2.5-VL see it: multiples of `factor`, bounded area."""
     width, height = size_wh
     w, h = (round(side / factor) * factor for side in (width, height))
     if w * h > max_pixels:

@@ -45,9 +45,7 @@ def every_unit(job: Job) -> list[Unit]:
     return units
 
 
-def samples(
-    job: Job, unit: Unit, reserved: Collection[str], choose: Choose
-) -> Iterator[Sample]:
+def samples(job: Job, unit: Unit, reserved: Collection[str], choose: Choose) -> Iterator[Sample]:
     """The rows of a unit as samples; those that can't be said in this format are dropped."""
     for row in job.rows(unit):
         try:
@@ -99,7 +97,9 @@ def _sayable(item: Item, setting: Setting, reserved: Collection[str]) -> bool:
     return True
 
 
-def by_config(job: Job, units: list[Unit], reserved: Collection[str]) -> Iterator[tuple[Unit, Choose]]:
+def by_config(
+    job: Job, units: list[Unit], reserved: Collection[str]
+) -> Iterator[tuple[Unit, Choose]]:
     """The units left to do, each with who picks its examples: one config's at a time in memory."""
     config, choose = "", None
     for unit in job.work("rows", units):

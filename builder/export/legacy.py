@@ -195,7 +195,7 @@ def _gather(
 
 def _manual(manual_id: str, entries: list[Entry]) -> dict[str, Any]:
     """Table 4.1's JSON as far as rows know it."""
-    instructions = []
+    instructions: list[dict[str, Any]] = []
     seen: set[tuple[int, str]] = set()
     for entry in entries:
         if entry.image is None and (entry.session, entry.text) in seen:

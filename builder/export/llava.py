@@ -12,11 +12,13 @@ CONFIGS = ("scene", "object", "state")
 EXAMPLES = ("none",)  # one picture a sample leaves no room for examples'
 SETTING = Setting(examples="none")
 README = """\
-`{first}` is one JSON list of `{{"id", "image", "conversations"}}`; `image` is a path in this folder.
+`{first}` is one JSON list of `{{"id", "image", "conversations"}}`; `image` is a path in this
+folder.
 
 ```bash
 deepspeed llava/train/train_mem.py --version v1 --lora_enable True \\
-    --model_name_or_path liuhaotian/llava-v1.5-7b --vision_tower openai/clip-vit-large-patch14-336 \\
+    --model_name_or_path liuhaotian/llava-v1.5-7b \\
+    --vision_tower openai/clip-vit-large-patch14-336 \\
     --image_aspect_ratio pad --data_path {folder}/{first} --image_folder {folder} ...
 ```
 

@@ -137,7 +137,9 @@ def _sets(job: Job, parts: list[Shard], split: str) -> dict[str, dict[str, dict[
     for part in parts:
         for group, kind in (("IMAGE_TEXT_IN_CONTEXT", "in_context"), ("IMAGE_TEXT", "alone")):
             if part.split == split and job.counts[f"{kind}: {part.stem}"]:
-                groups.setdefault(group, {})[_set_name(part)] = _set(part, f"{part.stem}_{kind}.json")
+                groups.setdefault(group, {})[_set_name(part)] = _set(
+                    part, f"{part.stem}_{kind}.json"
+                )
     if split != "train" and "IMAGE_TEXT_IN_CONTEXT" in groups:
         for part in parts:
             if part.split == "train":
