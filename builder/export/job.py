@@ -192,7 +192,8 @@ class Job:
         """Put pending texts on disk and remember how far everything is."""
         for name, texts in self._texts.items():
             (self.folder / name).parent.mkdir(exist_ok=True)
-            with (self.folder / name).open("a", encoding="utf-8") as file:
+            mode = "a" if name in self._sizes else "w"  # a killed run may have begun it
+            with (self.folder / name).open(mode, encoding="utf-8") as file:
                 file.writelines(texts)
                 file.flush()
                 self._sizes[name] = file.tell()
@@ -207,16 +208,13 @@ class Job:
             state = json.loads((self.folder / PROGRESS).read_bytes())
             if state["fingerprint"] != self.fingerprint:
                 return False
+            for name, size in state["sizes"].items():
+                with (self.folder / name).open("r+b") as file:
+                    file.truncate(size)
         except (OSError, ValueError, KeyError):
             return False
         self.counts, self._sizes = Counter(state["counts"]), state["sizes"]
         self._done = state["done"]
-        for path in self.folder.rglob("*.json*"):
-            if path.relative_to(self.folder).as_posix() not in (*self._sizes, PROGRESS):
-                path.unlink()  # begun after the last unit that was finished
-        for name, size in self._sizes.items():
-            with (self.folder / name).open("r+b") as file:
-                file.truncate(size)
         return True
 
 
@@ -310,7 +308,7 @@ def working(request: Request, manifest: Mapping[str, Any]) -> Iterator[Job | Non
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
             job.save()
         yield job
-        for path in (*folder.glob(".*"), folder / PROGRESS):  # what formats needed on the way
+        for path in (*folder.rglob(".*"), folder / PROGRESS):  # what formats needed on the way
             path.unlink()
         if out.is_dir():
             out.rmdir()  # empty, or this fails
