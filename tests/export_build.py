@@ -76,7 +76,7 @@ def all_rows(build: Path) -> dict[str, dict]:
 
 
 def _realistic(config: str, row: dict) -> dict:
-    """What the benchmark's tests don't need: telling source names, distractors, one session more."""
+    """What the benchmark's tests don't need: telling source names, distractors."""
     manual, step = row["manual_id"], row["step_num"]
     kind = "eop" if config == "object" else "step"
     own = f"site/{manual}/Car-{2 * step + (kind == 'step')}_{kind}_Step ##A.png"

@@ -221,7 +221,8 @@ def test_vlm_r1_s_script(build, tmp_path):
     r14 = {"--learning_rate": "1e-5", "--beta": "0.04", "--num_generations": "2",
            "--max_completion_length": "164", "--per_device_train_batch_size": "4",
            "--gradient_accumulation_steps": "2", "--lora_r": "8", "--lora_alpha": "64",
-           "--lora_dropout": "0.05", "--freeze_vision_modules": "true", "--max_steps": "500"}  # fmt: skip
+           "--lora_dropout": "0.05", "--freeze_vision_modules": "true",
+           "--max_steps": "500"}  # fmt: skip
     assert r14.items() <= given.items()
     bad = run(build, tmp_path / "y", "vlm-r1").rename(tmp_path / "a:b")
     ended = subprocess.run(["bash", str(bad / "train.sh")], env=environment, capture_output=True)

@@ -83,8 +83,8 @@ def read_released(root: Path) -> list[dict]:
                 step_class = known.get(key, (None, None))[0] or (
                     "step" if "_step_" in stem else "eop" if "eop" in stem else None
                 )
-                assert step_class in {"scene": {"step"}, "object": {"eop"},
-                                      "state": {"step", "eop", "fullscreeneop"}}[config]  # fmt: skip
+                kept = {"scene": {"step"}, "object": {"eop"}}
+                assert step_class in kept.get(config, {"step", "eop", "fullscreeneop"})
                 answer = assistant["content"][0]["text"]
                 if config == "state":
                     answer = "No." if "_fake" in stem else "Yes."

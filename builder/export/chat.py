@@ -47,7 +47,9 @@ def every_unit(job: Job) -> list[Unit]:
 
 def samples(job: Job, unit: Unit, reserved: Collection[str], choose: Choose) -> Iterator[Sample]:
     """The rows of a unit as samples; those that can't be said in this format are dropped."""
-    for row in job.rows(unit):
+    alone = job.request.setting.examples == "none"
+    left_out = ("distractors", *(("entities", "provenance") if alone else ()))
+    for row in job.rows(unit, left_out):
         try:
             question, answer = said(row.item, job.request.setting, reserved)
         except Dropped as dropped:

@@ -4,6 +4,7 @@ object: every part in the collage, asked for (`role` target) or not (distractor)
 part where it is in the picture. Category ids are the same in every file of a build.
 """
 
+import functools
 import io
 import json
 from typing import Any
@@ -42,7 +43,7 @@ def write(job: Job) -> list[str]:
     ids = categories(job)
     for unit in job.work("rows", units):
         name = file_name(job, unit, "json")
-        for row in job.rows(unit, distractors=True):
+        for row in job.rows(unit):
             try:
                 _add(job, name, unit, row, ids)
             except Dropped as dropped:
@@ -68,6 +69,7 @@ def categories(job: Job) -> dict[str, tuple[int, str]]:
     return {kind: (number, names.get(kind, kind)) for number, kind in enumerate(kinds, 1)}
 
 
+@functools.cache
 def _kind(label: str) -> str:
     return part_kind(PartLabel(1, "", label))
 

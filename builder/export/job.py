@@ -11,7 +11,7 @@ import json
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -34,6 +34,8 @@ IMAGES = "images"
 _HASHED = re.compile(r"[0-9a-f]{32}\.(webp|png)")
 _SUFFIXES = {b"RIFF": "webp", b"\x89PNG": "png"}
 
+# In place of columns that were left out; only the choice of examples needs them.
+_UNREAD = {"entities": (), "provenance": {"source_images": [{"path": None, "sha256": None}] * 4}}
 T = TypeVar("T")
 
 
@@ -114,9 +116,8 @@ class Job:
         column = file.read_row_group(group, columns=["confidence"]).column(0)
         return pc.indices_nonzero(pc.greater_equal(column, least)).to_pylist()
 
-    def rows(self, unit: Unit, distractors: bool = False) -> Iterator[Row]:
-        """The wanted rows of a unit. `distractors` costs time, so few ask for them."""
-        left_out = () if distractors else ("distractors",)
+    def rows(self, unit: Unit, left_out: Collection[str] = ()) -> Iterator[Row]:
+        """The wanted rows of a unit. Nested columns cost time: those `left_out` are not read."""
         wanted = [name for name in FEATURES[unit.config] if name not in left_out]
         table = _open(unit.path).read_row_group(unit.row_group, columns=wanted)
         images = table.column("image").combine_chunks()
@@ -130,7 +131,7 @@ class Job:
                 self.drop(row["id"], unit, Dropped("no_picture"))
                 continue
             place = Place(unit.path, unit.row_group, index)
-            item = item_of(row, unit.config, unit.split, place)
+            item = item_of({**_UNREAD, **row}, unit.config, unit.split, place)
             yield Row(row, hashed_name(names[index]) or name_of(data), data, item)
 
     # What is written ------------------------------------------------------------------------------

@@ -84,7 +84,7 @@ def write(job: Job) -> list[str]:
     names = _names(job, units)
     pool = ThreadPoolExecutor(os.cpu_count())  # Pillow's coders let threads run
     for unit in job.work("rows", units):
-        rows = list(job.rows(unit))
+        rows = list(job.rows(unit, ("distractors", "entities", "provenance")))
         for row, png in zip(rows, pool.map(_png, rows), strict=True):
             try:
                 if row.item.id in names.dropped:

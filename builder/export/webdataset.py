@@ -46,7 +46,7 @@ def write(job: Job) -> list[str]:
 
 def _fill(job: Job, shard: Shard, tar: tarfile.TarFile) -> None:
     for unit in shard.units:
-        for row in job.rows(unit, distractors=True):
+        for row in job.rows(unit):
             if not row.item.id.isalnum():
                 job.drop(row.item.id, unit, Dropped("id_is_no_key", "letters and digits only"))
                 continue
