@@ -8,7 +8,7 @@ import io
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -71,13 +71,9 @@ def bench_load(options: argparse.Namespace) -> None:
             stream = datasets.load_dataset(
                 "parquet", data_files=paths, split="train", streaming=True
             )
-            ways: list[Callable[[], float]] = [
-                lambda paths=paths: bare(paths),
-                lambda rows=loaded: iterate(iter(rows)),
-                lambda rows=stream: iterate(iter(rows)),
-            ]
             # In turn, so that a slow moment of the machine meets all of them.
-            times = np.array([[way() for way in ways] for _ in range(options.rounds)])
+            times = np.array([[bare(paths), iterate(iter(loaded)), iterate(iter(stream))]
+                              for _ in range(options.rounds)])  # fmt: skip
             decode, map_style, streamed = times.min(axis=0)
             print(f"{config:<8}{len(loaded):7,}{decode:8.2f} s{map_style:8.2f} s"
                   f"{map_style / decode:7.2f}{streamed:8.2f} s"

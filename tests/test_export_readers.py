@@ -2,6 +2,7 @@
 
 import base64
 import importlib.machinery
+import itertools
 import json
 import re
 import subprocess
@@ -211,7 +212,7 @@ def test_vlm_r1_s_script(build, tmp_path):
                    "REWARDS": "accuracy format state_acc grnd", "CUSTOM": "true"}  # fmt: skip
     said = subprocess.run(["bash", str(out / "train.sh")], env=environment, text=True,
                           capture_output=True, check=True).stdout.splitlines()  # fmt: skip
-    given = dict(zip(said, said[1:], strict=False))
+    given = dict(itertools.pairwise(said))
     assert given["--data_file_paths"].split(":") == [
         str(out / f"{config}_train.jsonl") for config in ("scene", "object", "state")
     ]

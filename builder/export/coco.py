@@ -83,8 +83,7 @@ def _named(ids: dict[str, tuple[int, str]]) -> list[tuple[tuple[str, str], int]]
 
 def _add(job: Job, name: str, unit: Unit, row: Row, ids: dict[str, tuple[int, str]]) -> None:
     boxes = _boxes(unit.config, row.columns)
-    with Image.open(io.BytesIO(row.picture)) as picture:
-        width, height = picture.size
+    width, height = row.item.size_wh or _size_of(row.picture)
     for (x0, y0, x1, y1), _, _ in boxes:
         if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
             raise Dropped("box_outside_picture", x0, y0, x1, y1)
@@ -111,6 +110,11 @@ def _add(job: Job, name: str, unit: Unit, row: Row, ids: dict[str, tuple[int, st
     }
     job.append(_scratch(name, "images"), json.dumps(image) + "\n")
     job.counts[f"rows: {name}"] += 1
+
+
+def _size_of(picture: memoryview) -> tuple[int, int]:
+    with Image.open(io.BytesIO(picture)) as image:
+        return image.size
 
 
 def _boxes(config: str, row: dict[str, Any]) -> list[tuple[list[float], str | None, dict]]:
