@@ -231,7 +231,7 @@ def build(options: argparse.Namespace) -> dict:
             f"--work {options.work}: it lies in --out and a new build would delete it; "
             "choose a folder outside"
         )
-    if is_legacy(options):
+    if legacy.is_source(options.source):
         # What is imported was made elsewhere: these say how, for the card and the manifest.
         options.annotator, options.negatives, options.positives = "legacy", "paper", "original"
         if options.recipe or options.from_recipe:
@@ -264,7 +264,7 @@ def run_stages(options: argparse.Namespace) -> dict:
     crawled = options.work / CRAWL
     manual_ids = sorted(manual_ids, key=lambda m: -(crawled / m / "crawl.json").stat().st_size)
     calls = [(manual_id, task) for manual_id in manual_ids]
-    make_rows = legacy_rows.build_manual if is_legacy(options) else build_manual
+    make_rows = legacy_rows.build_manual if legacy.is_source(options.source) else build_manual
     results = run_parallel("manuals", make_rows, calls, options.workers)
     check_sessions(task, manual_ids)
     log.info("writing %s", options.out)
@@ -338,7 +338,7 @@ def follow_recipe(options: argparse.Namespace) -> dict:
 def crawl_stage(options: argparse.Namespace) -> list[str]:
     """Stage 1: manuals on disk, whatever the source; returns their ids."""
     crawl_dir = options.work / CRAWL
-    if "://" in options.source and not is_legacy(options):
+    if "://" in options.source and not legacy.is_source(options.source):
         agent = CrawlOptions().user_agent
         crawl_options = CrawlOptions(
             delay_s=options.delay,
@@ -347,11 +347,8 @@ def crawl_stage(options: argparse.Namespace) -> list[str]:
             user_agent=f"{agent} contact: {options.contact}" if options.contact else agent,
         )
         return crawl_site(options.source, crawl_dir, crawl_options, options.limit)
-    if is_legacy(options):
-        root = Path(options.source.removeprefix(legacy.PREFIX))
-        manuals = legacy.read_pages(root)[: options.limit]
-        calls = [(root, page, crawl_dir) for page in manuals]
-        return run_parallel("manuals", legacy.import_manual, calls, options.workers)
+    if legacy.is_source(options.source):
+        return legacy.import_all(options.source, crawl_dir, options.limit, options.workers)
     site = demo_site(options) if options.source == "demo" else Path(options.source)
     if legacy.is_legacy(site):
         raise UserError(
@@ -365,11 +362,6 @@ def crawl_stage(options: argparse.Namespace) -> list[str]:
         [(site, page, crawl_dir) for page in pages],
         options.workers,
     )
-
-
-def is_legacy(options: argparse.Namespace) -> bool:
-    """Whether rows are imported, not made."""
-    return str(options.source).startswith(legacy.PREFIX)
 
 
 def demo_site(options: argparse.Namespace) -> Path:

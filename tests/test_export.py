@@ -262,6 +262,8 @@ def test_folders_that_are_no_build(build, tmp_path, capsys):
     shard = next((copy / "data" / "state").glob("train-*"))
     pq.write_table(pq.read_table(shard).drop_columns(["correction"]), shard)
     assert "another layout" in said(copy) and "builder/make.py" in said(copy)
+    shard.write_bytes(b"PAR1 and nothing else PAR1")
+    assert "not a Parquet file" in said(copy)
     manifest = json.loads((copy / "build.json").read_text())
     (copy / "build.json").write_text(json.dumps({**manifest, "kind": "recipe"}))
     assert "recipe" in said(copy)
@@ -296,7 +298,13 @@ def test_nothing_to_export(build, tmp_path, capsys):
     assert "reserved_token" in error_of(capsys)
     shutil.rmtree(spoilt / "data" / "scene")
     assert export.main([str(spoilt), "--format", "llava", *out]) == 1
-    assert "not one row" in error_of(capsys) and not (tmp_path / "x").exists()
+    assert "not one row" in error_of(capsys)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b"]  # nothing half-written
+    dynamic = [str(spoilt), "--format", "vlm-r1", "--out", str(tmp_path / "x"), "--config", "state"]
+    for path in (spoilt / "data" / "state").glob("train-*"):
+        path.unlink()
+    assert export.main([*dynamic, "--examples", "dynamic"]) == 1
+    assert "no train rows" in error_of(capsys)
 
 
 # Leaks -------------------------------------------------------------------------------------------

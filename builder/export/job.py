@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import filelock
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -25,6 +26,7 @@ from builder.assemble import manifest_of
 from builder.parallel import progress
 from builder.records import UserError
 from evaluation.items import Item, Place, item_of
+from evaluation.items import UserError as AskingError
 from evaluation.prompts import Setting
 from lego_arta import FEATURES
 
@@ -272,7 +274,10 @@ def check_build(build: Path) -> dict[str, Any]:
         )
     for config, features in FEATURES.items():
         for path in (build / "data" / config).glob("*.parquet"):
-            missing = [name for name in features if name not in pq.read_schema(path).names]
+            try:
+                missing = [name for name in features if name not in pq.read_schema(path).names]
+            except (OSError, pa.ArrowInvalid) as error:
+                raise UserError(f"{path}: not a Parquet file ({error}); build it anew") from None
             if missing:
                 raise UserError(
                     f"{build}: a build of another layout (version {manifest.get('version')}; its "
@@ -308,7 +313,11 @@ def working(request: Request, manifest: Mapping[str, Any]) -> Iterator[Job | Non
                 if path.name != ".lock":
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
             job.save()
-        yield job
+        try:
+            yield job
+        except (UserError, AskingError):
+            shutil.rmtree(folder)  # the same request would fail again: nothing to go on from
+            raise
         for path in (*folder.rglob(".*"), folder / PROGRESS):  # what formats needed on the way
             path.unlink()
         if out.is_dir():

@@ -20,6 +20,7 @@ import msgspec
 from builder import folders
 from builder.crawl_store import finish_manual, writable
 from builder.fetch import CrawlOptions
+from builder.parallel import run_parallel
 from builder.parse import EOP_CLASSES, file_name, parse_image_name
 from builder.records import CrawledManual, UserError, dump, split_slug
 from builder.sources import saved, web
@@ -62,9 +63,21 @@ class Page(msgspec.Struct, frozen=True):
     rows: list[Told]
 
 
+def is_source(source: str) -> bool:
+    """Whether --source names a folder to import."""
+    return source.startswith(PREFIX)
+
+
 def is_legacy(folder: Path) -> bool:
     """Whether a folder has this layout."""
     return (folder / "qwen_data").is_dir() and (folder / "lego").is_dir()
+
+
+def import_all(source: str, crawl_dir: Path, limit: int | None, workers: int) -> list[str]:
+    """Stage 1 for all manuals of `legacy:DIR`; returns their ids."""
+    root = Path(source.removeprefix(PREFIX))
+    calls = [(root, page, crawl_dir) for page in read_pages(root)[:limit]]
+    return run_parallel("manuals", import_manual, calls, workers)
 
 
 def read_pages(root: Path) -> list[Page]:
