@@ -89,7 +89,7 @@ def _realistic(config: str, row: dict) -> dict:
         "image": {"bytes": data, "path": f"{hashlib.sha256(data).hexdigest()[:32]}.webp"},
         "session_id": f"{manual}/Car",
         "provenance": {**row["provenance"], "source_images": sources},
-        "confidence": [0.5, 0.75, 1.0][step % 3],
+        "confidence": [0.5, 0.7, 1.0][step % 3],
     }
     if config == "object":
         row["distractors"] = [

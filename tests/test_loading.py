@@ -168,21 +168,21 @@ def blinded(parent, tmp_path_factory) -> Path:
 
 def test_columns_and_filters_read_no_pictures(parent, blinded, monkeypatch):
     rows = rows_of(parent / "lego-arta", "state", "train")
-    sure = [row["id"] for row in rows if row["confidence"] >= 0.7 and row["label"] == 1]
+    sure = [row["id"] for row in rows if row["confidence"] >= 0.6 and row["label"] == 1]
     monkeypatch.chdir(blinded)
     with pytest.raises(Exception):  # noqa: B017 - whatever it is, the pictures are gone
         list(streamed())
     assert ids_of(streamed(columns=["id", "label"])) == ids_of(rows)
-    filters = [("confidence", ">=", 0.7), ("label", "==", 1)]
+    filters = [("confidence", ">=", 0.6), ("label", "==", 1)]
     assert ids_of(streamed(columns=["id"], filters=filters)) == sure
     loaded = load_dataset("lego-arta", "state", split="train", columns=["id"], filters=filters,
                           verification_mode="no_checks")  # fmt: skip
     assert loaded["id"][:] == sure
     files = "lego-arta/data/state/train-*.parquet"
     polars = pytest.importorskip("polars")
-    scan = polars.scan_parquet(files).filter(polars.col("confidence") >= 0.7)
+    scan = polars.scan_parquet(files).filter(polars.col("confidence") >= 0.6)
     found = scan.filter(polars.col("label") == 1).select("id").collect()
     assert found["id"].to_list() == sure
     duckdb = pytest.importorskip("duckdb")
-    query = f"select id from read_parquet('{files}') where confidence >= 0.7 and label = 1"
+    query = f"select id from read_parquet('{files}') where confidence >= 0.6 and label = 1"
     assert sorted(duckdb.sql(query).fetchall()) == sorted((row_id,) for row_id in sure)

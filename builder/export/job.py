@@ -112,8 +112,8 @@ class Job:
         return units
 
     def _wanted(self, file: pq.ParquetFile, group: int) -> Sequence[int]:
-        least = self.request.min_confidence
-        if not least:
+        least = pa.scalar(self.request.min_confidence, pa.float32())  # as precise as the column
+        if not self.request.min_confidence:
             return range(file.metadata.row_group(group).num_rows)
         column = file.read_row_group(group, columns=["confidence"]).column(0)
         return pc.indices_nonzero(pc.greater_equal(column, least)).to_pylist()
