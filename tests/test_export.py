@@ -243,6 +243,7 @@ def test_wrong_usage(build, tmp_path, name, more):
         ("legacy", ["--merge"], ("one layout",)),
         ("llava", ["--examples", "fixed"], ("llava", "none")),
         ("otter", ["--examples", "fixed"], ("otter", "dynamic")),
+        ("vlm-r1", ["--examples", "fixed", "--frame", "px"], ("px", "percent")),
     ],
 )
 def test_what_a_format_cannot_hold(build, tmp_path, capsys, name, more, words):

@@ -168,6 +168,11 @@ def test_llamafactory_s_recipe(build, tmp_path):
            "learning_rate": 1e-4, "num_train_epochs": 3.0, "lr_scheduler_type": "cosine",
            "warmup_ratio": 0.1, "bf16": True, "video_max_pixels": 16384}  # fmt: skip
     assert r13.items() <= ours.items() and "max_samples" not in ours
+    more = ["--frame", "resized_px", "--min-pixels", "784", "--max-pixels", "5000"]
+    bound = yaml.safe_load(
+        (run(build, tmp_path / "y", "llamafactory", *more) / "sft.yaml").read_text()
+    )
+    assert (bound["image_min_pixels"], bound["image_max_pixels"]) == (784, 5000)
 
 
 # VLM-R1 ------------------------------------------------------------------------------------------

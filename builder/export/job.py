@@ -153,13 +153,13 @@ class Job:
 
     def add_line(self, name: str, record: object) -> None:
         """Add a record to a file of one JSON value a line."""
-        self.append(name, json.dumps(record, ensure_ascii=False) + "\n")
+        self.append(name, json.dumps(record) + "\n")
         self.counts[f"rows: {name}"] += 1
 
     def add_item(self, name: str, record: object) -> None:
         """Add a record to a file that is one JSON list; `close_lists` ends it."""
         first = self.counts[f"rows: {name}"] == 0
-        self.append(name, ("[\n" if first else ",\n") + json.dumps(record, ensure_ascii=False))
+        self.append(name, ("[\n" if first else ",\n") + json.dumps(record))
         self.counts[f"rows: {name}"] += 1
 
     def close_lists(self, names: Iterable[str]) -> None:

@@ -1,6 +1,8 @@
 """LLaMA-Factory: ShareGPT lines with `images`, `dataset_info.json` and an SFT recipe (R12, R13).
 
 The number of `<image>` in all turns must be that of `images`; examples are turns before the last.
+It shrinks a picture above `image_max_pixels` itself before Qwen's own resize: with --frame
+resized_px choose a bound that no picture exceeds, or boxes may be off by one step of 28 pixels.
 """
 
 import json
@@ -81,6 +83,9 @@ def _recipe(job: Job, names: list[str]) -> str:
     recipe = yaml.safe_load(RECIPE.read_text(encoding="utf-8"))
     train = [name for name in names if name.endswith("train")] or names
     recipe |= {"dataset_dir": ".", "dataset": ",".join(train)}
-    if job.request.setting.examples != "none":
+    setting = job.request.setting
+    if setting.examples != "none":
         recipe["mask_history"] = True
+    if setting.pixels:
+        recipe["image_min_pixels"], recipe["image_max_pixels"] = setting.pixels
     return "# cd here; llamafactory-cli train sft.yaml\n" + yaml.safe_dump(recipe, sort_keys=False)

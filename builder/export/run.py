@@ -52,6 +52,11 @@ def check(request: Request) -> ModuleType:
             f"--examples {request.setting.examples}: {request.format} has no place for them; "
             f"one of {', '.join(module.EXAMPLES)}"
         )
+    if request.setting.examples == "fixed" and request.setting.frame != "norm100":
+        raise UserError(
+            f"--frame {request.setting.frame}: the fixed examples speak of percent; "
+            "give --examples dynamic or none, or --frame norm100"
+        )
     return module
 
 
@@ -142,11 +147,12 @@ def _dropped_text(dropped: Mapping[str, int]) -> str:
 
 def _frame_text(setting: Setting) -> str:
     form = {"angle": "`<p>name</p> {<x0><y0><x1><y1>}`", "json": "JSON `bbox_2d`"}[setting.boxes]
-    text = f"{form}, x0, y0, x1, y1 {FRAME_WORDS[setting.frame]} (`{setting.frame}`)"
+    words = FRAME_WORDS[setting.frame]
     if setting.frame == "resized_px":
         least, most = setting.pixels or (MIN_PIXELS, MAX_PIXELS)
-        text += f": sides rounded to multiples of 28, {least:,} to {most:,} pixels in all"
-    return text
+        words = ("in pixels after Qwen's resize to sides that are multiples of 28, "
+                 f"{least:,} to {most:,} pixels in all")  # fmt: skip
+    return f"{form}, x0, y0, x1, y1 {words} (`{setting.frame}`)"
 
 
 def _answers_text(setting: Setting) -> str:
