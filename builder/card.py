@@ -119,6 +119,8 @@ def splits_table(splits: Mapping[str, Mapping[str, int]]) -> str:
 def _source_text(source: str) -> str:
     if source == "demo":
         return "manuals drawn by lego-arta's own demo source"
+    if source.startswith("legacy:"):
+        return "the originally released dataset, or a folder in its layout"
     return "manuals crawled from a listing" if "://" in source else "a saved site"
 
 

@@ -32,6 +32,10 @@ NOT_IN_ROWS = (
     "builder/fetch.py", "builder/images.py", "builder/make.py", "builder/parallel.py",
     "builder/assemble.py", "builder/card", "builder/probes/", "builder/split.py",
     "builder/stats.py", "builder/validate", "builder/push", "builder/hub.py",
+    "builder/sources/legacy.py", "builder/export/job.py", "builder/export/chat.py",
+    "builder/export/coco.py", "builder/export/legacy.py", "builder/export/lla",
+    "builder/export/otter.py", "builder/export/readme", "builder/export/run.py",
+    "builder/export/shards.py", "builder/export/vlm_r1.py", "builder/export/webdataset.py",
     "builder/croissant.py", "builder/samples.py", "builder/recipe.py",
 )  # fmt: skip
 DEMO, CRAWL, PARSE, ANNOTATE, TASKS = "0_demo", "1_crawl", "2_parse", "3_annotate", "4_tasks"

@@ -30,7 +30,7 @@ from builder.folders import CRAWL, DEMO, TASKS, working_in
 from builder.media import IMAGE_FORMATS
 from builder.pipeline import COLORS_FILE, BuildOptions, SessionColors, build_manual
 from builder.records import UserError, load
-from builder.sources import demo, saved
+from builder.sources import demo, legacy, legacy_rows, saved
 from builder.split import MODES
 from builder.tasks.context import TaskOptions
 from builder.tasks.state import HEX_RE, NEGATIVES, POSITIVES
@@ -54,9 +54,9 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--source",
         default="demo",
-        metavar="demo|URL|DIR",
+        metavar="demo|URL|DIR|legacy:DIR",
         help="where manuals come from: drawn here (demo, the default), a listing page to crawl, "
-        "or a folder with a saved site",
+        "a folder with a saved site, or one in the layout of the originally released dataset",
     )
     add("--out", type=Path, default=Path("lego-arta"), help="the build folder (%(default)s)")
     add(
@@ -231,6 +231,11 @@ def build(options: argparse.Namespace) -> dict:
             f"--work {options.work}: it lies in --out and a new build would delete it; "
             "choose a folder outside"
         )
+    if legacy.is_source(options.source):
+        # What is imported was made elsewhere: these say how, for the card and the manifest.
+        options.annotator, options.negatives, options.positives = "legacy", "paper", "original"
+        if options.recipe or options.from_recipe:
+            raise UserError("--recipe: an imported dataset holds no edits that could be repeated")
     with working_in(options.work):
         return run_stages(options)
 
@@ -259,7 +264,8 @@ def run_stages(options: argparse.Namespace) -> dict:
     crawled = options.work / CRAWL
     manual_ids = sorted(manual_ids, key=lambda m: -(crawled / m / "crawl.json").stat().st_size)
     calls = [(manual_id, task) for manual_id in manual_ids]
-    results = run_parallel("manuals", build_manual, calls, options.workers)
+    make_rows = legacy_rows.build_manual if legacy.is_source(options.source) else build_manual
+    results = run_parallel("manuals", make_rows, calls, options.workers)
     check_sessions(task, manual_ids)
     log.info("writing %s", options.out)
     manifest = assemble(
@@ -332,7 +338,7 @@ def follow_recipe(options: argparse.Namespace) -> dict:
 def crawl_stage(options: argparse.Namespace) -> list[str]:
     """Stage 1: manuals on disk, whatever the source; returns their ids."""
     crawl_dir = options.work / CRAWL
-    if "://" in options.source:
+    if "://" in options.source and not legacy.is_source(options.source):
         agent = CrawlOptions().user_agent
         crawl_options = CrawlOptions(
             delay_s=options.delay,
@@ -341,7 +347,14 @@ def crawl_stage(options: argparse.Namespace) -> list[str]:
             user_agent=f"{agent} contact: {options.contact}" if options.contact else agent,
         )
         return crawl_site(options.source, crawl_dir, crawl_options, options.limit)
+    if legacy.is_source(options.source):
+        return legacy.import_all(options.source, crawl_dir, options.limit, options.workers)
     site = demo_site(options) if options.source == "demo" else Path(options.source)
+    if legacy.is_legacy(site):
+        raise UserError(
+            f"--source {site}: a folder in the released dataset's layout; "
+            f"give --source {legacy.PREFIX}{site}"
+        )
     pages = saved.find_pages(site)[: options.limit]
     return run_parallel(
         "pages",

@@ -14,6 +14,9 @@ FRAMES = ("norm1", "norm100", "norm1000", "px", "resized_px")
 # A model's few slips must not decide the frame of all its answers.
 FIT_SHARE_MIN = 0.98
 
+# Qwen2-VL's bounds on a picture's area: its own least, LEGO-R1's most (A26).
+MIN_PIXELS, MAX_PIXELS = 56 * 56, 2600 * 28 * 28
+
 Box = tuple[float, float, float, float]
 Size = tuple[int, int]
 
@@ -57,13 +60,24 @@ def from_norm100(
     return (x0 * width / 100, y0 * height / 100, x1 * width / 100, y1 * height / 100)
 
 
-def smart_resize(
-    size_wh: Size, factor: int = 28, min_pixels: int = 56 * 56, max_pixels: int = 2600 * 28 * 28
-) -> Size:
-    """Size of a picture as Qwen2-VL and Qwen2.5-VL see it: multiples of `factor`, bounded area.
+def whole(box: Sequence[float]) -> Box:
+    """A box in whole units, halves upwards; one that would lose its area is widened outwards."""
+    sides = [_whole_side(box[axis], box[axis + 2]) for axis in (0, 1)]
+    return (sides[0][0], sides[1][0], sides[0][1], sides[1][1])
 
-    The default bound is LEGO-R1's (A26).
-    """
+
+def _whole_side(low: float, high: float) -> tuple[int, int]:
+    near = (math.floor(low + 0.5), math.floor(high + 0.5))
+    return near if near[0] < near[1] else (math.floor(low), math.ceil(high))
+
+
+def smart_resize(
+    size_wh: Size,
+    factor: int = 28,
+    min_pixels: int = MIN_PIXELS,
+    max_pixels: int = MAX_PIXELS,
+) -> Size:
+    """Size of a picture as Qwen2-VL and Qwen2.5-VL see it: multiples of `factor`, bounded area."""
     width, height = size_wh
     w, h = (round(side / factor) * factor for side in (width, height))
     if w * h > max_pixels:

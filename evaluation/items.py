@@ -27,9 +27,9 @@ class Place(NamedTuple):
     row: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Item:
-    """One row of a build. `boxes_norm100` are the boxes of the `answer` text, in its order.
+    """One row of a build. `boxes_norm100` are those of the `answer` text, in its order, unrounded.
 
     `group` holds what an in-context example must not share with this item: the state group and the
     hashes of the picture that the item is about. `instances_norm100` are the single parts.
@@ -50,6 +50,7 @@ class Item:
     place: Place
     is_yes: bool | None = None
     labels: tuple[str, ...] = ()
+    boxes_norm100: tuple[tuple[float, ...], ...] = ()
     instances_norm100: tuple[tuple[float, ...], ...] = ()
     size_wh: tuple[int, int] | None = None
 
@@ -95,10 +96,11 @@ def item_of(row: dict, config: str, split: str, place: Place) -> Item:
         instruction=row["instruction"],
         previous_instruction=row["previous_instruction"],
         entities=tuple((entity["tag"], entity["text"]) for entity in row["entities"]),
-        group=frozenset(filter(None, (row.get("group_id"), own["sha256"]))),
+        group=frozenset(filter(None, (row.get("group_id"), own["sha256"] or own["path"]))),
         place=place,
         is_yes=bool(row["label"]) if config == "state" else None,
         labels=tuple(target["label"] for target in targets),
+        boxes_norm100=tuple(tuple(target["box_norm100"]) for target in targets),
         instances_norm100=tuple(
             _norm100(box, size_wh) for target in targets for box in target["instances_px"]
         ),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 from evaluation.answers import format_boxes, parse_boxes
-from evaluation.frames import from_norm100
+from evaluation.frames import from_norm100, smart_resize, whole
 from evaluation.items import Item, UserError
 
 # The directive that closes a query of each task, as the builder writes it (Table 6.1).
@@ -22,6 +22,15 @@ DIRECTIVES = {
         "Xright and Ybottom for the bottom-right corner."
     ),
     "state": "Just tell me Yes or No.",
+}
+# How the object directive says which frame it asks for.
+_PERCENT = "normalized to [0,100]"
+FRAME_WORDS = {
+    "norm1": "normalized to [0,1]",
+    "norm100": _PERCENT,
+    "norm1000": "normalized to [0,1000]",
+    "px": "in pixels of the picture",
+    "resized_px": "in pixels of the picture as you see it",
 }
 # LEGO-R1's (R2); the missing space after "]" is theirs.
 JSON_DIRECTIVE = (
@@ -49,7 +58,9 @@ class Setting:
     previous: bool = False  # "Previous instruction: ..." before scene and state prompts (R10)
     template: str = "plain"  # plain, think
     boxes: str = "angle"  # angle (T11), json (R1)
-    frame: str = "norm100"  # of the boxes in examples' answers
+    frame: str = "norm100"  # of the boxes in answers
+    # Bounds on a picture's area where frame is resized_px; None are those of `smart_resize`.
+    pixels: tuple[int, int] | None = None
 
     @property
     def name(self) -> str:
@@ -118,6 +129,7 @@ def question(query: str, config: str, setting: Setting) -> str:
     directive = parts.directive
     if config == "object" and setting.boxes == "json" and directive:
         directive = JSON_DIRECTIVE
+    directive = directive.replace(_PERCENT, FRAME_WORDS[setting.frame])
     body = (parts.instruction if setting.instruction else "") + (
         parts.joint if setting.instruction and setting.directive else ""
     )
@@ -137,15 +149,30 @@ def ask(item: Item, setting: Setting) -> str:
 
 
 def expected_answer(item: Item, setting: Setting) -> str:
-    """A row's answer in the form that a setting asks for."""
+    """A row's answer in the form that a setting asks for.
+
+    Percent are those of the row's text; other frames come from the unrounded boxes, in whole units.
+    """
     text = item.answer
     if item.config == "object" and (setting.boxes, setting.frame) != ("angle", "norm100"):
-        found = parse_boxes(text).boxes
-        text = format_boxes(
-            [(b.label, from_norm100(b.box, setting.frame, item.size_wh)) for b in found],
-            setting.boxes,
-        )
+        text = format_boxes(_boxes(item, setting), setting.boxes)
     return f"<answer>{text}</answer>" if setting.template == "think" else text
+
+
+def _boxes(item: Item, setting: Setting) -> list[tuple[str, Sequence[float]]]:
+    """(label, box in the setting's frame) of an object row, as its answer names them."""
+    found = parse_boxes(item.answer).boxes
+    if setting.frame == "norm100":
+        return [(b.label, b.box) for b in found]
+    same = len(found) == len(item.boxes_norm100)
+    exact = item.boxes_norm100 if same else [b.box for b in found]
+    resized = None
+    if setting.frame == "resized_px" and setting.pixels and item.size_wh:
+        least, most = setting.pixels
+        resized = smart_resize(item.size_wh, min_pixels=least, max_pixels=most)
+    framed = [from_norm100(box, setting.frame, item.size_wh, resized) for box in exact]
+    rounded = framed if setting.frame == "norm1" else [whole(box) for box in framed]
+    return [(b.label, box) for b, box in zip(found, rounded, strict=True)]
 
 
 class Turn(NamedTuple):

@@ -75,6 +75,16 @@ def test_the_builder_never_imports_scripts_or_tests(path):
     assert {name for name in _of_ours(path) if name.split(".")[0] in forbidden} == set()
 
 
+@pytest.mark.parametrize("path", _in("builder"))
+def test_only_exports_and_imports_of_prompts_use_the_benchmark(path):
+    """Models are tuned on the prompts they are tested with; rows never depend on the benchmark."""
+    may = _name(path).startswith(("builder/export/", "builder/sources/legacy"))
+    assert may or not {n for n in _of_ours(path) if n.split(".")[0] == "evaluation"}
+    assert "evaluation" not in {
+        n.split(".")[0] for n in _of_ours(ROOT / "builder/export/parquet.py")
+    }
+
+
 @pytest.mark.parametrize("path", [pytest.param(p, id=_name(p)) for p in MODULES])
 def test_every_module_says_what_it_is(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))

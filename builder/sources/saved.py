@@ -66,7 +66,7 @@ def import_manual(
         sizes = _known_sizes(folder)
         srcs = web.image_srcs(html)
         imported = [
-            _import_image(root, page, src, folder, sizes, max_bytes, max_pixels) for src in srcs
+            import_image(root, page, src, folder, sizes, max_bytes, max_pixels) for src in srcs
         ]
         record = CrawledManual(
             manual_id=manual_id,
@@ -96,7 +96,7 @@ def resolve_src(root: Path, page: Path, src: str) -> tuple[Path | None, str | No
     return None, error
 
 
-def _import_image(
+def import_image(
     root: Path,
     page: Path,
     src: str,
@@ -105,6 +105,7 @@ def _import_image(
     max_bytes: int,
     max_pixels: int,
 ) -> CrawledImage:
+    """One image of a page brought into the manual's crawl folder, or the reason why not."""
     file, error = resolve_src(root, page, src)
     if file is None:
         return CrawledImage(src, src, error=error)

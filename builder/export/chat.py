@@ -1,0 +1,144 @@
+"""Rows as questions and answers: what the formats of trainers (LLaVA, LLaMA-Factory, ...) share.
+
+Prompts, answers, frames and in-context examples are those of the benchmark (`evaluation`), so a
+model is tuned on what it will be asked.
+"""
+
+import functools
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow.parquet as pq
+
+from builder.export.job import Dropped, Job, Row, Unit, hashed_name, name_of, picture_path
+from builder.records import UserError
+from evaluation.answers import parse_boxes
+from evaluation.examples import Chooser
+from evaluation.items import Item, load_items, picture_bytes
+from evaluation.prompts import Example, Setting, ask, expected_answer
+
+IMAGE = "<image>"
+Choose = Callable[[Item], list[Example]]
+
+
+class Sample(NamedTuple):
+    """A row as it is asked and answered, and the solved examples before it."""
+
+    row: Row
+    question: str
+    answer: str
+    examples: tuple[Example, ...]
+
+
+def every_unit(job: Job) -> list[Unit]:
+    """The units of all wanted configs and splits; raises `UserError` when there is no row."""
+    request = job.request
+    wanted = [(config, split) for config in request.configs for split in request.splits]
+    units = [unit for config, split in wanted for unit in job.units(config, split)]
+    if not units:
+        raise UserError(
+            f"{request.build}: not one row of {', '.join(request.configs)} in "
+            f"{', '.join(request.splits)} with a confidence of at least "
+            f"{request.min_confidence:g}; ask for less"
+        )
+    return units
+
+
+def samples(job: Job, unit: Unit, reserved: Collection[str], choose: Choose) -> Iterator[Sample]:
+    """The rows of a unit as samples; those that can't be said in this format are dropped."""
+    alone = job.request.setting.examples == "none"
+    left_out = ("distractors", *(("entities", "provenance") if alone else ()))
+    for row in job.rows(unit, left_out):
+        try:
+            question, answer = said(row.item, job.request.setting, reserved)
+        except Dropped as dropped:
+            job.drop(row.item.id, unit, dropped)
+            continue
+        yield Sample(row, question, answer, tuple(choose(row.item)))
+
+
+def said(item: Item, setting: Setting, reserved: Collection[str]) -> tuple[str, str]:
+    """Question and answer of a row.
+
+    Raises `Dropped` for a text with a token that the reader would take for its own, and for boxes
+    that can't be read from the answer (R1: the way there and back must lose nothing).
+    """
+    if item.config == "object":
+        found = parse_boxes(item.answer)
+        if found.status != "ok" or len(found.boxes) != len(item.boxes_norm100):
+            raise Dropped("boxes_not_readable", item.answer)
+    texts = (ask(item, setting), expected_answer(item, setting))
+    for token in reserved:
+        if any(token in text for text in texts):
+            raise Dropped("reserved_token", token)
+    return texts
+
+
+def chooser(job: Job, config: str, reserved: Collection[str]) -> Choose:
+    """Who picks the examples of a config's rows.
+
+    They come from the train rows that this export holds or, with another --split, would hold.
+    """
+    setting = job.request.setting
+    if setting.examples == "none":
+        return lambda item: []
+    wanted = {
+        (unit.path, unit.row_group, row) for unit in job.units(config, "train") for row in unit.rows
+    }
+    every = load_items(job.request.build, config, "train") if wanted else []
+    train = [i for i in every if tuple(i.place) in wanted and _sayable(i, setting, reserved)]
+    return Chooser(train, setting, job.request.seed)
+
+
+def _sayable(item: Item, setting: Setting, reserved: Collection[str]) -> bool:
+    try:
+        said(item, setting, reserved)
+    except Dropped:
+        return False
+    return True
+
+
+def by_config(
+    job: Job, units: list[Unit], reserved: Collection[str]
+) -> Iterator[tuple[Unit, Choose]]:
+    """The units left to do, each with who picks its examples: one config's at a time in memory."""
+    config, choose = "", None
+    for unit in job.work("rows", units):
+        if choose is None or unit.config != config:
+            choose = None  # before the next one is made
+            config, choose = unit.config, chooser(job, unit.config, reserved)
+        yield unit, choose
+
+
+def example_pictures(job: Job, sample: Sample) -> list[str]:
+    """Paths of the examples' pictures in the export; those that are not there yet are written."""
+    return [_written(job, example.item) for example in sample.examples if example.item]
+
+
+def _written(job: Job, item: Item) -> str:
+    name = _names(item.place.path, item.place.row_group)[item.place.row]
+    name = name or name_of(picture_bytes(item))
+    if not (job.folder / picture_path(name)).is_file():
+        job.write_picture(name, picture_bytes(item))
+    return picture_path(name)
+
+
+@functools.lru_cache(maxsize=64)
+def _names(path: Path, row_group: int) -> list[str | None]:
+    """Names of a row group's pictures, None for those that are no content hash."""
+    with pq.ParquetFile(path) as file:
+        column = file.read_row_group(row_group, columns=["image.path"]).column(0)
+    return [hashed_name(image["path"]) for image in column.to_pylist()]
+
+
+def file_name(job: Job, unit: Unit, suffix: str) -> str:
+    """`state_train.json`, or with --merge `train.json`."""
+    config = "" if job.request.merge else f"{unit.config}_"
+    return f"{config}{unit.split}.{suffix}"
+
+
+def files(job: Job, units: list[Unit], suffix: str) -> list[str]:
+    """The files that rows were written to, in the order of their units."""
+    names = dict.fromkeys(file_name(job, unit, suffix) for unit in units)
+    return [name for name in names if job.counts[f"rows: {name}"]]

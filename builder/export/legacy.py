@@ -1,0 +1,224 @@
+"""The folder layout of the originally released dataset (R18), for code written for it.
+
+    json_data/M.json                        the manual's rows, as in the thesis' Table 4.1
+    qwen_data/{grounding_qwen,object_qwen_new,state_qwen}.jsonl     one JSON array a line
+    lego/M/images/F.png                     scene pictures and right states
+    object_dataset/lego/M/images/F_1.png    collages
+    step_dataset/lego/M/images/F_fake1.png  wrong states
+
+State labels stand in the file names here: that is the layout, and how its readers know them. Right
+states are not listed: readers add the picture without `_fakeN`. A right state that is not the
+manual's own picture is called `F_state.png`, so that it does not take the scene's place. The split
+of rows is lost.
+"""
+
+import io
+import json
+import os
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import numpy as np
+import pyarrow.parquet as pq
+from PIL import Image
+
+from builder import folders
+from builder.export.chat import every_unit, said
+from builder.export.job import Dropped, Job, Row, Unit
+from builder.media import encode
+from builder.parse import parse_image_name
+from evaluation.prompts import Setting
+
+CONFIGS = ("scene", "object", "state")
+EXAMPLES = ("none",)
+MERGES = False
+SETTING = Setting(examples="none", boxes="json")
+FILES = {"scene": "grounding_qwen.jsonl", "object": "object_qwen_new.jsonl",
+         "state": "state_qwen.jsonl"}  # fmt: skip
+FOLDERS = {"scene": "lego", "object": "object_dataset/lego", "state": "step_dataset/lego"}
+# What the layout's readers ask of a name, or they stop.
+_NUMBERED = {"scene": r"[_-]\d{1,4}_step", "object": r"[_-]\d{1,4}.*?eop",
+             "state": r"[_-]\d{1,4}_step"}  # fmt: skip
+PICTURES = "PNG, as the layout has it; WebP is converted, pixel by pixel the same"
+LEAKS = "State labels stand in the file names (`_fake1`): that is how this layout says them."
+README = """\
+The layout of the originally released dataset: copy or link this folder as `ARTA_LEGO`. It knows no
+split; export `--split train` and `--split test` apart.
+
+```bash
+ln -s "$PWD/{folder}" ARTA_LEGO
+python builder/make.py --source legacy:{folder} --no-probe   # back into a build
+```
+"""
+_COLUMNS = ["id", "manual_id", "session_id", "step_num", "provenance", "instruction",
+            "previous_instruction", "entities"]  # fmt: skip
+
+
+class Entry(NamedTuple):
+    """One instruction of a manual's JSON, gathered from the rows that speak of it."""
+
+    session: int
+    step_num: int
+    is_eop: bool
+    image: str | None
+    text: str
+    entities: list[dict[str, str]]
+    color: str | None
+
+
+class Names(NamedTuple):
+    """Picture names (no suffix) by row id, rows that have none, and the manuals' instructions."""
+
+    stems: dict[str, str]
+    dropped: dict[str, Dropped]
+    manuals: dict[str, list[Entry]]
+
+
+def write(job: Job) -> list[str]:
+    """Write the layout; returns the names of the lists."""
+    units = every_unit(job)
+    names = _names(job, units)
+    pool = ThreadPoolExecutor(os.cpu_count())  # Pillow's coders let threads run
+    for unit in job.work("rows", units):
+        rows = list(job.rows(unit, ("distractors", "entities", "provenance")))
+        for row, png in zip(rows, pool.map(_png, rows), strict=True):
+            try:
+                if row.item.id in names.dropped:
+                    raise names.dropped[row.item.id]
+                _add(job, unit, row, names.stems[row.item.id], png)
+            except Dropped as dropped:
+                job.drop(row.item.id, unit, dropped)
+    for manual_id, entries in names.manuals.items():
+        text = json.dumps(_manual(manual_id, entries), indent=1)
+        folders.write_bytes(job.folder / "json_data" / f"{manual_id}.json", text.encode())
+    return list(FILES.values())
+
+
+def _add(job: Job, unit: Unit, row: Row, stem: str, png: bytes) -> None:
+    """Write a row's picture and, unless readers find it by themselves, its line."""
+    question, answer = said(row.item, job.request.setting, ())
+    right = row.item.is_yes is True
+    folder = "lego" if right else FOLDERS[unit.config]
+    path = f"{folder}/{row.item.manual_id}/images/{stem}.png"
+    target = job.folder / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(png)
+    job.counts[f"rows: {unit.config}"] += 1
+    if right:
+        return
+    image = {"type": "image", "image": f"file:///arta/{path}"}
+    messages = [
+        {"role": "user", "content": [image, {"type": "text", "text": question}]},
+        {"role": "assistant", "content": [{"type": "text", "text": answer}]},
+    ]
+    name = f"qwen_data/{FILES[unit.config]}"
+    job.append(name, json.dumps(messages) + "\n")
+
+
+def _png(row: Row) -> bytes:
+    if row.picture_name.endswith(".png"):
+        return bytes(row.picture)
+    with Image.open(io.BytesIO(row.picture)) as picture:
+        return encode(np.asarray(picture.convert("RGB")), "png")
+
+
+def _names(job: Job, units: list[Unit]) -> Names:
+    """Look at all wanted rows but their pictures, and decide how each is called."""
+    stems: dict[str, str] = {}
+    dropped: dict[str, Dropped] = {}
+    taken: set[tuple[str, str, str]] = set()
+    entries: dict[str, dict[tuple, Entry]] = defaultdict(dict)
+    sessions: dict[str, int] = {}
+    numbers: Counter = Counter()
+    own_right = job.manifest["options"].get("positives") == "original"
+    for unit, row in _looked_at(units):
+        source = row["provenance"]["source_images"][row.get("cell") or 0]
+        stem = quote((source["path"] or "").rsplit("/", 1)[-1].rsplit(".", 1)[0])
+        if unit.config == "object":
+            numbers[row["manual_id"], stem] += 1
+            name = f"{stem}_{numbers[row['manual_id'], stem]}"
+        elif unit.config == "state":
+            name = stem if own_right else f"{stem}_state"
+            if not row["label"]:
+                numbers[row["group_id"]] += 1
+                name += f"_fake{numbers[row['group_id']]}"
+        else:
+            name = stem
+        key = (unit.config, row["manual_id"], name)
+        if not row["manual_id"].startswith("lego-"):
+            dropped[row["id"]] = Dropped("manual_is_not_called_lego", row["manual_id"])
+        elif not re.search(_NUMBERED[unit.config], name):
+            dropped[row["id"]] = Dropped("picture_name_has_no_number", stem)
+        elif key in taken:
+            dropped[row["id"]] = Dropped("two_rows_of_one_picture", stem)
+        else:
+            stems[row["id"]] = name
+        taken.add(key)
+        session = sessions.setdefault(row["session_id"], len(sessions))
+        _gather(entries[row["manual_id"]], unit.config, row, stem, session)
+    manuals = {manual: sorted(found.values(), key=_order) for manual, found in entries.items()}
+    return Names(stems, dropped, manuals)
+
+
+def _looked_at(units: list[Unit]) -> Iterator[tuple[Unit, dict[str, Any]]]:
+    extra = {"scene": [], "object": ["cell"], "state": ["label", "group_id", "boundary_color"]}
+    for unit in units:
+        with pq.ParquetFile(unit.path) as file:
+            columns = [*_COLUMNS, *extra[unit.config]]
+            rows = file.read_row_group(unit.row_group, columns=columns).to_pylist()
+        yield from ((unit, rows[index]) for index in unit.rows)
+
+
+def _order(entry: Entry) -> tuple:
+    return (entry.session, entry.step_num, not entry.is_eop)
+
+
+def _gather(
+    entries: dict[tuple, Entry], config: str, row: dict[str, Any], stem: str, session: int
+) -> None:
+    """Note the instruction that a row is about, and the eop that it speaks of."""
+    number = row["step_num"] or 0
+    is_eop = config == "object"
+    key = (session, number, is_eop)
+    color = row.get("boundary_color") or (entries[key].color if key in entries else None)
+    entries[key] = Entry(session, number, is_eop, stem, row["instruction"], row["entities"], color)
+    before = row["previous_instruction"]
+    if not is_eop and before and (session, number, "eop") not in entries:
+        told = any(e.is_eop and e.text == before and e.session == session for e in entries.values())
+        if not told:  # an eop without boxes: its words are known, its picture is not
+            entries[session, number, "eop"] = Entry(session, number, True, None, before, [], None)
+
+
+def _manual(manual_id: str, entries: list[Entry]) -> dict[str, Any]:
+    """Table 4.1's JSON as far as rows know it."""
+    instructions: list[dict[str, Any]] = []
+    seen: set[tuple[int, str]] = set()
+    for entry in entries:
+        if entry.image is None and (entry.session, entry.text) in seen:
+            continue
+        if entry.is_eop:
+            seen.add((entry.session, entry.text))
+        path = f"lego/{manual_id}/images/{entry.image}.png" if entry.image else None
+        name = parse_image_name(entry.image or "")
+        vlm = {
+            "img_path": path,
+            "step_class": name.step_class or ("eop" if entry.is_eop else "step"),
+            "step_num": None if entry.image is None else str(entry.step_num),
+            "task_label": "object" if entry.is_eop else "scene",
+            "query": entry.text if entry.is_eop else None,
+            "bound_color": [entry.color] if entry.color else [],
+        }
+        instructions.append(
+            {
+                "instruction_id": len(instructions),
+                "text": [entry.text],
+                "VLM": vlm,
+                "img": path,
+                "entities": [{e["tag"]: e["text"]} for e in entry.entities],
+            }
+        )
+    return {"manual_id": manual_id, "manual_type": "lego", "instructions": instructions}

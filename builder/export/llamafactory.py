@@ -1,0 +1,91 @@
+"""LLaMA-Factory: ShareGPT lines with `images`, `dataset_info.json` and an SFT recipe (R12, R13).
+
+The number of `<image>` in all turns must be that of `images`; examples are turns before the last.
+It shrinks a picture above `image_max_pixels` itself before Qwen's own resize: with --frame
+resized_px choose a bound that no picture exceeds, or boxes may be off by one step of 28 pixels.
+"""
+
+import json
+from pathlib import Path
+
+import yaml
+
+from builder.export.chat import (
+    IMAGE,
+    by_config,
+    every_unit,
+    example_pictures,
+    file_name,
+    files,
+    samples,
+)
+from builder.export.job import Job
+from builder.folders import ROOT
+from evaluation.prompts import Setting
+
+CONFIGS = ("scene", "object", "state")
+EXAMPLES = ("none", "fixed", "dynamic")
+SETTING = Setting(examples="none", boxes="json")
+# What LLaMA-Factory replaces by media, wherever it stands.
+RESERVED = (IMAGE, "<video>", "<audio>")
+RECIPE = ROOT / "scripts/train/llamafactory_sft.yaml"
+INFO, YAML = "dataset_info.json", "sft.yaml"
+README = """\
+Data sets `{names}` in `dataset_info.json`; `sft.yaml` holds LEGO-R1's hyper-parameters.
+
+```bash
+cd {folder} && llamafactory-cli train sft.yaml
+```
+"""
+
+
+def write(job: Job) -> list[str]:
+    """Write the lines and what LLaMA-Factory wants beside them; returns the data sets' names."""
+    units = every_unit(job)
+    for unit, choose in by_config(job, units, RESERVED):
+        name = file_name(job, unit, "jsonl")
+        for sample in samples(job, unit, RESERVED, choose):
+            turns = []
+            for example in sample.examples:
+                shown = IMAGE if example.item else ""
+                turns += [
+                    {"from": "human", "value": f"{shown}{example.query}"},
+                    {"from": "gpt", "value": example.answer},
+                ]
+            turns += [
+                {"from": "human", "value": f"{IMAGE}{sample.question}"},
+                {"from": "gpt", "value": sample.answer},
+            ]
+            own = job.write_picture(sample.row.picture_name, sample.row.picture)
+            images = [*example_pictures(job, sample), own]
+            job.add_line(name, {"id": sample.row.item.id, "conversations": turns, "images": images})
+    names = {dataset_name(file): file for file in files(job, units, "jsonl")}
+    info = {
+        name: {
+            "file_name": file,
+            "formatting": "sharegpt",
+            "columns": {"messages": "conversations", "images": "images"},
+        }
+        for name, file in names.items()
+    }
+    (job.folder / INFO).write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8")
+    (job.folder / YAML).write_text(_recipe(job, list(names)), encoding="utf-8")
+    return list(names)
+
+
+def dataset_name(file: str) -> str:
+    """`state_train.jsonl` -> `lego_arta_state_train`, as the recipes call it."""
+    return f"lego_arta_{Path(file).stem}"
+
+
+def _recipe(job: Job, names: list[str]) -> str:
+    """The project's SFT recipe for this folder; only the last answer is learnt (mask_history)."""
+    recipe = yaml.safe_load(RECIPE.read_text(encoding="utf-8"))
+    train = [name for name in names if name.endswith("train")] or names
+    recipe |= {"dataset_dir": ".", "dataset": ",".join(train)}
+    setting = job.request.setting
+    if setting.examples != "none":
+        recipe["mask_history"] = True
+    if setting.pixels:
+        recipe["image_min_pixels"], recipe["image_max_pixels"] = setting.pixels
+    return "# cd here; llamafactory-cli train sft.yaml\n" + yaml.safe_dump(recipe, sort_keys=False)

@@ -1,0 +1,160 @@
+"""Otter's MIMIC-IT (T17): instructions as JSON, pictures as base64 in Parquet, in-context links.
+
+The index of the pictures is their id, the one column is `base64`. A row is linked to examples of
+its own manual, all from train; `image_ids` then begins with theirs, as the in-context loader wants.
+Batches are stacked, so every linked row has the same number of examples; rows that find fewer stand
+alone. Files of a run share one name space: ids are those of the rows.
+"""
+
+import base64
+import contextlib
+import datetime
+import itertools
+import json
+from typing import IO, Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from builder import folders
+from builder.assemble import MANIFEST
+from builder.export.chat import IMAGE, Sample, chooser, every_unit, samples
+from builder.export.job import Job
+from builder.export.shards import Shard, pack
+from evaluation.prompts import Setting
+
+CONFIGS = ("scene", "object", "state")
+EXAMPLES = ("none", "dynamic")
+SETTING = Setting(examples="dynamic")
+# Otter holds a whole file in memory; its own converter cuts at 1.5 GB.
+PART_BYTES = 1_500_000_000
+RESERVED = (IMAGE, "<answer>", "<|endofchunk|>")
+NOTHING = "nothing.json"
+PICTURES = "the build's own bytes, as base64"
+README = """\
+`otter_train.yaml` (and `otter_test.yaml`) list the files by group. Rows with examples of their own
+manual are in `IMAGE_TEXT_IN_CONTEXT`, the others in `IMAGE_TEXT`.
+
+```bash
+cd {folder} && python path/to/Otter/pipeline/train/instruction_following.py \\
+    --training_data_yaml otter_train.yaml --instruction_format simple ...
+```
+"""
+
+
+def write(job: Job) -> list[str]:
+    """Write parts of instructions, pictures and links, and the YAML; returns the parts' stems."""
+    units = every_unit(job)
+    # base64 makes three bytes four.
+    parts = pack(job, units, (job.request.shard_bytes or PART_BYTES) * 3 // 4)
+    for part in job.work("parts", parts):
+        _write_part(job, part)
+    (job.folder / NOTHING).write_text("{}\n")
+    for split in dict.fromkeys(part.split for part in parts):
+        text = yaml.safe_dump(_sets(job, parts, split), sort_keys=False)
+        (job.folder / f"otter_{split}.yaml").write_text(text)
+    return [part.stem for part in parts]
+
+
+def _write_part(job: Job, part: Shard) -> None:
+    with contextlib.ExitStack() as stack:
+
+        def opened(name: str) -> IO[str]:
+            path = stack.enter_context(folders.writing(job.folder / f"{part.stem}_{name}.json"))
+            return stack.enter_context(path.open("w", encoding="utf-8"))
+
+        instructions = stack.enter_context(
+            _mapping(opened("instructions"), {"meta": _meta(job)}, "data")
+        )
+        linked = stack.enter_context(_mapping(opened("in_context")))
+        alone = stack.enter_context(_mapping(opened("alone")))
+        pictures = stack.enter_context(folders.writing(job.folder / f"{part.stem}_images.parquet"))
+        writer = stack.enter_context(pq.ParquetWriter(pictures, _schema(), compression="zstd"))
+        for config, units in itertools.groupby(part.units, key=lambda unit: unit.config):
+            choose = chooser(job, config, RESERVED)
+            for unit in units:
+                encoded: dict[str, str] = {}
+                for sample in samples(job, unit, RESERVED, choose):
+                    own, links = sample.row.item.id, _links(job, sample)
+                    encoded[f"LA_IMG_{own}"] = base64.b64encode(sample.row.picture).decode()
+                    record = {
+                        "instruction": sample.question,
+                        "answer": sample.answer,
+                        "image_ids": [f"LA_IMG_{i}" for i in (*links, own)],
+                        "rel_ins_ids": [f"LA_INS_{i}" for i in links],
+                    }
+                    instructions(f"LA_INS_{own}", record)
+                    (linked if links else alone)(f"LA_INS_{own}", record["rel_ins_ids"])
+                    job.counts[f"rows: {part.stem}"] += 1
+                    kind = "in_context" if links else "alone"
+                    job.counts[f"{kind}: {part.stem}"] += 1
+                columns = [list(encoded.values()), list(encoded)]
+                writer.write_table(pa.table(columns, schema=_schema()))
+
+
+def _links(job: Job, sample: Sample) -> list[str]:
+    """Ids of the examples of the row's own manual; none unless there are as many as asked for."""
+    manual = sample.row.item.manual_id
+    own = [e.item.id for e in sample.examples if e.item and e.item.manual_id == manual]
+    return own if len(own) == job.request.setting.shots else []
+
+
+def _schema() -> pa.Schema:
+    """Of a pandas frame with the column base64 and an index of names."""
+    return pa.Schema.from_pandas(pd.DataFrame({"base64": ["text"]}, index=["name"]))
+
+
+@contextlib.contextmanager
+def _mapping(file: IO[str], before: dict | None = None, key: str | None = None):
+    """A function that writes entries of one JSON object, `{..., key: {entries}}` or `{entries}`."""
+    head = json.dumps(before)[:-1] + f', "{key}": ' if before else ""
+    first = True
+
+    def add(name: str, value: Any) -> None:
+        nonlocal first
+        file.write(("\n" if first else ",\n") + f"{json.dumps(name)}: {json.dumps(value)}")
+        first = False
+
+    file.write(head + "{")
+    yield add
+    file.write("\n}" + ("}" if before else "") + "\n")
+    file.flush()
+
+
+def _meta(job: Job) -> dict[str, str]:
+    built = (job.request.build / MANIFEST).stat().st_mtime
+    day = datetime.datetime.fromtimestamp(built, datetime.timezone.utc).date()
+    return {"version": job.manifest["version"], "time": day.isoformat(), "author": "lego-arta"}
+
+
+def _sets(job: Job, parts: list[Shard], split: str) -> dict[str, dict[str, dict[str, Any]]]:
+    """The training YAML of a split. Linked rows of test need the train files to be read, not
+    trained on.
+    """
+    groups: dict[str, dict[str, dict[str, Any]]] = {}
+    for part in parts:
+        for group, kind in (("IMAGE_TEXT_IN_CONTEXT", "in_context"), ("IMAGE_TEXT", "alone")):
+            if part.split == split and job.counts[f"{kind}: {part.stem}"]:
+                groups.setdefault(group, {})[_set_name(part)] = _set(
+                    part, f"{part.stem}_{kind}.json"
+                )
+    if split != "train" and "IMAGE_TEXT_IN_CONTEXT" in groups:
+        for part in parts:
+            if part.split == "train":
+                groups["IMAGE_TEXT_IN_CONTEXT"][_set_name(part)] = _set(part, NOTHING)
+    return groups
+
+
+def _set_name(part: Shard) -> str:
+    return f"LA_{part.stem}".replace("-", "_").upper()
+
+
+def _set(part: Shard, config: str) -> dict[str, Any]:
+    return {
+        "mimicit_path": f"{part.stem}_instructions.json",
+        "images_path": f"{part.stem}_images.parquet",
+        "train_config_path": config,
+        "num_samples": -1,
+    }

@@ -1,0 +1,69 @@
+"""WebDataset: tar shards with a picture and a JSON of all other columns for every row (B13).
+
+The key of a sample is the row's opaque id. Shards hold no times and no owners, so the same rows
+give the same bytes.
+"""
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+from builder import folders
+from builder.export.chat import every_unit
+from builder.export.job import Dropped, Job
+from builder.export.shards import Shard, pack
+
+CONFIGS = ("scene", "object", "state")
+EXAMPLES = ("none",)
+SETTING = None
+FRAME = "as the columns say: `box_px` pixels, `box_norm100` percent; x0, y0, x1, y1"
+PICTURES = "the build's own bytes"
+SHARD_BYTES = 256 * 2**20
+README = """\
+Each sample is `<id>.webp` (or `.png`) and `<id>.json`, which holds every other column of the row
+with its own box frames (`box_px`, `box_norm100`).
+
+```python
+import webdataset as wds
+
+rows = wds.WebDataset("{folder}/{glob}", shardshuffle=100).shuffle(1000).decode("pil")
+```
+"""
+
+
+def write(job: Job) -> list[str]:
+    """Write the shards; returns their names."""
+    shards = pack(job, every_unit(job), job.request.shard_bytes or SHARD_BYTES)
+    for shard in job.work("shards", shards):
+        with (
+            folders.writing(job.folder / f"{shard.stem}.tar") as path,
+            tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar,
+        ):
+            _fill(job, shard, tar)
+    return [f"{shard.stem}.tar" for shard in shards]
+
+
+def _fill(job: Job, shard: Shard, tar: tarfile.TarFile) -> None:
+    for unit in shard.units:
+        for row in job.rows(unit):
+            if not row.item.id.isalnum():
+                job.drop(row.item.id, unit, Dropped("id_is_no_key", "letters and digits only"))
+                continue
+            record = {"config": unit.config, "split": unit.split, **row.columns}
+            _add(tar, row.item.id + Path(row.picture_name).suffix, row.picture)
+            _add(tar, f"{row.item.id}.json", json.dumps(record).encode())
+            job.counts[f"rows: {shard.stem}.tar"] += 1
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes | memoryview) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size = len(data)
+    tar.addfile(entry, io.BytesIO(data))
+
+
+def glob(names: list[str]) -> str:
+    """Shell braces for the shards of the first kind: `state-train-{000000..000003}.tar`."""
+    stem = names[0].rsplit("-", 1)[0]
+    last = [name for name in names if name.rsplit("-", 1)[0] == stem][-1]
+    return f"{stem}-{{000000..{last.rsplit('-', 1)[1][:6]}}}.tar"

@@ -1,0 +1,185 @@
+"""What exports cost: time against a plain copy of the files they wrote, and peak memory.
+
+The build to export is a demo build many times over: every copy has manuals, ids and picture names
+of its own, so the number of rows and files is that of so many manuals.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from builder.assemble import MANIFEST, manifest_of
+from builder.export.parquet import GroupWriter, schema
+from builder.export.run import FORMATS
+from lego_arta import CONFIGS, SPLITS
+
+SAMPLE_S = 0.1
+
+
+class Seconds(NamedTuple):
+    """By the clock, and of the processor: the second is what a busy machine does not change."""
+
+    wall: float
+    cpu: float
+
+
+# Told apart from the start of Python and the imports, which a small export mostly is.
+TIMED = """
+import logging, sys, time
+logging.disable()
+from pathlib import Path
+from scripts import export
+command_line = export.parser()
+options = command_line.parse_args(sys.argv[1:])
+request = export.request_of(options, command_line)
+wall_s, cpu_s = time.perf_counter(), time.process_time()
+export.export(request)
+print(time.perf_counter() - wall_s, time.process_time() - cpu_s)
+"""
+
+
+def enlarge(build: Path, target: Path, manuals: int, padding: int = 0) -> Path:
+    """Write a build of so many manuals made of copies of `build`'s, a row group at a time.
+
+    `padding` bytes go behind every picture: readers pass over them, files get their real size.
+    """
+    manifest = manifest_of(build)
+    if manifest is None:
+        raise SystemExit(f"{build}: not a build; make one with builder/make.py")
+    copies = -(-manuals // int(manifest["statistics"]["manuals"]))
+    for config in CONFIGS:
+        for split in SPLITS:
+            sources = sorted((build / "data" / config).glob(f"{split}-*.parquet"))
+            if not sources:
+                continue
+            path = target / "data" / config / f"{split}-00000-of-00001.parquet"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            writer = GroupWriter(path, config)
+            tables = [pq.read_table(source) for source in sources]
+            for copy in range(copies):
+                for table in tables:
+                    writer.add(_renamed(table, config, copy, bytes(padding)))
+            writer.close()
+    files: dict[str, dict] = {path.name: {} for path in target.rglob("*.parquet")}
+    (target / MANIFEST).write_text(json.dumps({**manifest, "files": files}))
+    return target
+
+
+def _renamed(table: pa.Table, config: str, copy: int, padding: bytes) -> pa.Table:
+    """The rows with ids, manuals and picture names of another copy; the bytes are the same."""
+    for name in ("id", "group_id", "manual_id", "session_id"):
+        if name in table.column_names:
+            values = [_other(name, value, copy) for value in table.column(name).to_pylist()]
+            index = table.column_names.index(name)
+            table = table.set_column(index, table.schema.field(index), pa.array(values))
+    images = table.column("image").combine_chunks()
+    names = [f"{_hash(name, copy)}{Path(name).suffix}" for name in images.field("path").to_pylist()]
+    fields = table.schema.field("image").type
+    pictures = images.field("bytes")
+    if padding:
+        pictures = pa.array([data + padding for data in pictures.to_pylist()], pa.binary())
+    both = pa.StructArray.from_arrays([pictures, pa.array(names)], fields=list(fields))
+    index = table.column_names.index("image")
+    return table.set_column(index, table.schema.field(index), both).cast(schema(config))
+
+
+def _other(name: str, value: str, copy: int) -> str:
+    if name in ("id", "group_id"):
+        return _hash(value, copy)[:20]
+    manual, _, session = value.partition("/")
+    return f"{manual}-{copy}" + (f"/{session}" if session else "")
+
+
+def _hash(value: str, copy: int) -> str:
+    return hashlib.sha256(f"{copy}:{value}".encode()).hexdigest()[:32]
+
+
+def timed(arguments: list[str]) -> tuple[Seconds, int]:
+    """(seconds of the export itself, largest resident bytes of its process)."""
+    process = subprocess.Popen([sys.executable, "-c", TIMED, *arguments], cwd=ROOT,
+                               stdout=subprocess.PIPE, text=True)  # fmt: skip
+    peak, watched = 0, psutil.Process(process.pid)
+    while process.poll() is None:
+        with contextlib.suppress(psutil.Error):
+            peak = max(peak, watched.memory_info().rss)
+        time.sleep(SAMPLE_S)
+    said = process.communicate()[0]
+    if process.returncode:
+        raise SystemExit(f"the export failed: {' '.join(arguments)}")
+    return Seconds(*map(float, said.split())), peak
+
+
+def files_of(folder: Path) -> Iterator[Path]:
+    """Pictures and archives of an export."""
+    return (path for path in folder.rglob("*") if path.is_file())
+
+
+def plain_copy(folder: Path, target: Path) -> tuple[Seconds, int, int]:
+    """(seconds, files, bytes) of copying a folder's files into folders of the same names."""
+    paths = sorted(files_of(folder))
+    wall_s, cpu_s = time.perf_counter(), time.process_time()
+    size = 0
+    for path in paths:
+        copy = target / path.relative_to(folder)
+        if not copy.parent.is_dir():
+            copy.parent.mkdir(parents=True)
+        shutil.copyfile(path, copy)
+        size += path.stat().st_size
+    spent = Seconds(time.perf_counter() - wall_s, time.process_time() - cpu_s)
+    return spent, len(paths), size
+
+
+def bench_export(options: argparse.Namespace) -> None:
+    """Every format: seconds against a plain copy of what it wrote, and peak memory."""
+    with tempfile.TemporaryDirectory(dir=options.scratch) as name:
+        folder = Path(name)
+        build = enlarge(options.out, folder / "lego-arta", options.manuals, options.padding)
+        rows = sum(pq.read_metadata(path).num_rows for path in build.rglob("*.parquet"))
+        print(f"{options.manuals} manuals, {rows:,} rows")
+        print(f"{'format':<32}{'export wall, CPU':>18}{'copy wall, CPU':>18}{'ratios':>12}"
+              f"{'peak':>10}{'files':>10}")  # fmt: skip
+        for wanted in options.formats:
+            format_name, *more = wanted.split()
+            out, times, peak = folder / "out", [], 0
+            arguments = [str(build), "--format", format_name, "--out", str(out), *more]
+            for _ in range(options.rounds):  # in turn: a slow moment of the machine meets both
+                spent, memory = timed(arguments)
+                copy, files, size = plain_copy(out, folder / "copy")
+                times.append((*spent, *copy))
+                peak = max(peak, memory)
+                shutil.rmtree(out)
+                shutil.rmtree(folder / "copy")
+            wall, cpu, copy_wall, copy_cpu = map(min, zip(*times, strict=True))
+            print(f"{wanted:<32}{wall:8.1f}{cpu:8.1f} s{copy_wall:8.1f}{copy_cpu:8.1f} s"
+                  f"{wall / copy_wall:6.2f}{cpu / copy_cpu:6.2f}{peak / 2**20:6.0f} MiB"
+                  f"{files:10,}  {size / 1e6:,.0f} MB", flush=True)  # fmt: skip
+
+
+def add_command(commands: argparse._SubParsersAction) -> None:
+    """`export` of scripts/bench.py."""
+    command = commands.add_parser("export", help=bench_export.__doc__)
+    command.add_argument("--out", type=Path, default=Path("lego-arta"), help="build (%(default)s)")
+    command.add_argument("--manuals", type=int, default=1000, help="(%(default)s)")
+    command.add_argument("--formats", nargs="+", metavar="F", default=list(FORMATS),
+                         help='also with options: "llamafactory --examples dynamic"')  # fmt: skip
+    command.add_argument("--padding", type=int, default=0, metavar="BYTES",
+                         help="behind every picture; released ones have about 330,000")  # fmt: skip
+    command.add_argument("--rounds", type=int, default=1, help="the best counts (%(default)s)")
+    command.add_argument("--scratch", type=Path, help="a disk with room for all of it")
+    command.set_defaults(run=bench_export)

@@ -1,0 +1,149 @@
+"""A build in the files that trainers read.
+
+python scripts/export.py lego-arta --format llava --merge --out data/llava
+python scripts/export.py lego-arta --format llamafactory --out data/lf --frame resized_px
+python scripts/export.py lego-arta --format vlm-r1 --config object --split train --out data/r1
+python scripts/export.py lego-arta --format webdataset --out data/wds
+
+A stopped export goes on where it was. Rows that a format can't express are listed in
+dropped.jsonl, never changed. The README.md in the folder says how to train from it.
+"""
+
+import argparse
+import dataclasses
+import logging
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from builder.export.job import Request
+from builder.export.run import FORMATS, export, format_of
+from builder.make import describe
+from evaluation.examples import SOURCES
+from evaluation.frames import MAX_PIXELS, MIN_PIXELS
+from evaluation.items import CONFIGS, SPLITS, UserError
+from evaluation.prompts import Setting
+
+FRAMES = ("norm100", "norm1000", "px", "resized_px")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    result = argparse.ArgumentParser(
+        description=__doc__.split("\n\n")[0],
+        epilog=__doc__.split("\n\n", 1)[1] + "\n"
+        + "\n".join(f"{name:<13} {text}" for name, text in FORMATS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )  # fmt: skip
+    add = result.add_argument
+    add("build", type=Path, metavar="BUILD", help="a build folder")
+    add("--format", required=True, choices=list(FORMATS), help="see below")
+    add("--out", type=Path, required=True, metavar="DIR", help="new or empty")
+    add("--config", nargs="+", choices=CONFIGS, help="tasks (all that the format can hold)")
+    add("--split", nargs="+", choices=SPLITS, default=list(SPLITS), help="(both)")
+    add("--merge", action="store_true", help="all tasks in one file a split")
+    add("--min-confidence", type=_share, default=0.0, metavar="C", help="only surer rows (0)")
+    add("--limit", type=_positive, metavar="N", help="at most N rows a task and split")
+    add("--seed", type=int, default=42, help="of the choice of examples (%(default)s)")
+    asked = result.add_argument_group("questions and answers", "of formats made of them")
+    asked.add_argument(
+        "--boxes",
+        choices=("angle", "json"),
+        help="angle: <p>name</p> {<x0><y0><x1><y1>}; json: bbox_2d and label "
+        "(json for llamafactory and vlm-r1)",
+    )
+    asked.add_argument(
+        "--frame",
+        choices=FRAMES,
+        help="of boxes: percent (norm100, the default), thousandths, pixels, or pixels after "
+        "Qwen's resize",
+    )
+    asked.add_argument("--min-pixels", type=_positive, help=f"of that resize ({MIN_PIXELS})")
+    asked.add_argument("--max-pixels", type=_positive, help=f"of that resize ({MAX_PIXELS})")
+    asked.add_argument(
+        "--template", choices=("plain", "think"), help="think: <think> and <answer> (plain)"
+    )
+    asked.add_argument("--previous", action="store_true", help="say the previous instruction too")
+    asked.add_argument(
+        "--examples",
+        choices=SOURCES,
+        help="solved examples before a question: dynamic: train rows, of the same manual if there "
+        "are any; fixed: the thesis' two, text only; none (dynamic for otter, else none)",
+    )
+    asked.add_argument("--shots", type=_positive, metavar="N", help="examples a row (2)")
+    add("--debug", action="store_true", help="show the traceback of an error")
+    return result
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text}: give a whole number from 1 up")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text}: give a number from 0 to 1")
+    return value
+
+
+def request_of(options: argparse.Namespace, command_line: argparse.ArgumentParser) -> Request:
+    """The request that a command line means; wrong usage ends the program."""
+    module = format_of(options.format)
+    names = ("boxes", "frame", "template", "previous", "examples", "shots")
+    given = {name: getattr(options, name) for name in names if getattr(options, name)}
+    resize = {"min_pixels": options.min_pixels, "max_pixels": options.max_pixels}
+    if module.SETTING is None and (given or any(resize.values())):
+        first = next(iter(given), "max_pixels").replace("_", "-")
+        command_line.error(f"--{first}: {options.format} asks no questions; leave it out")
+    setting = dataclasses.replace(module.SETTING or Setting(examples="none"), **given)
+    if any(resize.values()) and setting.frame != "resized_px":
+        command_line.error("--min-pixels and --max-pixels belong to --frame resized_px")
+    if setting.frame == "resized_px":
+        pixels = (options.min_pixels or MIN_PIXELS, options.max_pixels or MAX_PIXELS)
+        if pixels[0] > pixels[1]:
+            command_line.error(f"--min-pixels {pixels[0]} is above --max-pixels {pixels[1]}")
+        setting = dataclasses.replace(setting, pixels=pixels)
+    return Request(
+        build=options.build,
+        out=options.out,
+        format=options.format,
+        configs=tuple(c for c in CONFIGS if c in (options.config or module.CONFIGS)),
+        splits=tuple(split for split in SPLITS if split in options.split),
+        merge=options.merge,
+        min_confidence=options.min_confidence,
+        limit=options.limit,
+        setting=setting,
+        seed=options.seed,
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run an export; returns the exit status (0 done, 1 failed, 2 wrong usage)."""
+    command_line = parser()
+    options = command_line.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        done = export(request_of(options, command_line))
+    except KeyboardInterrupt:
+        print("stopped; run the same command again to go on", file=sys.stderr)
+        return 1
+    except Exception as error:
+        if options.debug:
+            raise
+        known = isinstance(error, UserError)
+        print(f"error: {' '.join(str(error).split()) if known else describe(error)}",
+              file=sys.stderr)  # fmt: skip
+        return 1
+    for reason, number in done["dropped"].items():
+        print(f"left out: {number:,} {reason.replace('_', ' ')} (dropped.jsonl)")
+    print(f"{options.out}: {done['rows']:,} rows; its README.md says how to train from it")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
