@@ -24,7 +24,7 @@ from review.results import KEY_FORMAT, Key, KeyItem
 FOLDER = Path(__file__).parent
 SCRIPTS = ("page_store.js", "page_pictures.js", "page_app.js")
 TEXT_NAMES = {"object": "Reference text:", "state": "Step:", "screening": "Step:"}
-# How many questions the thesis' minutes are for.
+# How many samples the thesis' minutes are for, without check questions.
 USUAL = 100
 LARGE_BYTES = 25_000_000
 
@@ -67,7 +67,7 @@ def page_and_key(
             for c in task.criteria
         ],
         "minutes": list(task.minutes),
-        "usual": USUAL,
+        "usual": USUAL + task.checks,
         "rotate": rotate,
         "items": items,
     }
@@ -93,7 +93,7 @@ def render(task: Task, data: Mapping[str, Any], pictures: Sequence[bytes]) -> st
         for number, picture in enumerate(pictures)
     ]
     number, (low, high) = len(data["items"]), task.minutes
-    scale = number / USUAL
+    scale = number / (USUAL + task.checks)
     return filled(
         (FOLDER / "page.html").read_text(encoding="utf-8"),
         {

@@ -75,6 +75,7 @@ function main() {
 
   function render() {
     const one = item(state.position);
+    document.body.classList.toggle("rating", Boolean(one));
     $("start").hidden = state.position >= 0;
     $("sample").hidden = !one;
     $("end").hidden = state.position < page.items.length;

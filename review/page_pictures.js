@@ -117,29 +117,39 @@ function makePictures(page, stage) {
   }
 
   function apply() {
-    const frames = [...stage.querySelectorAll(".frame")];
     const level = ZOOMS[view.zoom];
-    for (const frame of frames) {
-      frame.classList.toggle("zoomed", view.zoom > 0);
+    for (const frame of stage.querySelectorAll(".frame")) {
       const canvas = frame.firstElementChild;
+      if (view.zoom && !frame.classList.contains("zoomed")) {
+        // The frame keeps its size while the picture grows in it.
+        frame.style.height = frame.offsetHeight + "px";
+        frame.dataset.width = canvas.offsetWidth;
+      }
+      frame.classList.toggle("zoomed", view.zoom > 0);
+      if (!view.zoom) frame.style.height = "";
+      canvas.style.width = view.zoom ? level * frame.dataset.width + "px" : fitting();
       canvas.classList.toggle("plain", !view.boxes);
-      // The frame keeps its height while the picture grows in it.
-      frame.style.height = view.zoom ? frame.dataset.height : "";
-      canvas.style.width = 100 * level + "%";
     }
   }
 
+  // As wide as its height on the screen allows.
+  function fitting() {
+    const [width, height] = shown.size;
+    return `calc(var(--fit) * ${(width / height).toFixed(4)})`;
+  }
+
   function zoom() {
-    const frames = [...stage.querySelectorAll(".frame")];
-    if (!view.zoom) for (const frame of frames) frame.dataset.height = frame.offsetHeight + "px";
     view.zoom = (view.zoom + 1) % ZOOMS.length;
     apply();
-    const [x, y] = middle();
-    for (const frame of frames) {
+    scrollTo(middle());
+    return ZOOMS[view.zoom];
+  }
+
+  function scrollTo([x, y]) {
+    for (const frame of stage.querySelectorAll(".frame")) {
       frame.scrollLeft = x * frame.scrollWidth - frame.clientWidth / 2;
       frame.scrollTop = y * frame.scrollHeight - frame.clientHeight / 2;
     }
-    return ZOOMS[view.zoom];
   }
 
   // Where zooming goes: the middle of the boxes, or of the picture.
@@ -156,7 +166,8 @@ function makePictures(page, stage) {
     shown = item;
     view = { boxes: view.boxes, swapped: false, zoom: 0 };
     const titles = item.pictures.length > 1 ? ["Evaluating image", "Reference image"] : ["Picture"];
-    stage.classList.toggle("two", item.pictures.length > 1);
+    stage.className = stage.parentElement.parentElement.className =
+      item.pictures.length > 1 ? "two" : "one";
     stage.replaceChildren(...titles.map((title, place) => figure(item, place, title)));
     apply();
   }
@@ -173,7 +184,12 @@ function makePictures(page, stage) {
     swap() {
       if (stage.children.length < 2) return false;
       view.swapped = !view.swapped;
+      const { scrollLeft, scrollTop } = stage.querySelector(".frame");
       stage.append(stage.firstElementChild);
+      for (const frame of stage.querySelectorAll(".frame")) {
+        frame.scrollLeft = scrollLeft;
+        frame.scrollTop = scrollTop;
+      }
       return view.swapped;
     },
     get boxes() {
