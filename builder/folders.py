@@ -32,7 +32,7 @@ NOT_IN_ROWS = (
     "builder/fetch.py", "builder/images.py", "builder/make.py", "builder/parallel.py",
     "builder/assemble.py", "builder/card", "builder/probes/", "builder/split.py",
     "builder/stats.py", "builder/validate", "builder/push", "builder/hub.py",
-    "builder/croissant.py", "builder/samples.py", "builder/recipe.py",
+    "builder/croissant.py", "builder/samples.py", "builder/recipe.py", "builder/reviews.py",
 )  # fmt: skip
 DEMO, CRAWL, PARSE, ANNOTATE, TASKS = "0_demo", "1_crawl", "2_parse", "3_annotate", "4_tasks"
 

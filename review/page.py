@@ -183,6 +183,11 @@ def key_path(page: Path) -> Path:
     return page.with_suffix(".key.json")
 
 
+def page_path(key: Path) -> Path:
+    """Where the page of a key lies if neither was moved."""
+    return key.with_name(key.name.removesuffix(".key.json") + ".html")
+
+
 def write_page(path: Path, html: str, key: Key) -> None:
     """Write the page and its key, the key first: a page without one can't be scored."""
     write_bytes(key_path(path), dump(key))

@@ -95,6 +95,20 @@ def read_key(path: Path) -> Key:
     return key
 
 
+def find_key(result: Path) -> Path:
+    """The key of a result's page among the key files beside it and here; raises `UserError`."""
+    page_id = _read(result, Result, "a result file; a page saves them").page_id
+    for path in sorted({*result.parent.glob("*.key.json"), *Path().glob("*.key.json")}):
+        try:
+            if read_key(path).page_id == page_id:
+                return path
+        except UserError:
+            continue  # of another kind; not ours to judge
+    raise UserError(
+        f"{result}: no *.key.json of page {page_id[:8]} beside it or here; give it with --key"
+    )
+
+
 def read_result(path: Path, key: Key, task: Task) -> Result:
     """A result file of the page of `key`; raises `UserError` for any other or a damaged one."""
     result = _read(path, Result, "a result file; a page saves them")
@@ -170,16 +184,12 @@ def _names(results: Sequence[Result]) -> list[str]:
     ]
 
 
-def _rater(
-    name: str, result: Result, key: Key, task: Task, wrong_max: int, partial: bool
-) -> Rater:
+def _rater(name: str, result: Result, key: Key, task: Task, wrong_max: int, partial: bool) -> Rater:
     problems, notes = [], []
     wanted = {criterion.name for criterion in task.criteria}
     done = {q: a for q, a in result.answers.items() if wanted <= a.scores.keys()}
     if len(done) < len(key.items):
-        (notes if partial else problems).append(
-            f"{len(done)} of {len(key.items)} samples answered"
-        )
+        (notes if partial else problems).append(f"{len(done)} of {len(key.items)} samples answered")
     known = {q: item.known for q, item in key.items.items() if item.row is None}
     right = sum(
         result.answers[q].scores.get(c) == score

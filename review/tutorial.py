@@ -132,7 +132,11 @@ _CAR = (
 )
 _NEW = Brick(1, -1, 4, 2, 1, YELLOW)
 _MOVED = Brick(-3, -1, 4, 2, 1, YELLOW)
-_TREE = (Brick(-1, -1, 0, 2, 2, GREEN), Brick(-2, -2, 3, 4, 4, GREEN), Brick(-1, -1, 6, 2, 2, GREEN))
+_TREE = (
+    Brick(-1, -1, 0, 2, 2, GREEN),
+    Brick(-2, -2, 3, 4, 4, GREEN),
+    Brick(-1, -1, 6, 2, 2, GREEN),
+)
 
 
 def _pair(label: str, why: str, shown: tuple[Brick, ...], what: str) -> Example:
@@ -168,17 +172,11 @@ def examples(task: Task) -> list[tuple[str, list[Example]]]:
         return [
             (
                 precision.title,
-                [
-                    _precision(label, why[n], n + 1)
-                    for n, label in enumerate(precision.labels)
-                ],
+                [_precision(label, why[n], n + 1) for n, label in enumerate(precision.labels)],
             ),
             (
                 clearness.title,
-                [
-                    _clearness(label, whys[n], names[n])
-                    for n, label in enumerate(clearness.labels)
-                ],
+                [_clearness(label, whys[n], names[n]) for n, label in enumerate(clearness.labels)],
             ),
         ]
     if task.name == "state":

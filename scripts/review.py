@@ -3,7 +3,7 @@
     python scripts/review.py make lego-arta --task object --n 100 --out object.html
     python scripts/review.py make lego-arta --task screening --out screening.html
     python scripts/review.py score review-*.json --key object.key.json
-    python builder/make.py --reviews scores/review.json
+    python builder/make.py --reviews review-scores/review.json
     python scripts/review.py gallery lego-arta
 
 A page is one file: send it to the raters, they send back the JSON that it saves. Keep the key that
@@ -16,8 +16,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from builder.records import UserError
-from review import page, rows, sampling
+from builder.folders import write_bytes
+from builder.records import UserError, dump
+from review import page, results, rows, sampling
 from review.criteria import TASKS
 
 
@@ -32,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = result.add_subparsers(dest="command", required=True, metavar="make|score|gallery")
     _add_make(commands.add_parser("make", help="write a rating page", allow_abbrev=False))
+    _add_score(commands.add_parser("score", help="score what raters saved", allow_abbrev=False))
     for command in commands.choices.values():
         command.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return result
@@ -53,6 +55,32 @@ def _add_make(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_score(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("results", type=Path, nargs="+", metavar="RESULT", help="JSON files that a page saved")
+    add(
+        "--key",
+        type=Path,
+        metavar="FILE",
+        help="the key of their page (default: the one that fits, beside the results or here)",
+    )
+    add(
+        "--page",
+        type=Path,
+        metavar="FILE",
+        help="the page, for pictures of disputed samples (default: beside the key, if it is there)",
+    )
+    add("--out", type=Path, default=Path("review-scores"), help="folder (%(default)s)")
+    add(
+        "--max-wrong",
+        type=int,
+        default=results.WRONG_MAX,
+        metavar="N",
+        help="scores on check questions that may be wrong (%(default)s)",
+    )
+    add("--partial", action="store_true", help="count unfinished files too")
+
+
 def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
@@ -67,14 +95,64 @@ def make_command(options: argparse.Namespace) -> None:
     drawn = sampling.sample(
         options.build, task, options.n or task.samples, options.seed, options.checks
     )
-    html, key = page.page_and_key(
-        task, drawn.questions, manifest, rotate=options.checks != "first"
-    )
+    html, key = page.page_and_key(task, drawn.questions, manifest, rotate=options.checks != "first")
     page.write_page(options.out, html, key)
     print(options.out)
 
 
-COMMANDS = {"make": make_command}
+def score_command(options: argparse.Namespace) -> None:
+    """`score`."""
+    try:
+        from review import report, score
+    except ModuleNotFoundError as missing:
+        raise UserError(f"{missing.name} is not installed; pip install -e '.[review]'") from None
+    key_file = options.key or results.find_key(options.results[0])
+    key = results.read_key(key_file)
+    task = page.task_named(key.task)
+    read = [results.read_result(path, key, task) for path in options.results]
+    raters = results.checked(read, key, task, options.max_wrong, options.partial)
+    found = score.summary(key, task, raters)
+    page_file = options.page or page.page_path(key_file)
+    pictured = page.read_page(page_file) if options.page or page_file.is_file() else None
+    if pictured and pictured[0]["page_id"] != key.page_id:
+        pictured = None  # another page has taken its place
+    write_bytes(options.out / "review.json", dump(found))
+    report.write_report(options.out / "review.html", found, key, task, raters, pictured)
+    if len(raters) < len(read):
+        print(f"{len(read) - len(raters)} files are older ones of the same raters")
+    for rater in raters:
+        told = "; ".join([*rater.problems, *rater.notes]) or "all well"
+        print(f"{rater.name}: {'counted' if rater.counted else 'NOT COUNTED'}; {told}")
+    for line in terminal(found):
+        print(line)
+    print(f"{options.out / 'review.html'}; the build takes {options.out / 'review.json'}:")
+    print(f"python builder/make.py --reviews {options.out / 'review.json'}")
+
+
+def terminal(found: dict) -> list[str]:
+    """Means, kappas and the verdict as lines."""
+
+    def text(value: dict | None) -> str:
+        if value is None or value["value"] is None:
+            return "not defined"
+        return f"{value['value']:.2f} ({value['low']:.2f} to {value['high']:.2f})"
+
+    lines = []
+    for one in found["criteria"].values():
+        weighted = one["cohen_weighted"]
+        lines.append(
+            f"{one['title']}: mean {text(one['mean'])} of {one['scale'][1]}; Fleiss' kappa "
+            f"{text(one['fleiss'])}; Cohen's {text(one['cohen'])}"
+            + (f", weighted {text(weighted)}" if weighted else "")
+        )
+    rule = found["acceptance"]
+    if rule:
+        failed = [f"{r['criterion']}: {r['found']}" for r in rule["rules"] if not r["passed"]]
+        lines.append(f"acceptance: {'PASS' if rule['passed'] else 'FAIL, ' + '; '.join(failed)}")
+    return lines
+
+
+COMMANDS = {"make": make_command, "score": score_command}
 
 
 def main(argv: list[str] | None = None) -> int:
