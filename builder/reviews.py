@@ -182,6 +182,6 @@ def card_text(reviews: Mapping | None) -> str:
         return "No person annotated or rated this build."
     number = len(reviews["rejected"]) + len(reviews["weights"])
     return (
-        f"People judged {number:,} rows of this build or an earlier one: what they rejected is left "
-        "out, and `sample_weight` of the others is their mean rating (0 to 1)."
+        f"People judged {number:,} rows of this build or an earlier one: what they rejected is "
+        "left out, and `sample_weight` of the others is their mean rating (0 to 1)."
     )

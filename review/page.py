@@ -117,11 +117,11 @@ def filled(template: str, parts: Mapping[str, str]) -> str:
     return re.sub(r"@(\w+)@", lambda match: parts[match[1]], template)
 
 
-def content_security_policy(css: str, js: str) -> str:
+def content_security_policy(css: str, js: str, pictures: str = "data:") -> str:
     """Only this style and this script, pictures from the file, no network, no forms."""
     return (
         f"default-src 'none'; script-src {_source(js)}; style-src {_source(css)}; "
-        "img-src data:; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'"
+        f"img-src {pictures}; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'"
     )
 
 

@@ -87,9 +87,9 @@ def _svg(
     drawn = "".join(_brick(brick) for brick in bricks)
     for (bx, by, bw, bh), name, color in boxes:
         drawn += (
-            f'<rect x="{bx:.1f}" y="{by:.1f}" width="{bw:.1f}" height="{bh:.1f}" fill="none" stroke="{color}" '
-            f'stroke-width="2.4"/><text x="{bx:.1f}" y="{by - 3:.1f}" font-size="9.5" font-weight="600" '
-            f'fill="{color}">{escape(name)}</text>'
+            f'<rect x="{bx:.1f}" y="{by:.1f}" width="{bw:.1f}" height="{bh:.1f}" fill="none" '
+            f'stroke="{color}" stroke-width="2.4"/><text x="{bx:.1f}" y="{by - 3:.1f}" '
+            f'font-size="9.5" font-weight="600" fill="{color}">{escape(name)}</text>'
         )
     return (
         f'<svg viewBox="{x} {y} {width} {height}" role="img" aria-label="{escape(label)}">'

@@ -11,6 +11,7 @@ A page is one file: send it to the raters, they send back the JSON that it saves
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -18,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from builder.folders import write_bytes
 from builder.records import UserError, dump
-from review import page, results, rows, sampling
+from review import gallery, page, results, rows, sampling
 from review.criteria import TASKS
 
 
@@ -34,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     commands = result.add_subparsers(dest="command", required=True, metavar="make|score|gallery")
     _add_make(commands.add_parser("make", help="write a rating page", allow_abbrev=False))
     _add_score(commands.add_parser("score", help="score what raters saved", allow_abbrev=False))
+    _add_gallery(commands.add_parser("gallery", help="browse a build", allow_abbrev=False))
     for command in commands.choices.values():
         command.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return result
@@ -79,6 +81,22 @@ def _add_score(command: argparse.ArgumentParser) -> None:
         help="scores on check questions that may be wrong (%(default)s)",
     )
     add("--partial", action="store_true", help="count unfinished files too")
+
+
+def _add_gallery(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("build", type=Path, metavar="BUILD", help="a build folder")
+    add("--out", type=Path, default=Path("gallery"), help="folder (%(default)s)")
+    add(
+        "--sessions",
+        type=_positive,
+        default=gallery.SESSIONS,
+        metavar="N",
+        help="whole sessions at random, all their rows (%(default)s)",
+    )
+    add("--all", action="store_true", help="every session; a large build makes a large gallery")
+    add("--manual", action="append", default=[], metavar="ID", help="only this one (repeatable)")
+    add("--seed", type=int, default=42, help="of the choice (%(default)s)")
 
 
 def _positive(text: str) -> int:
@@ -152,7 +170,21 @@ def terminal(found: dict) -> list[str]:
     return lines
 
 
-COMMANDS = {"make": make_command, "score": score_command}
+def gallery_command(options: argparse.Namespace) -> None:
+    """`gallery`."""
+    held = gallery.write_gallery(
+        options.build,
+        options.out,
+        None if options.all else options.sessions,
+        options.manual,
+        options.seed,
+        workers=os.cpu_count() or 1,
+    )
+    print(f"{held['rows']:,} rows of {held['sessions']:,} of {held['of']:,} sessions; open")
+    print(options.out / gallery.PAGE)
+
+
+COMMANDS = {"make": make_command, "score": score_command, "gallery": gallery_command}
 
 
 def main(argv: list[str] | None = None) -> int:
