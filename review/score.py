@@ -26,7 +26,7 @@ def summary(key: Key, task: Task, raters: Sequence[Rater], seed: int = 42) -> di
     """All that can be said of a page's results, as JSON values (null where not defined)."""
     counted = [rater for rater in raters if rater.counted]
     samples = [name for name, item in key.items.items() if item.row is not None]
-    matrices = {c.name: _matrix(counted, samples, c) for c in task.criteria}
+    matrices = {c.name: matrix(counted, samples, c) for c in task.criteria}
     criteria = {c.name: _criterion(c, matrices[c.name], seed) for c in task.criteria}
     return _plain(
         {
@@ -44,7 +44,7 @@ def summary(key: Key, task: Task, raters: Sequence[Rater], seed: int = 42) -> di
     )
 
 
-def _matrix(raters: Sequence[Rater], samples: Sequence[str], criterion: Criterion) -> np.ndarray:
+def matrix(raters: Sequence[Rater], samples: Sequence[str], criterion: Criterion) -> np.ndarray:
     """(samples, raters) scores, NaN where there is none."""
     result = np.full((len(samples), len(raters)), np.nan)
     for column, rater in enumerate(raters):
