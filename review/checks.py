@@ -22,17 +22,18 @@ BOX_AREA = (0.004, 0.12)
 # A picture is clearly different when this share of what either shows differs.
 DIFFERENT = 0.5
 TRIED = 200
+# Boxes that fit their text this well are taken to be right.
+SURE = 0.9
 
 
 def questions(
     task: Task, build: Path, rows: Sequence[Entry], taken: Collection[str], seed: int
 ) -> list[Question]:
-    """The check questions of a page, from groups not `taken`, of different manuals if possible.
+    """The check questions of a page, from groups that are not `taken` as long as there are any.
 
     Raises `UserError` when the build has no rows to make them of.
     """
-    free = [row for row in rows if row.group not in taken] or list(rows)
-    ranked = sorted(free, key=lambda row: rank(f"{seed}:check", row.id))
+    ranked = sorted(rows, key=lambda row: (row.group in taken, rank(f"{seed}:check", row.id)))
     made = _of_objects(ranked) if task.config == "object" else _of_states(build, ranked)
     if len(made) < task.checks:
         raise UserError(
@@ -44,7 +45,7 @@ def questions(
 
 def _of_objects(ranked: Sequence[Entry]) -> list[Question]:
     """A box on another part, a box half off its part, a name of another part."""
-    sure = sorted(ranked, key=lambda row: -row.row["confidence"])[:TRIED]
+    sure = [row for row in ranked if row.row["confidence"] >= SURE][:TRIED] or ranked[:TRIED]
     made: list[Question] = []
     used: set[str] = set()
     for change in (_on_another_part, _off_centre, _misnamed):

@@ -185,7 +185,9 @@ def episodes(shown: Sequence[Entry]) -> list[dict[str, Any]]:
             continue
         row = entry.row
         waiting = objects.get(row["session_id"], {})
-        group = next((g for g, text in waiting.items() if text == row["previous_instruction"]), None)
+        group = next(
+            (g for g, text in waiting.items() if text == row["previous_instruction"]), None
+        )
         waiting.pop(group or "", None)
         by_session.setdefault(row["session_id"], []).append(
             {

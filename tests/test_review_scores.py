@@ -136,9 +136,7 @@ def test_means_are_on_the_papers_scales():
         assert found["criteria"][names[0]]["scale"] == [0, best]
 
 
-@pytest.mark.parametrize(
-    ("errors", "passed"), [((0.02, 0.03, 0.05), True), ((0.3,) * 3, False)]
-)
+@pytest.mark.parametrize(("errors", "passed"), [((0.02, 0.03, 0.05), True), ((0.3,) * 3, False)])
 def test_the_papers_rule_is_a_pass_or_a_fail(errors, passed):
     rule = study("object", 200, errors=errors)["acceptance"]
     assert rule["passed"] is passed
@@ -146,7 +144,7 @@ def test_the_papers_rule_is_a_pass_or_a_fail(errors, passed):
     assert len(rule["rules"]) == 4
 
 
-def test_bias_and_drift_of_one_rater_are_found_and_the_others_have_none():
+def test_bias_and_drift_of_one_rater_are_found():
     key, task = key_of("object", 200), TASKS["object"]
     shares = {"precision": (0.0, 1.0, 0.0), "clearness": (0.2, 0.2, 0.6)}
     truth = truth_of(key, shares)
@@ -167,7 +165,8 @@ def test_bias_and_drift_of_one_rater_are_found_and_the_others_have_none():
     biases = [r["criteria"]["clearness"]["bias"] for r in raters]
     assert drifts[2]["low"] > 0.8
     assert biases[2]["low"] > 0.25
-    assert all(abs(d["value"]) < 0.6 for d in drifts[:2])
+    # The other two see themselves drift half as far the other way.
+    assert all(-0.9 < d["value"] < -0.4 for d in drifts[:2])
     assert all(b["value"] < 0 for b in biases[:2])
 
 
