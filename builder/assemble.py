@@ -20,7 +20,7 @@ from builder.parallel import run_parallel
 from builder.pipeline import BuildOptions, ManualStats
 from builder.probes.score import AUC_MAX
 from builder.records import CrawledManual, UserError, load
-from builder.reviews import Applied, Reviews, apply_reviews
+from builder.reviews import NO_REVIEWS, Applied, Reviews, apply_reviews
 from builder.samples import write_samples
 from lego_arta import CONFIGS, FEATURES, SPLITS, __version__
 
@@ -39,7 +39,7 @@ class AssembleOptions:
     seed: int = 42
     probe: bool = True
     workers: int = 1
-    reviews: Reviews = Reviews()
+    reviews: Reviews = NO_REVIEWS
 
 
 def check_out(out: Path) -> None:

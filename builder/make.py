@@ -404,9 +404,7 @@ def report(manifest: dict, out: Path, built: int, manuals: int, seconds: float) 
         print(f"{config:<7} " + ", ".join(f"{number:,} {name}" for name, number in splits.items()))
     print(f"\n{out}: {manuals} manuals, {built} of them (re)built, in {seconds:.1f} s")
     print(f'load it from {out.resolve().parent} with: load_dataset("{out.name}", "state")')
-    print(
-        f"look at it before you pass it on: python scripts/review.py gallery {shlex.quote(str(out))}"
-    )
+    print(f"look at it first: python scripts/review.py gallery {shlex.quote(str(out))}")
 
 
 if __name__ == "__main__":

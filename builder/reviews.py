@@ -61,6 +61,9 @@ class Reviews:
         return {"rejected": list(self.rejected), "weights": dict(self.weights)}
 
 
+NO_REVIEWS = Reviews()
+
+
 def from_json(value: Mapping) -> Reviews:
     """Decisions as a manifest holds them."""
     return Reviews(tuple(value["rejected"]), tuple(sorted(value["weights"].items())))
@@ -72,7 +75,8 @@ def read_reviews(files: Sequence[Path]) -> tuple[Reviews, list[str]]:
     The same rating in two files counts once. A row weighs the mean points of those who judged it.
     """
     said: dict[tuple[str, str, str], Judgement] = {}
-    remarks, needed = [], {}
+    remarks: list[str] = []
+    needed: dict[str, int] = {}
     for file in files:
         review = _read(file)
         for one in review.judgements:

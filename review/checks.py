@@ -109,7 +109,7 @@ def _of_states(build: Path, ranked: Sequence[Entry]) -> list[Question]:
     """Twice the right picture itself, twice that of another manual, once of a far stage."""
     right = [row for row in ranked if row.row["label"] == 1]
     same = [_pair(row, row, {"relevance": 2, "similarity": 2}) for row in right[:2]]
-    other = []
+    other: list[Question] = []
     for row in right[2:]:
         strange = next((r for r in right if r.row["manual_id"] != row.row["manual_id"]), None)
         if strange and len(other) < 3:

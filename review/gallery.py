@@ -56,10 +56,11 @@ def write_gallery(
     try:
         (temporary / PICTURES).mkdir()
         rows = _rows(temporary / PICTURES, shown, workers)
+        all_sessions = len({entry.row["session_id"] for entry in entries})
         data = {
             "build": build.resolve().name,
             "source": str(manifest.get("options", {}).get("source", "")),
-            "sessions_in_build": len({entry.row["session_id"] for entry in entries}),
+            "sessions_in_build": all_sessions,
             "rows": rows,
             "episodes": episodes(shown),
         }
@@ -69,7 +70,7 @@ def write_gallery(
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    return {"rows": len(rows), "sessions": len(sessions), "of": data["sessions_in_build"]}
+    return {"rows": len(rows), "sessions": len(sessions), "of": all_sessions}
 
 
 def check_out(out: Path) -> None:

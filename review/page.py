@@ -47,7 +47,7 @@ def page_and_key(
         ]
         items.append(
             {
-                "id": f"q{index:04d}",
+                "id": _name(index),
                 "text": question.text,
                 "pictures": pictures,
                 "size": list(question.sizes_wh[0]),
@@ -55,8 +55,8 @@ def page_and_key(
             }
         )
     known = {
-        item["id"]: KeyItem(question.row, question.manual_id, dict(question.known))
-        for item, question in zip(items, questions, strict=True)
+        _name(index): KeyItem(question.row, question.manual_id, dict(question.known))
+        for index, question in enumerate(questions, 1)
     }
     page_id = _page_id(task, items, [data for data, _ in numbers], known)
     data = {
@@ -73,6 +73,11 @@ def page_and_key(
     }
     key = Key(KEY_FORMAT, page_id, task.name, build.get("fingerprint", ""), known)
     return render(task, data, [data for data, _ in numbers]), key
+
+
+def _name(number: int) -> str:
+    """What a question is called: its place, which tells nothing of its row."""
+    return f"q{number:04d}"
 
 
 def _page_id(task: Task, items: object, pictures: Sequence[bytes], known: object) -> str:
@@ -121,7 +126,8 @@ def content_security_policy(css: str, js: str, pictures: str = "data:") -> str:
     """Only this style and this script, pictures from the file, no network, no forms."""
     return (
         f"default-src 'none'; script-src {_source(js)}; style-src {_source(css)}; "
-        f"img-src {pictures}; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'"
+        f"img-src {pictures}; base-uri 'none'; form-action 'none'; "
+        "require-trusted-types-for 'script'"
     )
 
 

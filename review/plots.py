@@ -1,5 +1,6 @@
 """Plots of a review as SVG that stands in a page: text in the page's colour, no background."""
 
+import functools
 import io
 import itertools
 from collections.abc import Callable, Mapping, Sequence
@@ -107,6 +108,10 @@ def scores(found: Mapping[str, Any]) -> str:
     return _svg("scores", "Share of every score, by rater", size, len(names), draw)
 
 
+def _apart(criterion: str, rater: Mapping[str, Any]) -> Sequence[float | None]:
+    return rater["criteria"][criterion]["apart_by_part"]
+
+
 def over_time(found: Mapping[str, Any]) -> str:
     """How far each rater is from the others, and how long a sample takes, by part of a session."""
     raters = [rater for rater in found["raters"] if rater["counted"]]
@@ -121,7 +126,7 @@ def over_time(found: Mapping[str, Any]) -> str:
     def draw(*all_axes: Axes) -> None:
         *apart, seconds = all_axes
         for axes, (name, criterion) in zip(apart, criteria.items(), strict=True):
-            lines(axes, lambda rater, name=name: rater["criteria"][name]["apart_by_part"])
+            lines(axes, functools.partial(_apart, name))
             axes.axhline(0, color=INK, lw=0.8)
             low, high = axes.get_ylim()
             reach = max(0.3, -low, high)

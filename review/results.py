@@ -185,7 +185,8 @@ def _names(results: Sequence[Result]) -> list[str]:
 
 
 def _rater(name: str, result: Result, key: Key, task: Task, wrong_max: int, partial: bool) -> Rater:
-    problems, notes = [], []
+    problems: list[str] = []
+    notes: list[str] = []
     wanted = {criterion.name for criterion in task.criteria}
     done = {q: a for q, a in result.answers.items() if wanted <= a.scores.keys()}
     if len(done) < len(key.items):

@@ -186,7 +186,9 @@ def _disputed(
         filled = np.where(known, points, 0)
         mean = filled.sum(axis=1) / number
         spread += np.where(known, (points - mean[:, None]) ** 2, 0).sum(axis=1) / number
-    order = sorted(np.flatnonzero(spread > 0), key=lambda i: (-round(float(spread[i]), 9), i))
+    order = sorted(
+        np.flatnonzero(spread > 0).tolist(), key=lambda i: (-round(float(spread[i]), 9), i)
+    )
     return [
         {
             "sample": samples[i],

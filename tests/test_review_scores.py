@@ -1,4 +1,4 @@
-"""Result files and statistics: raters with known errors, files that are wrong, what a build gets."""
+"""Result files and statistics: raters with known errors, wrong files, what a build gets."""
 
 import itertools
 import json
@@ -398,7 +398,8 @@ def test_reviews_add_up_and_the_same_rating_counts_once(tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{}", '{"format": "lego-arta review 2", "task": "", "page_id": "", "judgements": []}',
+    ["", "[]", "{}", '{"format": "lego-arta review 2", "task": "", "page_id": "", '
+     '"judgements": []}',
      '{"format": "lego-arta review 1", "task": "object", "page_id": "", "judgements": '
      '[{"row": "a", "rater": "b", "points": 7, "rejects": false}]}'],
 )  # fmt: skip
