@@ -26,7 +26,6 @@ SCRIPTS = ("page_store.js", "page_pictures.js", "page_app.js")
 TEXT_NAMES = {"object": "Reference text:", "state": "Step:", "screening": "Step:"}
 # How many samples the thesis' minutes are for, without check questions.
 USUAL = 100
-LARGE_BYTES = 25_000_000
 
 
 def page_and_key(

@@ -87,7 +87,7 @@ function main() {
   }
 
   function sample(one) {
-    pictures.prepare(state.position, item);
+    setTimeout(() => pictures.prepare(state.position, item)); // once this one is on the screen
     $("where").textContent = `Sample ${state.position + 1} of ${page.items.length}`;
     $("text").textContent = one.text;
     pictures.show(one);

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from builder.folders import write_bytes
 from builder.records import UserError, dump
-from review import gallery, page, results, rows, sampling
+from review import fitting, gallery, page, results, rows, sampling
 from review.criteria import TASKS
 
 
@@ -113,9 +113,21 @@ def make_command(options: argparse.Namespace) -> None:
     drawn = sampling.sample(
         options.build, task, options.n or task.samples, options.seed, options.checks
     )
-    html, key = page.page_and_key(task, drawn.questions, manifest, rotate=options.checks != "first")
+    questions, side_px = fitting.fitted(drawn.questions)
+    html, key = page.page_and_key(task, questions, manifest, rotate=options.checks != "first")
     page.write_page(options.out, html, key)
-    print(options.out)
+    samples = sum(question.row is not None for question in questions)
+    megabytes = options.out.stat().st_size / 1e6
+    checks = len(questions) - samples
+    print(
+        f"{options.out}: {samples:,} of {drawn.candidates:,} rows, {checks} check questions, "
+        f"{megabytes:.1f} MB"
+    )
+    if side_px:
+        print(f"pictures are at most {side_px} px here, to keep the page small")
+    if options.out.stat().st_size > fitting.PAGE_BYTES:
+        print("that is much for a mail; give a smaller --n")
+    print(f"{page.key_path(options.out)}: its key, for score; keep it from the raters")
 
 
 def score_command(options: argparse.Namespace) -> None:

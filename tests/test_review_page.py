@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -16,7 +17,7 @@ from builder import make, validate
 from builder.export.parquet import schema
 from builder.records import UserError
 from builder.reviews import Reviews
-from review import gallery, page, rows, sampling
+from review import fitting, gallery, page, rows, sampling
 from review.criteria import TASKS
 from review.questions import NamedBox, Question
 from scripts import review
@@ -109,6 +110,25 @@ def test_pictures_are_lossless_webp_also_of_png_builds(built, tmp_path):
     with Image.open(tmp_path / "a.webp") as webp, Image.open(source) as png:
         assert webp.format == "WEBP" and webp.size == size
         assert webp.convert("RGB").tobytes() == png.convert("RGB").tobytes()
+
+
+def test_a_page_too_large_for_a_mail_gets_smaller_pictures_and_boxes(monkeypatch):
+    rng = np.random.default_rng(0)
+    noise = Image.fromarray(rng.integers(0, 255, (300, 1600, 3), np.uint8))
+    buffer = io.BytesIO()
+    noise.save(buffer, "WEBP", lossless=True)
+    box = NamedBox("part", (400.0, 100.0, 800.0, 200.0))
+    sizes = ((1600, 300),) * 2
+    question = Question("r", "m", "", (buffer.getvalue(),) * 2, sizes, (box,))
+    assert fitting.fitted([question]) == ([question], None)
+    monkeypatch.setattr(fitting, "PICTURE_BYTES", len(buffer.getvalue()))
+    (smaller,), side = fitting.fitted([question])
+    assert side == 960 and smaller.sizes_wh == ((960, 180),) * 2
+    assert smaller.boxes[0].box_px == pytest.approx((240, 60, 480, 120))
+    for data in smaller.pictures:
+        with Image.open(io.BytesIO(data)) as image:
+            assert image.size == (960, 180)
+    assert sum(map(len, smaller.pictures)) <= fitting.PICTURE_BYTES
 
 
 def test_mixed_checks_are_spread_over_the_page():
