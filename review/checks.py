@@ -109,13 +109,16 @@ def _of_states(build: Path, ranked: Sequence[Entry]) -> list[Question]:
     """Twice the right picture itself, twice that of another manual, once of a far stage."""
     right = [row for row in ranked if row.row["label"] == 1]
     same = [_pair(row, row, {"relevance": 2, "similarity": 2}) for row in right[:2]]
+    pool = [*right[2:], *right[:2]]  # each picture once as long as there are others
     other: list[Question] = []
-    for row in right[2:]:
-        strange = next((r for r in right if r.row["manual_id"] != row.row["manual_id"]), None)
-        if strange and len(other) < 3:
-            other.append(_pair(strange, row, {"relevance": 1, "similarity": 1}))
-            right = [r for r in right if r is not strange]
-    far = _far_stage(build, right)
+    while pool and len(other) < 3:
+        reference = pool.pop(0)
+        manual_id = reference.row["manual_id"]
+        strange = next((row for row in pool if row.row["manual_id"] != manual_id), None)
+        if strange:
+            pool.remove(strange)
+            other.append(_pair(strange, reference, {"relevance": 1, "similarity": 1}))
+    far = _far_stage(build, [*pool, *right])
     return [*same, *other[: 2 if far else 3], *far]
 
 

@@ -45,7 +45,7 @@ def state_question(entry: Entry, reference: Entry) -> Question:
     return Question(
         entry.id,
         entry.row["manual_id"],
-        entry.row["instruction"],
+        reference.row["instruction"],
         tuple(data for data, _ in files),
         tuple(size for _, size in files),
     )
