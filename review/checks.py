@@ -15,7 +15,7 @@ from review.questions import BoxPx, NamedBox, Question, object_question, state_q
 from review.rows import Entry, picture, rank, read_rows
 from synthesis.boxes import intersection
 
-# A box moved by this share of its width and height lies partly on its object, clearly off centre.
+# A box moved by this share of its width or height has most of its object, clearly off centre.
 OFF_CENTRE = 0.4
 # Boxes that take between these shares of the collage: large enough to see, small enough to move.
 BOX_AREA = (0.004, 0.12)
@@ -46,6 +46,7 @@ def questions(
 def _of_objects(ranked: Sequence[Entry]) -> list[Question]:
     """A box on another part, a box half off its part, a name of another part."""
     sure = [row for row in ranked if row.row["confidence"] >= SURE][:TRIED] or ranked[:TRIED]
+    sure = sorted(sure, key=lambda row: len(_instances(row)) > 1)  # single parts first
     made: list[Question] = []
     used: set[str] = set()
     for change in (_on_another_part, _off_centre, _misnamed):
@@ -56,6 +57,10 @@ def _of_objects(ranked: Sequence[Entry]) -> list[Question]:
                 used.add(row.group)
                 break
     return made
+
+
+def _instances(row: Entry) -> list:
+    return [box for target in row.row["targets"] for box in target["instances_px"]]
 
 
 def _suits(row: Entry) -> bool:
@@ -97,7 +102,7 @@ def _off_centre(row: Entry) -> Question | None:
     width, height = object_question(row).sizes_wh[0]
     others = [tuple(i) for o in row.row["distractors"] for i in o["instances_px"]]
     dx, dy = OFF_CENTRE * (box[2] - box[0]), OFF_CENTRE * (box[3] - box[1])
-    for x, y in ((dx, dy), (-dx, dy), (dx, -dy), (-dx, -dy)):
+    for x, y in ((dx, 0), (-dx, 0), (0, dy), (0, -dy)):
         moved = (box[0] + x, box[1] + y, box[2] + x, box[3] + y)
         inside = moved[0] >= 0 and moved[1] >= 0 and moved[2] <= width and moved[3] <= height
         if inside and not any(intersection(moved, other) for other in others):

@@ -20,13 +20,14 @@ PRESSES, PAUSE_MS = 40, 400
 
 def pages(build: Path | None, folder: Path) -> dict[str, Path]:
     """The object and the state page of a build, and one as large as a page may be."""
-    made = {}
-    for name in ("object", "state") if build else ():
-        task = TASKS[name]
+    made: dict[str, Path] = {}
+    for task in (TASKS["object"], TASKS["state"]):
+        if build is None:
+            break
         drawn = sampling.sample(build, task, task.samples, 42, "mixed")
-        made[name] = folder / f"{name}.html"
+        made[task.name] = folder / f"{task.name}.html"
         page.write_page(
-            made[name], *page.page_and_key(task, drawn.questions, read_manifest(build), True)
+            made[task.name], *page.page_and_key(task, drawn.questions, read_manifest(build), True)
         )
     made["largest"] = folder / "largest.html"
     page.write_page(made["largest"], *page.page_and_key(TASKS["object"], largest(), {}, True))
