@@ -7,24 +7,33 @@ from PIL import Image
 
 from review.questions import NamedBox, Question
 
-# What a page may have; base64 takes 4 bytes for 3, the rest of a page is small.
-PAGE_BYTES = 25_000_000
+# What a page of up to this many samples may have, and a longer one in proportion. Base64 takes 4
+# bytes for 3; the rest of a page is small.
+PAGE_BYTES, PAGE_SAMPLES = 25_000_000, 108
 PICTURE_BYTES = int(0.98 * PAGE_BYTES * 3 / 4)
 # Longest sides tried in turn, 0 for as it is; a picture fills about 800 px of a wide screen.
 SIDES_PX = (0, 1280, 960, 800, 640, 480)
-PACKING = {"lossless": True, "method": 6, "quality": 60}
+PACKING = {"lossless": True, "method": 4, "quality": 60}
+# Packing harder and scaling rarely save more than this; sides that need more are not tried.
+HOPE = 1.5
 
 
 def fitted(questions: Sequence[Question]) -> tuple[list[Question], int | None]:
     """The questions with pictures that fit a page, always lossless, boxes scaled along; and the
     longest side in pixels they were brought down to, None for their own size.
     """
-    if _bytes(questions) <= PICTURE_BYTES:
+    room = PICTURE_BYTES * max(1.0, len(questions) / PAGE_SAMPLES)
+    now = _bytes(questions)
+    if now <= room:
         return list(questions), None
+    longest = max(max(size) for question in questions for size in question.sizes_wh)
     for side in SIDES_PX:
+        share = min(1.0, side / longest) ** 2 if side else 1.0
+        if now * share > HOPE * room and side != SIDES_PX[-1]:
+            continue
         packed: dict[bytes, tuple[bytes, float]] = {}
         smaller = [_smaller(question, side, packed) for question in questions]
-        if _bytes(smaller) <= PICTURE_BYTES:
+        if _bytes(smaller) <= room:
             break
     return smaller, side or None
 

@@ -125,8 +125,8 @@ def make_command(options: argparse.Namespace) -> None:
     )
     if side_px:
         print(f"pictures are at most {side_px} px here, to keep the page small")
-    if options.out.stat().st_size > fitting.PAGE_BYTES:
-        print("that is much for a mail; give a smaller --n")
+    if megabytes * 1e6 > fitting.PAGE_BYTES:
+        print("that is much for a mail: hand it over as a file, or give a smaller --n")
     print(f"{page.key_path(options.out)}: its key, for score; keep it from the raters")
 
 
