@@ -141,5 +141,5 @@ def over_time(found: Mapping[str, Any]) -> str:
         for axes in all_axes:
             axes.set_xlabel("part of the session")
 
-    size = (4.2 * (len(criteria) + 1) + 1, 3.4)
+    size = (3.6 * (len(criteria) + 1) + 1.4, 3.2)
     return _svg("time", "Drift and time, by rater", size, len(criteria) + 1, draw)
