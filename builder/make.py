@@ -250,10 +250,10 @@ def run_stages(options: argparse.Namespace) -> dict:
     """Crawl, the manuals, the build folder, the report."""
     started = time.monotonic()
     wanted = follow_recipe(options) if options.from_recipe else None
+    reviews = from_json(wanted["options"]["reviews"]) if wanted else reviews_of(options.reviews)
     manual_ids = crawl_stage(options)
     if wanted:
         manual_ids = recipe.check_sources(wanted, options.work, manual_ids)
-    reviews = from_json(wanted["options"]["reviews"]) if wanted else reviews_of(options.reviews)
     task = BuildOptions(
         options.work,
         options.annotator,

@@ -153,10 +153,13 @@ def score_command(options: argparse.Namespace) -> None:
     for rater in raters:
         told = "; ".join([*rater.problems, *rater.notes]) or "all well"
         print(f"{rater.name}: {'counted' if rater.counted else 'NOT COUNTED'}; {told}")
+    print(options.out / "review.html")
+    if not found["judgements"]:
+        print("no rater counted, so there is nothing to say of the build")
+        return
     for line in terminal(found):
         print(line)
-    print(f"{options.out / 'review.html'}; the build takes {options.out / 'review.json'}:")
-    print(f"python builder/make.py --reviews {options.out / 'review.json'}")
+    print(f"the next build takes it: make.py --reviews {options.out / 'review.json'}")
 
 
 def terminal(found: dict) -> list[str]:
