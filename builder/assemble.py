@@ -20,6 +20,7 @@ from builder.parallel import run_parallel
 from builder.pipeline import BuildOptions, ManualStats
 from builder.probes.score import AUC_MAX
 from builder.records import CrawledManual, UserError, load
+from builder.reviews import NO_REVIEWS, Applied, Reviews, apply_reviews
 from builder.samples import write_samples
 from lego_arta import CONFIGS, FEATURES, SPLITS, __version__
 
@@ -38,6 +39,7 @@ class AssembleOptions:
     seed: int = 42
     probe: bool = True
     workers: int = 1
+    reviews: Reviews = NO_REVIEWS
 
 
 def check_out(out: Path) -> None:
@@ -111,7 +113,7 @@ def _fingerprint(manual_ids: list[str], build: BuildOptions, options: AssembleOp
     done = [(build.work / TASKS / manual_id / DONE).read_text() for manual_id in manual_ids]
     return folders.fingerprint(
         "assemble",
-        *(options.source, options.split, options.seed, options.probe),
+        *(options.source, options.split, options.seed, options.probe, options.reviews),
         *manual_ids,
         *done,
         everything=True,
@@ -149,6 +151,7 @@ def _fill(
     tasks = build.work / TASKS
     index = {m: load(tasks / m / "index.json", Index) for m in manual_ids}
     manuals = [load(tasks / m / "stats.json", ManualStats) for m in manual_ids]
+    reviewed = apply_reviews(options.reviews, index, manuals)
     in_test = _in_test(index, {m.manual_id: m.set_number for m in manuals}, options)
     infos: dict[str, DatasetInfo] = {}
     for config in CONFIGS:
@@ -160,8 +163,10 @@ def _fill(
                     index[m][config],
                     [
                         ((m, row.id) in in_test[config]) == (name == "test")
+                        and row.id not in reviewed.left_out
                         for row in index[m][config]
                     ],
+                    reviewed.weights,
                 )
                 for m in manual_ids
             ]
@@ -176,7 +181,7 @@ def _fill(
             )
         if split_infos:
             infos[config] = _info(config, split_infos)
-    return _finish(folder, infos, manuals, build, options, fingerprint)
+    return _finish(folder, infos, reviewed, build, options, fingerprint)
 
 
 def _in_test(
@@ -235,12 +240,13 @@ def _info(config: str, split_infos: dict[str, SplitInfo]) -> DatasetInfo:
 def _finish(
     folder: Path,
     infos: dict[str, DatasetInfo],
-    manuals: list[ManualStats],
+    reviewed: Applied,
     build: BuildOptions,
     options: AssembleOptions,
     fingerprint: str,
 ) -> dict:
     """Card and metadata, and last the manifest with the hash of everything."""
+    manuals = reviewed.manuals
     splits = {config: dict.fromkeys(SPLITS, 0) for config in CONFIGS}
     for config, info in infos.items():
         splits[config] |= {name: part.num_examples for name, part in info.splits.items()}
@@ -264,6 +270,7 @@ def _finish(
         "negatives": build.tasks.negatives,
         "positives": build.tasks.positives,
         "boundary_colors": dict(build.tasks.boundary_colors),
+        "reviews": options.reviews.as_json,
     }
     screened = stats.screened_counts(manuals)
     shards = hashes_of(folder, {}, "*.parquet")
@@ -292,6 +299,7 @@ def _finish(
         "rows": splits,
         "drop_counts": drops,
         "screened_counts": screened,
+        "review_counts": reviewed.counts,
         "probes": [result.describe() for result in probed],
         "drops": [drop for manual in manuals for drop in manual.drops],
         "inputs": {m.manual_id: _inputs(build.work, m.manual_id) for m in manuals},

@@ -11,6 +11,7 @@ from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCardData
 
 from builder import probes, stats
+from builder.reviews import card_text
 from lego_arta import CONFIGS, SPLITS
 
 FILE = "README.md"
@@ -105,6 +106,7 @@ def state_parts(
         "positives": POSITIVES[str(settings["positives"])],
         "probes": _probes_table(probed),
         "screened": _screened_text(screened),
+        "reviewed": card_text(settings.get("reviews")),  # type: ignore[arg-type]
     }
 
 

@@ -36,7 +36,7 @@ NOT_IN_ROWS = (
     "builder/export/coco.py", "builder/export/legacy.py", "builder/export/lla",
     "builder/export/otter.py", "builder/export/readme", "builder/export/run.py",
     "builder/export/shards.py", "builder/export/vlm_r1.py", "builder/export/webdataset.py",
-    "builder/croissant.py", "builder/samples.py", "builder/recipe.py",
+    "builder/croissant.py", "builder/samples.py", "builder/recipe.py", "builder/reviews.py",
 )  # fmt: skip
 DEMO, CRAWL, PARSE, ANNOTATE, TASKS = "0_demo", "1_crawl", "2_parse", "3_annotate", "4_tasks"
 

@@ -10,6 +10,7 @@ import errno
 import json
 import logging
 import os
+import shlex
 import sys
 import time
 from concurrent.futures.process import BrokenProcessPool
@@ -30,6 +31,7 @@ from builder.folders import CRAWL, DEMO, TASKS, working_in
 from builder.media import IMAGE_FORMATS
 from builder.pipeline import COLORS_FILE, BuildOptions, SessionColors, build_manual
 from builder.records import UserError, load
+from builder.reviews import Reviews, from_json, read_reviews
 from builder.sources import demo, legacy, legacy_rows, saved
 from builder.split import MODES
 from builder.tasks.context import TaskOptions
@@ -90,6 +92,15 @@ def parser() -> argparse.ArgumentParser:
         type=_positive,
         metavar="N",
         help=f"take at most N manuals; for the demo, draw N ({DEMO_MANUALS})",
+    )
+    add(
+        "--reviews",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="review.json files of scripts/review.py score: rows that raters rejected are left "
+        "out, the others they judged weigh what they said",
     )
     state = result.add_argument_group("state examples")
     state.add_argument(
@@ -244,6 +255,7 @@ def run_stages(options: argparse.Namespace) -> dict:
     """Crawl, the manuals, the build folder, the report."""
     started = time.monotonic()
     wanted = follow_recipe(options) if options.from_recipe else None
+    reviews = from_json(wanted["options"]["reviews"]) if wanted else reviews_of(options.reviews)
     manual_ids = crawl_stage(options)
     if wanted:
         manual_ids = recipe.check_sources(wanted, options.work, manual_ids)
@@ -278,6 +290,7 @@ def run_stages(options: argparse.Namespace) -> dict:
             options.seed,
             not options.no_probe,
             options.workers,
+            reviews,
         ),
     )
     built = sum(done for _, done in results)
@@ -285,6 +298,14 @@ def run_stages(options: argparse.Namespace) -> dict:
     if wanted:
         recipe.check_result(wanted, options.out)
     return manifest
+
+
+def reviews_of(files: list[Path]) -> Reviews:
+    """What raters decided, by the --reviews files; says what is odd about them."""
+    reviews, remarks = read_reviews(files)
+    for remark in remarks:
+        log.warning(remark)
+    return reviews
 
 
 def colors_by_hand(file: Path | None) -> tuple[tuple[str, str | None], ...]:
@@ -386,6 +407,9 @@ def report(manifest: dict, out: Path, built: int, manuals: int, seconds: float) 
             print(f"left out ({task}): {number:,} {reason.replace('_', ' ')}")
     for what, number in manifest["screened_counts"].items():
         print(f"turned down (state): {number:,} {what.replace('_', ' ')}")
+    if reviewed := manifest["review_counts"]:
+        told = ", ".join(f"{n:,} {what.replace('_', ' ')}" for what, n in reviewed.items())
+        print(f"rows reviewed: {told}")
     for result in manifest["probes"]:
         print(probes.line(result))
     print()
@@ -393,6 +417,7 @@ def report(manifest: dict, out: Path, built: int, manuals: int, seconds: float) 
         print(f"{config:<7} " + ", ".join(f"{number:,} {name}" for name, number in splits.items()))
     print(f"\n{out}: {manuals} manuals, {built} of them (re)built, in {seconds:.1f} s")
     print(f'load it from {out.resolve().parent} with: load_dataset("{out.name}", "state")')
+    print(f"look at it first: python scripts/review.py gallery {shlex.quote(str(out))}")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ python scripts/bench.py encode --out lego-arta # WebP and PNG efforts on a build
 python scripts/bench.py memory --limits 20,200 # peak resident size against build size
 python scripts/bench.py load --out lego-arta   # rows read against the bare decode
 python scripts/bench.py export --out lego-arta # exports against a plain copy, and their memory
+python scripts/bench.py review --out lego-arta # rating pages in a browser
 """
 
 import argparse
@@ -30,6 +31,7 @@ sys.path.insert(0, str(ROOT))
 
 from builder.media import WEBP_METHOD, WEBP_QUALITY, encode
 from scripts import bench_export, bench_load
+from scripts.bench_review import bench_review
 
 # Asking for proportional sizes costs the kernel time, so not too often.
 SAMPLE_S = 0.5
@@ -184,7 +186,9 @@ def main() -> None:
         description=__doc__.split("\n\n")[0], epilog=__doc__.split("\n\n", 1)[1],
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    commands = parser.add_subparsers(required=True, metavar="build|encode|memory|load|export")
+    commands = parser.add_subparsers(
+        required=True, metavar="build|encode|memory|load|export|review"
+    )
     build = commands.add_parser("build", help=bench_build.__doc__)
     build.add_argument("--source", default="demo", help="as for make.py (%(default)s)")
     build.add_argument("--limit", type=int, default=None, help="number of manuals")
@@ -200,6 +204,9 @@ def main() -> None:
     efforts.set_defaults(run=bench_encode)
     bench_load.add_command(commands)
     bench_export.add_command(commands)
+    pages = commands.add_parser("review", help=bench_review.__doc__)
+    pages.add_argument("--out", type=Path, default=Path("lego-arta"), help="build (%(default)s)")
+    pages.set_defaults(run=bench_review)
     options = parser.parse_args()
     options.run(options)
 

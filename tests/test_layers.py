@@ -69,6 +69,19 @@ def test_evaluation_uses_only_box_arithmetic(path):
     assert strange == set()
 
 
+@pytest.mark.parametrize("path", _in("review"))
+def test_review_reads_builds_and_runs_none(path):
+    """A page or a gallery needs no crawler and no model, only the rows of a build."""
+    allowed = ("review", "synthesis", "builder.records", "builder.folders", "evaluation.bootstrap")
+    strange = {
+        name
+        for name in _of_ours(path)
+        if name not in ("builder", "evaluation")
+        and not any(name == a or name.startswith(f"{a}.") for a in allowed)
+    }
+    assert strange == set()
+
+
 @pytest.mark.parametrize("path", _in("builder"))
 def test_the_builder_never_imports_scripts_or_tests(path):
     forbidden = {"scripts", "tests", "review"}

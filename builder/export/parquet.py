@@ -6,7 +6,7 @@ pieces in manual order, so memory stays flat and bytes depend on nothing but the
 
 import functools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -122,11 +122,12 @@ def write_piece(path: Path, config: str, rows: Iterable[dict]) -> list[RowIndex]
 
 
 class Piece(NamedTuple):
-    """The rows of one manual and config, and which of them are wanted."""
+    """The rows of one manual and config, which of them are wanted, and weights set by id."""
 
     path: Path
     rows: list[RowIndex]
     wanted: list[bool]
+    weights: Mapping[str, float] = {}
 
 
 def write_shards(folder: Path, config: str, split: str, pieces: list[Piece]) -> list[Path]:
@@ -167,7 +168,20 @@ def _wanted_tables(pieces: list[Piece]) -> Iterator[pa.Table]:
                 mask = piece.wanted[start : start + len(table)]
                 start += len(table)
                 if any(mask):
-                    yield table if all(mask) else table.filter(pa.array(mask))
+                    table = table if all(mask) else table.filter(pa.array(mask))
+                    yield _weighted(table, piece.weights)
+
+
+def _weighted(table: pa.Table, weights: Mapping[str, float]) -> pa.Table:
+    """The table with `sample_weight` of the rows that `weights` names by id."""
+    ids = table.column("id").to_pylist()
+    if not weights.keys() & set(ids):
+        return table
+    column = table.schema.get_field_index("sample_weight")
+    old = table.column(column).to_pylist()
+    new = [weights.get(row_id, weight) for row_id, weight in zip(ids, old, strict=True)]
+    field = table.schema.field(column)
+    return table.set_column(column, field, pa.array(new, field.type))
 
 
 def _shard_plan(pieces: list[Piece]) -> list[int]:

@@ -1,0 +1,157 @@
+"""Check questions: rows of the build that were changed so that the right scores are certain.
+
+The thesis asked 3 about objects and 5 about states to see who had read its tutorial (6.1.1). They
+look like any other question; the known scores are in the key file, not in the page.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from builder.records import UserError
+from review.criteria import Task
+from review.questions import BoxPx, NamedBox, Question, object_question, state_question
+from review.rows import Entry, picture, rank, read_rows
+from synthesis.boxes import intersection
+
+# A box moved by this share of its width or height has most of its object, clearly off centre.
+OFF_CENTRE = 0.4
+# Boxes that take between these shares of the collage: large enough to see, small enough to move.
+BOX_AREA = (0.004, 0.12)
+# A picture is clearly different when this share of what either shows differs.
+DIFFERENT = 0.5
+TRIED = 200
+# Boxes that fit their text this well are taken to be right.
+SURE = 0.9
+
+
+def questions(
+    task: Task, build: Path, rows: Sequence[Entry], taken: Collection[str], seed: int
+) -> list[Question]:
+    """The check questions of a page, from groups that are not `taken` as long as there are any.
+
+    Raises `UserError` when the build has no rows to make them of.
+    """
+    ranked = sorted(rows, key=lambda row: (row.group in taken, rank(f"{seed}:check", row.id)))
+    made = _of_objects(ranked) if task.config == "object" else _of_states(build, ranked)
+    if len(made) < task.checks:
+        raise UserError(
+            f"{build}: too few rows for {task.checks} check questions ({len(made)} found); build "
+            "more manuals, or give --checks none"
+        )
+    return made
+
+
+def _of_objects(ranked: Sequence[Entry]) -> list[Question]:
+    """A box on another part, a box half off its part, a name of another part."""
+    sure = [row for row in ranked if row.row["confidence"] >= SURE][:TRIED] or ranked[:TRIED]
+    sure = sorted(sure, key=lambda row: len(_instances(row)) > 1)  # single parts first
+    made: list[Question] = []
+    used: set[str] = set()
+    for change in (_on_another_part, _off_centre, _misnamed):
+        for row in sure:
+            question = change(row) if row.group not in used and _suits(row) else None
+            if question:
+                made.append(question)
+                used.add(row.group)
+                break
+    return made
+
+
+def _instances(row: Entry) -> list:
+    return [box for target in row.row["targets"] for box in target["instances_px"]]
+
+
+def _suits(row: Entry) -> bool:
+    """One kind of part, its box neither tiny nor huge."""
+    if len(row.row["targets"]) != 1:
+        return False
+    low, high = BOX_AREA
+    x0, y0, x1, y1 = row.row["targets"][0]["box_norm100"]
+    return low < (x1 - x0) * (y1 - y0) / 1e4 < high
+
+
+def _changed(row: Entry, name: str, box: Iterable[float], known: dict[str, int]) -> Question:
+    x0, y0, x1, y1 = box
+    boxes = (NamedBox(name, (x0, y0, x1, y1)),)
+    return object_question(row)._replace(row=None, boxes=boxes, known=known)
+
+
+def _on_another_part(row: Entry) -> Question | None:
+    target = row.row["targets"][0]
+    others = [o for o in row.row["distractors"] if o["label"] != target["label"]]
+    if not others:
+        return None
+    return _changed(row, target["label"], others[0]["box_px"], {"precision": 1, "clearness": 1})
+
+
+def _misnamed(row: Entry) -> Question | None:
+    target = row.row["targets"][0]
+    own = set(target["label"].casefold().split())
+    others = [o for o in row.row["distractors"] if not own & set(o["label"].casefold().split())]
+    if not others:
+        return None
+    return _changed(row, others[0]["label"], target["box_px"], {"precision": 3, "clearness": 1})
+
+
+def _off_centre(row: Entry) -> Question | None:
+    """Moved to a side where it stays in the picture and touches no other part."""
+    target = row.row["targets"][0]
+    box: BoxPx = tuple(target["box_px"])
+    width, height = object_question(row).sizes_wh[0]
+    others = [tuple(i) for o in row.row["distractors"] for i in o["instances_px"]]
+    dx, dy = OFF_CENTRE * (box[2] - box[0]), OFF_CENTRE * (box[3] - box[1])
+    for x, y in ((dx, 0), (-dx, 0), (0, dy), (0, -dy)):
+        moved = (box[0] + x, box[1] + y, box[2] + x, box[3] + y)
+        inside = moved[0] >= 0 and moved[1] >= 0 and moved[2] <= width and moved[3] <= height
+        if inside and not any(intersection(moved, other) for other in others):
+            return _changed(row, target["label"], moved, {"precision": 2, "clearness": 3})
+    return None
+
+
+def _of_states(build: Path, ranked: Sequence[Entry]) -> list[Question]:
+    """Twice the right picture itself, twice that of another manual, once of a far stage."""
+    right = [row for row in ranked if row.row["label"] == 1]
+    same = [_pair(row, row, {"relevance": 2, "similarity": 2}) for row in right[:2]]
+    pool = [*right[2:], *right[:2]]  # each picture once as long as there are others
+    other: list[Question] = []
+    while pool and len(other) < 3:
+        reference = pool.pop(0)
+        manual_id = reference.row["manual_id"]
+        strange = next((row for row in pool if row.row["manual_id"] != manual_id), None)
+        if strange:
+            pool.remove(strange)
+            other.append(_pair(strange, reference, {"relevance": 1, "similarity": 1}))
+    far = _far_stage(build, [*pool, *right])
+    return [*same, *other[: 2 if far else 3], *far]
+
+
+def _pair(shown: Entry, reference: Entry, known: dict[str, int]) -> Question:
+    return state_question(shown, reference)._replace(row=None, known=known)
+
+
+def _far_stage(build: Path, right: Sequence[Entry]) -> list[Question]:
+    """A right picture beside the stage of its session that looks least like it."""
+    steps: dict[str, list[Entry]] = {}
+    for scene in read_rows(build, "scene"):
+        steps.setdefault(scene.row["session_id"], []).append(scene)
+    found: tuple[float, Entry, Entry] | None = None
+    for row in right[:20]:
+        stages = steps.get(row.row["session_id"], [])
+        for stage in stages[:: max(1, len(stages) - 1)]:  # the first and the last
+            value = _difference(picture(stage), picture(row))
+            if value >= DIFFERENT and (found is None or value > found[0]):
+                found = (value, stage, row)
+    return [_pair(found[1], found[2], {"relevance": 2, "similarity": 1})] if found else []
+
+
+def _difference(one, other) -> float:
+    """Share of the pixels that either picture uses where the two differ; 0 for unlike sizes."""
+    if one.size != other.size:
+        return 0.0
+    size = (one.width // 4, one.height // 4)
+    a, b = (np.asarray(image.convert("L").resize(size), int) for image in (one, other))
+    ground = int(np.bincount(b.ravel()).argmax())
+    used = (abs(a - ground) > 12) | (abs(b - ground) > 12)
+    return float((abs(a - b) > 24)[used].mean()) if used.any() else 0.0

@@ -1,0 +1,220 @@
+"""A gallery of a build: a folder with one page and small pictures, to look at before a push.
+
+The page filters by config, split, manual, kind and confidence, shows wrong states beside their
+right one, and walks through the episode of a session: find, build, check. No server is needed.
+"""
+
+import io
+import shutil
+import tempfile
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from tqdm import tqdm
+
+from builder.folders import TEMPORARY
+from builder.records import UserError
+from review.page import content_security_policy, filled, json_block
+from review.rows import Entry, picture_bytes, rank, read_manifest, read_rows
+
+FOLDER = Path(__file__).parent
+PAGE, PICTURES = "index.html", "pictures"
+MARK = '<meta name="generator" content="lego-arta gallery">'
+CONFIGS = ("scene", "object", "state")
+SESSIONS = 60
+# Pictures no wider and higher than this are copied as they are; larger ones are made smaller.
+PREVIEW_PX, PREVIEW_QUALITY = 960, 85
+KEPT = (
+    "id", "manual_id", "session_id", "step_num", "query", "answer", "instruction",
+    "previous_instruction", "confidence", "sample_weight",
+)  # fmt: skip
+
+
+def write_gallery(
+    build: Path,
+    out: Path,
+    number: int | None = SESSIONS,
+    manuals: Collection[str] = (),
+    seed: int = 42,
+    workers: int = 2,
+) -> dict[str, int]:
+    """Write the gallery of `number` sessions (None: all) to `out`; returns what it holds.
+
+    Raises `UserError` when there is nothing to show or `out` is something else.
+    """
+    manifest = read_manifest(build)
+    check_out(out)
+    entries = [entry for config in CONFIGS for entry in read_rows(build, config)]
+    sessions = chosen_sessions(build, entries, number, manuals, seed)
+    shown = [entry for entry in entries if entry.row["session_id"] in sessions]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=TEMPORARY, dir=out.parent))
+    temporary.chmod(0o755)
+    try:
+        (temporary / PICTURES).mkdir()
+        rows = _rows(temporary / PICTURES, shown, workers)
+        all_sessions = len({entry.row["session_id"] for entry in entries})
+        data = {
+            "build": build.resolve().name,
+            "source": str(manifest.get("options", {}).get("source", "")),
+            "sessions_in_build": all_sessions,
+            "rows": rows,
+            "episodes": episodes(shown),
+        }
+        (temporary / PAGE).write_text(page(data), encoding="utf-8")
+        shutil.rmtree(out, ignore_errors=True)
+        temporary.rename(out)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return {"rows": len(rows), "sessions": len(sessions), "of": all_sessions}
+
+
+def check_out(out: Path) -> None:
+    """Refuse to replace anything but an older gallery; raises `UserError`."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    page_file = out / PAGE
+    if not page_file.is_file() or MARK not in page_file.read_text("utf-8", "replace")[:2000]:
+        raise UserError(f"--out {out}: it is no gallery; choose a folder that does not exist yet")
+
+
+def chosen_sessions(
+    build: Path, entries: Sequence[Entry], number: int | None, manuals: Collection[str], seed: int
+) -> set[str]:
+    """Sessions to show, at random when there are more than wanted; raises `UserError` for none."""
+    known = {entry.row["manual_id"] for entry in entries}
+    unknown = sorted(set(manuals) - known)
+    if unknown:
+        raise UserError(f"--manual {unknown[0]}: not in {build}, which has {_few(sorted(known))}")
+    found = {e.row["session_id"] for e in entries if not manuals or e.row["manual_id"] in manuals}
+    if not found:
+        raise UserError(f"{build}: it has no rows")
+    return set(sorted(found, key=lambda name: rank(seed, name))[:number])
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _rows(folder: Path, shown: Sequence[Entry], workers: int) -> list[dict[str, Any]]:
+    """The rows of the page; writes each distinct picture once."""
+    files: dict[str, tuple[int, int]] = {}
+
+    def written(entry: Entry) -> tuple[str, tuple[int, int]]:
+        data = picture_bytes(entry)
+        name = f"{entry.row['id']}.webp"
+        (folder / name).write_bytes(_preview(data))
+        with Image.open(io.BytesIO(data)) as image:
+            return name, image.size
+
+    # In file order, so that a row group is read once.
+    with ThreadPoolExecutor(workers) as pool:
+        bar = tqdm(pool.map(written, shown), "pictures", len(shown), disable=None)
+        files = dict(bar)
+    return [_row(entry, files[f"{entry.row['id']}.webp"]) for entry in shown]
+
+
+def _preview(data: bytes) -> bytes:
+    with Image.open(io.BytesIO(data)) as image:
+        if image.format == "WEBP" and max(image.size) <= PREVIEW_PX:
+            return data
+        small = image.convert("RGB")
+    small.thumbnail((PREVIEW_PX, PREVIEW_PX), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    small.save(buffer, "WEBP", quality=PREVIEW_QUALITY)
+    return buffer.getvalue()
+
+
+def _row(entry: Entry, size_wh: tuple[int, int]) -> dict[str, Any]:
+    row = entry.row
+    return {
+        **{name: row[name] for name in KEPT},
+        "config": entry.config,
+        "split": entry.split,
+        "group": entry.group if entry.config != "scene" else row["id"],
+        "picture": f"{PICTURES}/{row['id']}.webp",
+        "size": list(size_wh),
+        "annotator": row["provenance"]["annotator"],
+        "kind": (row["negative_kind"] or "right") if entry.config == "state" else None,
+        "correction": row.get("correction"),
+        "boxes": _boxes(entry),
+    }
+
+
+def _boxes(entry: Entry) -> list[dict[str, Any]]:
+    """Boxes over a picture: of an object what is asked for and the rest, of a state where the part
+    is and where it belongs.
+    """
+    row = entry.row
+    if entry.config == "object":
+        asked = [{"name": t["label"], "role": "asked", "px": t["box_px"]} for t in row["targets"]]
+        parts = [
+            {"name": "", "role": "part", "px": box}
+            for entries in (row["targets"], row["distractors"])
+            for one in entries
+            for box in one["instances_px"]
+        ]
+        return [*parts, *asked]
+    if entry.config == "state":
+        named = [("belongs here", "right", row["correct_box_px"])]
+        if row["label"] == 0:
+            named.append(("is here", "wrong", row["part_box_px"]))
+        return [{"name": n, "role": role, "px": box} for n, role, box in named if box is not None]
+    return []
+
+
+def episodes(shown: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Sessions as steps, each with the groups of what is found, built and checked (null: none).
+
+    A step finds what its text says was found before it; objects no step refers to stand last.
+    """
+    objects: dict[str, dict[str, str]] = {}  # by session: group by instruction
+    states: dict[tuple, str] = {}
+    for entry in shown:
+        row = entry.row
+        if entry.config == "object":
+            objects.setdefault(row["session_id"], {})[entry.group] = row["instruction"]
+        elif entry.config == "state":
+            states[(row["session_id"], row["step_num"], row["instruction"])] = entry.group
+    by_session: dict[str, list[dict]] = {}
+    for entry in shown:
+        if entry.config != "scene":
+            continue
+        row = entry.row
+        waiting = objects.get(row["session_id"], {})
+        group = next(
+            (g for g, text in waiting.items() if text == row["previous_instruction"]), None
+        )
+        waiting.pop(group or "", None)
+        by_session.setdefault(row["session_id"], []).append(
+            {
+                "object": group,
+                "scene": row["id"],
+                "state": states.get((row["session_id"], row["step_num"], row["instruction"])),
+            }
+        )
+    for session, waiting in objects.items():
+        steps = by_session.setdefault(session, [])
+        steps += [{"object": group, "scene": None, "state": None} for group in waiting]
+    return [{"session": session, "steps": steps} for session, steps in sorted(by_session.items())]
+
+
+def page(data: dict[str, Any]) -> str:
+    """The page: template, style, script and the rows."""
+    css = (FOLDER / "gallery.css").read_text(encoding="utf-8")
+    js = (FOLDER / "gallery.js").read_text(encoding="utf-8")
+    js = f'"use strict";\n(() => {{\n{js}}})();\n'
+    return filled(
+        (FOLDER / "gallery.html").read_text(encoding="utf-8"),
+        {
+            "mark": MARK,
+            "csp": content_security_policy(css, js, "'self' file:"),
+            "css": css,
+            "js": js,
+            "data": json_block("data", data),
+        },
+    )

@@ -1,0 +1,219 @@
+"""Let people look at a build: a rating page, the statistics of what they say, a gallery.
+
+    python scripts/review.py make lego-arta --task object --n 100 --out object.html
+    python scripts/review.py make lego-arta --task screening --out screening.html
+    python scripts/review.py score review-*.json --key object.key.json
+    python builder/make.py --reviews review-scores/review.json
+    python scripts/review.py gallery lego-arta
+
+A page is one file: send it to the raters, they send back the JSON that it saves. Keep the key that
+`make` writes beside it: it says which rows the samples are and what the check questions expect.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from builder.folders import write_bytes
+from builder.records import UserError, dump
+from review import fitting, gallery, page, results, rows, sampling
+from review.criteria import TASKS
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line, the whole of it."""
+    result = argparse.ArgumentParser(
+        prog="review.py",
+        description=__doc__.split("\n\n")[0],
+        epilog=__doc__.split("\n\n", 1)[1],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    commands = result.add_subparsers(dest="command", required=True, metavar="make|score|gallery")
+    _add_make(commands.add_parser("make", help="write a rating page", allow_abbrev=False))
+    _add_score(commands.add_parser("score", help="score what raters saved", allow_abbrev=False))
+    _add_gallery(commands.add_parser("gallery", help="browse a build", allow_abbrev=False))
+    for command in commands.choices.values():
+        command.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return result
+
+
+def _add_make(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("build", type=Path, metavar="BUILD", help="a build folder")
+    add("--task", choices=sorted(TASKS), required=True, help="what is judged")
+    add("--n", type=_positive, metavar="N", help="rows drawn (100; 1000 for screening)")
+    add("--seed", type=int, default=42, help="of the draw (%(default)s)")
+    add("--out", type=Path, default=Path("review.html"), help="the page (%(default)s)")
+    add(
+        "--checks",
+        choices=sampling.CHECKS,
+        default="mixed",
+        help="where questions with known answers stand: among the others (%(default)s), first as "
+        "in the paper, or none",
+    )
+
+
+def _add_score(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("results", type=Path, nargs="+", metavar="RESULT", help="JSON files that a page saved")
+    add(
+        "--key",
+        type=Path,
+        metavar="FILE",
+        help="the key of their page (default: the one that fits, beside the results or here)",
+    )
+    add(
+        "--page",
+        type=Path,
+        metavar="FILE",
+        help="the page, for pictures of disputed samples (default: beside the key, if it is there)",
+    )
+    add("--out", type=Path, default=Path("review-scores"), help="folder (%(default)s)")
+    add(
+        "--max-wrong",
+        type=int,
+        default=results.WRONG_MAX,
+        metavar="N",
+        help="scores on check questions that may be wrong (%(default)s)",
+    )
+    add("--partial", action="store_true", help="count unfinished files too")
+
+
+def _add_gallery(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("build", type=Path, metavar="BUILD", help="a build folder")
+    add("--out", type=Path, default=Path("gallery"), help="folder (%(default)s)")
+    add(
+        "--sessions",
+        type=_positive,
+        default=gallery.SESSIONS,
+        metavar="N",
+        help="whole sessions at random, all their rows (%(default)s)",
+    )
+    add("--all", action="store_true", help="every session; a large build makes a large gallery")
+    add("--manual", action="append", default=[], metavar="ID", help="only this one (repeatable)")
+    add("--seed", type=int, default=42, help="of the choice (%(default)s)")
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text}: give a whole number from 1 up")
+    return value
+
+
+def make_command(options: argparse.Namespace) -> None:
+    """`make`."""
+    task = TASKS[options.task]
+    manifest = rows.read_manifest(options.build)
+    drawn = sampling.sample(
+        options.build, task, options.n or task.samples, options.seed, options.checks
+    )
+    questions, side_px = fitting.fitted(drawn.questions)
+    html, key = page.page_and_key(task, questions, manifest, rotate=options.checks != "first")
+    page.write_page(options.out, html, key)
+    samples = sum(question.row is not None for question in questions)
+    megabytes = options.out.stat().st_size / 1e6
+    checks = len(questions) - samples
+    print(
+        f"{options.out}: {samples:,} of {drawn.candidates:,} rows, {checks} check questions, "
+        f"{megabytes:.1f} MB"
+    )
+    if side_px:
+        print(f"pictures are at most {side_px} px here, to keep the page small")
+    if megabytes * 1e6 > fitting.PAGE_BYTES:
+        print("that is much for a mail: hand it over as a file, or give a smaller --n")
+    print(f"{page.key_path(options.out)}: its key, for score; keep it from the raters")
+
+
+def score_command(options: argparse.Namespace) -> None:
+    """`score`."""
+    try:
+        from review import report, score
+    except ModuleNotFoundError as missing:
+        raise UserError(f"{missing.name} is not installed; pip install -e '.[review]'") from None
+    key_file = options.key or results.find_key(options.results[0])
+    key = results.read_key(key_file)
+    task = page.task_named(key.task)
+    read = [results.read_result(path, key, task) for path in options.results]
+    raters = results.checked(read, key, task, options.max_wrong, options.partial)
+    found = score.summary(key, task, raters)
+    page_file = options.page or page.page_path(key_file)
+    pictured = page.read_page(page_file) if options.page or page_file.is_file() else None
+    if pictured and pictured[0]["page_id"] != key.page_id:
+        pictured = None  # another page has taken its place
+    write_bytes(options.out / "review.json", dump(found))
+    report.write_report(options.out / "review.html", found, key, task, raters, pictured)
+    if len(raters) < len(read):
+        print(f"{len(read) - len(raters)} files are older ones of the same raters")
+    for rater in raters:
+        told = "; ".join([*rater.problems, *rater.notes]) or "all well"
+        print(f"{rater.name}: {'counted' if rater.counted else 'NOT COUNTED'}; {told}")
+    print(options.out / "review.html")
+    if not found["judgements"]:
+        print("no rater counted, so there is nothing to say of the build")
+        return
+    for line in terminal(found):
+        print(line)
+    print(f"the next build takes it: make.py --reviews {options.out / 'review.json'}")
+
+
+def terminal(found: dict) -> list[str]:
+    """Means, kappas and the verdict as lines."""
+
+    def text(value: dict | None) -> str:
+        if value is None or value["value"] is None:
+            return "not defined"
+        return f"{value['value']:.2f} ({value['low']:.2f} to {value['high']:.2f})"
+
+    lines = []
+    for one in found["criteria"].values():
+        weighted = one["cohen_weighted"]
+        lines.append(
+            f"{one['title']}: mean {text(one['mean'])} of {one['scale'][1]}; Fleiss' kappa "
+            f"{text(one['fleiss'])}; Cohen's {text(one['cohen'])}"
+            + (f", weighted {text(weighted)}" if weighted else "")
+        )
+    rule = found["acceptance"]
+    if rule:
+        failed = [f"{r['criterion']}: {r['found']}" for r in rule["rules"] if not r["passed"]]
+        lines.append(f"acceptance: {'PASS' if rule['passed'] else 'FAIL, ' + '; '.join(failed)}")
+    return lines
+
+
+def gallery_command(options: argparse.Namespace) -> None:
+    """`gallery`."""
+    held = gallery.write_gallery(
+        options.build,
+        options.out,
+        None if options.all else options.sessions,
+        options.manual,
+        options.seed,
+        workers=os.cpu_count() or 1,
+    )
+    print(f"{held['rows']:,} rows of {held['sessions']:,} of {held['of']:,} sessions; open")
+    print(options.out / gallery.PAGE)
+
+
+COMMANDS = {"make": make_command, "score": score_command, "gallery": gallery_command}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line; returns the exit status."""
+    options = parser().parse_args(argv)
+    try:
+        COMMANDS[options.command](options)
+    except (UserError, OSError) as error:
+        if options.debug:
+            raise
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
