@@ -33,8 +33,11 @@ NOT_IN_ROWS = (
     "builder/assemble.py", "builder/card", "builder/probes/", "builder/split.py",
     "builder/stats.py", "builder/validate", "builder/push", "builder/hub.py",
     "builder/croissant.py", "builder/samples.py", "builder/recipe.py",
+    # What models say is kept by their identity.
+    "builder/annotate/asking.py", "builder/annotate/minigpt_v2_model.py",
 )  # fmt: skip
 DEMO, CRAWL, PARSE, ANNOTATE, TASKS = "0_demo", "1_crawl", "2_parse", "3_annotate", "4_tasks"
+ANSWERS = "3_answers"  # of models, by picture and question
 
 
 @contextlib.contextmanager
@@ -108,7 +111,7 @@ def working_in(work: Path) -> Iterator[None]:
     work.mkdir(parents=True, exist_ok=True)
     try:
         with filelock.FileLock(work / ".lock", timeout=0):
-            stages = (DEMO, CRAWL, PARSE, ANNOTATE, TASKS)
+            stages = (DEMO, CRAWL, PARSE, ANSWERS, ANNOTATE, TASKS)
             leftovers = [p for name in stages for p in (work / name).rglob(f".*{TEMPORARY}")]
             for leftover in leftovers:
                 if leftover.is_dir():

@@ -227,7 +227,7 @@ LORA = "llama_model.base_model.model.model.layers.1.self_attn.v_proj.lora_B.weig
         ),
         (
             "checkpoint",
-            lambda d: d["model"].update({LORA.replace("layers.1.", "layers.7."): torch.ones(48, 4)}),
+            lambda d: d["model"].update({LORA.replace("rs.1.", "rs.7."): torch.ones(48, 4)}),
             ("layers.7.self_attn.v_proj", "3 layers"),
         ),
         (

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from builder.annotate import ANNOTATORS
 from builder.annotate.naming import PartLabel
 from builder.media import Picture
 from builder.records import UserError
@@ -95,7 +96,15 @@ class Model(NamedTuple):
 
 
 def add_options(group: Any) -> None:
-    """Command-line options of annotators with a model."""
+    """Command-line options of annotators; all but the first are for those with a model."""
+    group.add_argument(
+        "--annotator",
+        type=_annotators,
+        default="foreground",
+        metavar="NAME,NAME",
+        help="who gives them (%(default)s: plain-background geometry, needs no model; others need "
+        f"the extra `annotate`); several for their consensus. One of {', '.join(ANNOTATORS)}",
+    )
     group.add_argument(
         "--model",
         action="append",
@@ -143,6 +152,16 @@ def options_of(options: argparse.Namespace) -> ModelOptions:
         tuple(name.strip() for name in options.devices.split(",") if name.strip()),
         options.minigpt_prompt,
     )
+
+
+def _annotators(text: str) -> str:
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in ANNOTATORS or names.count(name) > 1:
+            raise argparse.ArgumentTypeError(
+                f"{text}: give one or more of {', '.join(ANNOTATORS)}, each once, with commas"
+            )
+    return ",".join(names)
 
 
 def _place(text: str) -> tuple[str, str]:
