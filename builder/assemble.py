@@ -17,7 +17,7 @@ from builder import card, card_parts, croissant, folders, probes, split, stats
 from builder.export.parquet import Piece, RowIndex, write_shards
 from builder.folders import CRAWL, DONE, TASKS
 from builder.parallel import run_parallel
-from builder.pipeline import BuildOptions, ManualStats
+from builder.pipeline import BuildOptions, ManualStats, identities
 from builder.probes.score import AUC_MAX
 from builder.records import CrawledManual, UserError, load
 from builder.samples import write_samples
@@ -288,6 +288,7 @@ def _finish(
         "code_sha256": folders.code_version(),
         "libraries": folders.library_versions(),
         "options": settings,
+        "annotators": identities(build),
         "statistics": numbers,
         "rows": splits,
         "drop_counts": drops,

@@ -89,7 +89,7 @@ def build_manual(manual_id: str, options: BuildOptions) -> tuple[str, bool]:
     done.append(
         folders.stage(
             annotated,
-            folders.fingerprint("annotate", *_identities(options), parsed_hash),
+            folders.fingerprint("annotate", *identities(options), parsed_hash),
             lambda target: _annotate(crawled.parent, parsed, options, target),
         )
     )
@@ -115,7 +115,7 @@ def parse_manual(manual_id: str, work: Path) -> bool:
     )
 
 
-def _identities(options: BuildOptions) -> list[str]:
+def identities(options: BuildOptions) -> list[str]:
     """Who annotates: the name, and for a model what its answers depend on."""
     return [
         asking.module_of(name).identity(options.models) if asking.needs_model(name) else name
