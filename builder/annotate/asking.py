@@ -162,19 +162,22 @@ def ask(
 
 
 def _opened(name: str, options: ModelOptions, device: str) -> Model:
+    torch = import_torch(name)
+    try:
+        torch.zeros(1, device=device)
+    except Exception as error:  # of several types: unknown, not there, not built for
+        said = (str(error).strip().splitlines() or [""])[0][:150]
+        raise UserError(f"--devices {device}: can't be used ({said})") from error
     log.info("%s: loading on %s", name, device)
     try:
         model: Model = module_of(name).open_model(options, device)
     except RuntimeError as error:
-        if is_out_of_memory(error):
-            raise UserError(
-                f"--devices {device}: not enough memory for the weights of {name}; "
-                "give another device or a smaller --dtype"
-            ) from error
-        if "device" in str(error).lower() or "cuda" in str(error).lower():
-            said = str(error).strip().splitlines()[0][:150]
-            raise UserError(f"--devices {device}: can't be used ({said})") from error
-        raise
+        if not is_out_of_memory(error):
+            raise
+        raise UserError(
+            f"--devices {device}: not enough memory for the weights of {name}; "
+            "give another device or a smaller --dtype"
+        ) from error
     return model
 
 
