@@ -154,9 +154,12 @@ def test_the_one_that_agrees_best_with_the_others_is_chosen():
 
 def test_of_two_the_surer_is_chosen_then_the_first_named():
     weak, strong = (said(n, [b], [LOW], confidence=c) for n, b, c in
-                    (("foreground", LEFT, 0.4), ("owlv2", near(LEFT), 0.8)))  # fmt: skip
+                    (("foreground", LEFT, 0.3), ("owlv2", near(LEFT), 0.8)))  # fmt: skip
     for order in ([weak, strong], [strong, weak]):
         assert combine(order, [RED, BLUE]).labels[0].instances_px == [near(LEFT)]
+    # A model's score was never fitted to drawings: it counts half.
+    sure = said("foreground", [LEFT], [LOW], confidence=0.6)
+    assert combine([strong, sure], [RED, BLUE]).labels[0].instances_px == [LEFT]
     equal = [said("owlv2", [LEFT], [LOW]), said("qwen-vl", [near(LEFT)], [LOW])]
     assert combine(equal, [RED, BLUE]).labels[0].instances_px == [LEFT]
 

@@ -95,7 +95,7 @@ def ask_all(
         if not number:
             log.info("%s: every picture has its answer", name)
             continue
-        shards = share_out(list(by_manual.values()), _devices(name, options))
+        shards = share_out(list(by_manual.values()), devices(name, options))
         if len(shards) == 1:
             (device, items), *_ = shards
             asked = ask(work, name, items, options, device)
@@ -136,7 +136,7 @@ def share_out(
     return [shard for shard in shards if shard[1]]
 
 
-def _devices(name: str, options: ModelOptions) -> list[str]:
+def devices(name: str, options: ModelOptions) -> list[str]:
     if options.devices:
         return list(options.devices)
     torch = import_torch(name)
@@ -147,7 +147,7 @@ def ask(
     work: Path, name: str, items: Sequence[Item], options: ModelOptions, device: str
 ) -> Iterator[Item]:
     """Ask one model on one device; yields every item when its answer is on disk."""
-    model = _opened(name, options, device)
+    model = opened(name, options, device)
     size = options.batch_size
     batch: list[tuple[Item, Any]] = []
     for number, prepared in enumerate(_prepared(items, model, 2 * size), 1):
@@ -161,7 +161,7 @@ def ask(
         batch = []
 
 
-def _opened(name: str, options: ModelOptions, device: str) -> Model:
+def opened(name: str, options: ModelOptions, device: str) -> Model:
     torch = import_torch(name)
     try:
         torch.zeros(1, device=device)

@@ -3,11 +3,12 @@
 For each label, two annotators agree by the mean IoU of their instances, matched by one assignment
 (Hungarian); where they count differently, by the IoU of their unions; 0 where one has none.
 `agreement` is the mean over all pairs. Chosen is the medoid: the annotator that agrees best with
-the others, on a tie the one with the higher confidence of its own, then the one named first. So a
-box is always one that somebody gave, never an average of two.
+the others, on a tie (always, of two) the one whose own word counts more, then the one named first.
+So a box is always one that somebody gave, never an average of two.
 
-Confidence: alone, an annotator's own times its `OWN_WORD`; among several, half of that and half
-the mean agreement of the chosen with the others. Unconfirmed boxes stay at 0.5 or below.
+An annotator's own word is its confidence times its `OWN_WORD`. Confidence: alone, that; among
+several, half of that and half the mean agreement of the chosen with the others. Unconfirmed boxes
+stay at 0.5 or below.
 """
 
 import itertools
@@ -86,8 +87,9 @@ def _label(annotations: Sequence[Annotation], index: int, text: str, number: int
         pairs[a, b] = pairs[b, a] = agreement(
             candidates[a].instances_px, candidates[b].instances_px
         )
-    chosen = max(range(size), key=lambda k: (round(pairs[k].sum(), 6), candidates[k].score, -k))
-    own = candidates[chosen].score * OWN_WORD.get(candidates[chosen].annotator, OWN_WORD_OF_MODELS)
+    words = [c.score * OWN_WORD.get(c.annotator, OWN_WORD_OF_MODELS) for c in candidates]
+    chosen = max(range(size), key=lambda k: (round(pairs[k].sum(), 6), words[k], -k))
+    own = words[chosen]
     if not others:
         return LabelBox(text, number, candidates[0].instances_px, round(own, 3), candidates, None)
     # Those without a box agree with nobody.

@@ -96,7 +96,7 @@ class Model(NamedTuple):
 
 
 def add_options(group: Any) -> None:
-    """Command-line options of annotators; all but the first are for those with a model."""
+    """Command-line options: who annotates, and the models it takes."""
     group.add_argument(
         "--annotator",
         type=_annotators,
@@ -105,6 +105,11 @@ def add_options(group: Any) -> None:
         help="who gives them (%(default)s: plain-background geometry, needs no model; others need "
         f"the extra `annotate`); several for their consensus. One of {', '.join(ANNOTATORS)}",
     )
+    add_model_options(group)
+
+
+def add_model_options(group: Any) -> None:
+    """Where models lie and how they are run."""
     group.add_argument(
         "--model",
         action="append",
