@@ -20,14 +20,14 @@ DIFFERENCE_MIN = 7.0
 # JPEG ringing reaches about this far into a plain background.
 LOSSY_DIFFERENCE_MIN = 24.0
 NOISE_FACTOR = 6.0
-# Mean distance of background pixels from the surface at which a picture is noisy. It is smoothed
+# Distance of a background pixel from the mean around it at which a picture is noisy. It is smoothed
 # first then: noise goes down to a quarter, edges move by less than a pixel.
 NOISY_MIN = 1.0
 SMOOTHING_PX = 1.0
 # A sure pixel of a part differs at least by this share of what its surroundings differ by (plain,
 # lossy, noisy pictures) ...
-CORE_SHARE, LOSSY_CORE_SHARE, NOISY_CORE_SHARE = 0.0, 0.2, 0.5
-CORE_REACH_PX = 5
+CORE_SHARE, LOSSY_CORE_SHARE, NOISY_CORE_SHARE = 0.0, 0.25, 0.5
+CORE_REACH_PX = 9
 # ... and is no shadow: background made darker, in its own hue, without an edge (levels a pixel).
 SHADOW_DARKEST, SHADOW_LIGHTEST, SHADOW_HUE_MAX, SHADOW_SLOPE_MAX = 0.55, 1.02, 8.0, 10.0
 # Alpha at which a pixel of a cut-out picture counts as part.
@@ -122,19 +122,11 @@ def find_foreground(
     margin = max(2, round(BORDER_SHARE * min(height, width)))
     usable = np.ones((height, width), bool)
     usable[margin:-margin, margin:-margin] = False
-    coefficients, noise = fit_background(rgb, usable)
-    noisy = float(noise.mean()) >= NOISY_MIN
+    coefficients, noise, distance = _background(rgb, usable, difference_min)
+    noisy = _grain(rgb, usable) >= NOISY_MIN
     if noisy:
         rgb = cv2.GaussianBlur(rgb, (0, 0), SMOOTHING_PX)
-        coefficients, noise = fit_background(rgb, usable)
-    distance = _difference(rgb, coefficients)
-    if not _is_plain(coefficients):
-        # Graded: the border alone fixes the middle badly, so fit again to all that is background.
-        mask = (distance > difference_min).astype(np.uint8)
-        if mask.mean() < 0.5:
-            grown = cv2.dilate(mask, np.ones((9, 9), np.uint8)).astype(bool)
-            coefficients, noise = fit_background(rgb, ~grown)
-            distance = _difference(rgb, coefficients)
+        coefficients, noise, distance = _background(rgb, usable, difference_min)
     mask = distance > max(difference_min, NOISE_FACTOR * float(noise.max()))
     box = of_mask(mask)
     if box is None:
@@ -150,6 +142,28 @@ def find_foreground(
     core = mask.copy()
     core[part] &= _rises(distance[part], share) & ~_is_shadow(rgb[part], background)
     return Foreground(mask, core)
+
+
+def _grain(rgb: np.ndarray, usable: np.ndarray) -> float:
+    """How far usable pixels lie from the mean around them (median, 0-255): 0 for any surface."""
+    green = cv2.extractChannel(rgb, 1)
+    return float(np.median(cv2.absdiff(green, cv2.blur(green, (5, 5)))[usable]))
+
+
+def _background(
+    rgb: np.ndarray, border: np.ndarray, difference_min: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Coefficients and noise of the background, and every pixel's distance (H, W) from it."""
+    coefficients, noise = fit_background(rgb, border)
+    distance = _difference(rgb, coefficients)
+    if not _is_plain(coefficients):
+        # Graded: the border alone fixes the middle badly, so fit again to all that is background.
+        mask = (distance > difference_min).astype(np.uint8)
+        if mask.mean() < 0.5:
+            grown = cv2.dilate(mask, np.ones((9, 9), np.uint8)).astype(bool)
+            coefficients, noise = fit_background(rgb, ~grown)
+            distance = _difference(rgb, coefficients)
+    return coefficients, noise, distance
 
 
 def foreground_mask(
