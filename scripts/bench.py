@@ -3,6 +3,7 @@
 python scripts/bench.py build --limit 20       # a demo build against the pure encodes in it
 python scripts/bench.py encode --out lego-arta # WebP and PNG efforts on a build's pictures
 python scripts/bench.py memory --limits 20,200 # peak resident size against build size
+python scripts/bench.py annotate               # MiniGPT-v2 at full size, random weights, on a GPU
 """
 
 import argparse
@@ -27,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from builder.media import WEBP_METHOD, WEBP_QUALITY, encode
+from scripts import bench_annotate
 
 # Asking for proportional sizes costs the kernel time, so not too often.
 SAMPLE_S = 0.5
@@ -181,7 +183,7 @@ def main() -> None:
         description=__doc__.split("\n\n")[0], epilog=__doc__.split("\n\n", 1)[1],
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    commands = parser.add_subparsers(required=True, metavar="build|encode|memory")
+    commands = parser.add_subparsers(required=True, metavar="build|encode|memory|annotate")
     build = commands.add_parser("build", help=bench_build.__doc__)
     build.add_argument("--source", default="demo", help="as for make.py (%(default)s)")
     build.add_argument("--limit", type=int, default=None, help="number of manuals")
@@ -195,6 +197,9 @@ def main() -> None:
     efforts.add_argument("--out", type=Path, default=Path("lego-arta"), help="build (%(default)s)")
     efforts.add_argument("--sample", type=int, default=40, help="pictures (%(default)s)")
     efforts.set_defaults(run=bench_encode)
+    annotate = commands.add_parser("annotate", help=bench_annotate.bench_annotate.__doc__)
+    bench_annotate.add_options(annotate)
+    annotate.set_defaults(run=bench_annotate.bench_annotate)
     options = parser.parse_args()
     options.run(options)
 

@@ -36,6 +36,8 @@ ALPHA_MIN = 32
 SPECK_SHARE = 2e-5
 BORDER_SHARE = 0.02
 FIT_SAMPLES = 10_000
+# With less than the rest left as background, what was taken for parts is noise: no fit to that.
+BACKGROUND_GROWN_MAX = 0.9
 COLOR_SAMPLES = 4_000
 
 
@@ -159,8 +161,8 @@ def _background(
     if not _is_plain(coefficients):
         # Graded: the border alone fixes the middle badly, so fit again to all that is background.
         mask = (distance > difference_min).astype(np.uint8)
-        if mask.mean() < 0.5:
-            grown = cv2.dilate(mask, np.ones((9, 9), np.uint8)).astype(bool)
+        grown = cv2.dilate(mask, np.ones((9, 9), np.uint8)).astype(bool)
+        if mask.mean() < 0.5 and grown.mean() < BACKGROUND_GROWN_MAX:
             coefficients, noise = fit_background(rgb, ~grown)
             distance = _difference(rgb, coefficients)
     return coefficients, noise, distance
@@ -184,7 +186,7 @@ def _is_shadow(rgb: np.ndarray, background: np.ndarray) -> np.ndarray:
     """Background made darker, in its own hue and without an edge. A part of that hue has edges:
     its outermost pixels are never taken for shadow."""
     picture = rgb.astype(np.float32)
-    shade = sum(cv2.split(picture / np.maximum(background, 1))) / np.float32(3)
+    shade = (picture / np.maximum(background, 1)) @ np.full(3, 1 / 3, np.float32)
     hue = channel_max(cv2.absdiff(picture, background * shade[..., None]))
     shadow = (shade > SHADOW_DARKEST) & (shade < SHADOW_LIGHTEST) & (hue < SHADOW_HUE_MAX)
     if not shadow.any():

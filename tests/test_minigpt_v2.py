@@ -340,3 +340,24 @@ def test_the_sizes_are_the_released_ones():
     assert weights["patch_embed.proj.weight"].shape == (1408, 3, 14, 14)
     assert weights["pos_embed"].shape == (1, 1025, 1408)
     assert sum(w.numel() for w in weights.values()) == pytest.approx(0.987e9, rel=0.01)
+
+
+def test_the_benchmarks_model_has_the_size_of_the_released_one():
+    from scripts import bench_annotate
+
+    model = bench_annotate.random_model(bench_annotate.sizes(tiny=False), torch.bfloat16, "meta")
+    count = sum(parameter.numel() for parameter in model.parameters())
+    # ViT-g without its last block, the projection, LLaMA-2-7b.
+    assert count == pytest.approx(0.987e9 + 0.0231e9 + 6.738e9, rel=0.001)
+
+
+def test_the_benchmark_runs_on_a_toy(capsys):
+    from scripts import bench_annotate
+
+    parser = bench_annotate.argparse.ArgumentParser()
+    bench_annotate.add_options(parser)
+    bench_annotate.bench_annotate(
+        parser.parse_args(["--tiny", "--device", "cpu", "--batches", "1", "--pictures", "1",
+                           "--new-tokens", "2"])
+    )  # fmt: skip
+    assert "images/s" in capsys.readouterr().out
