@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="needs the extra `annotate`")
 import numpy as np
 from tiny_minigpt import SHAPE, Files, Reference, write
 
-from builder.annotate import minigpt_v2, minigpt_v2_model
+from builder.annotate import minigpt_v2, minigpt_v2_files, minigpt_v2_model
 from builder.annotate.models import ModelOptions, Question
 from builder.annotate.naming import PartLabel
 from builder.media import Picture
@@ -38,7 +38,7 @@ def files(tmp_path_factory) -> Files:
 
 
 def load(files: Files):
-    return minigpt_v2_model.load_model(
+    return minigpt_v2_files.load_model(
         files.checkpoint, files.eva_vit, str(files.llama), torch.float32, "cpu", SHAPE
     )
 
@@ -50,7 +50,7 @@ def model(files):
 
 @pytest.fixture(scope="module")
 def tokenizer(files):
-    return minigpt_v2_model.Tokenizer(str(files.llama))
+    return minigpt_v2_files.Tokenizer(str(files.llama))
 
 
 @pytest.fixture(scope="module")
@@ -292,7 +292,7 @@ def test_a_damaged_language_model_is_told(files, tmp_path, damage):
         (folder / "tokenizer.model").write_bytes(b"no model")
     with pytest.raises(UserError, match="--model llama=") as error:
         load(files._replace(llama=folder))
-        minigpt_v2_model.Tokenizer(str(folder))
+        minigpt_v2_files.Tokenizer(str(folder))
     assert damage != "weight" or "layers.1.mlp.up_proj.weight" in str(error.value)
 
 

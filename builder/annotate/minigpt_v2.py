@@ -83,11 +83,11 @@ def prepare(picture: Picture, question: Question) -> Prepared:
 def open_model(options: ModelOptions, device: str) -> Model:
     """Load the model; raises `UserError`."""
     import_torch(NAME)
-    from builder.annotate import minigpt_v2_model
+    from builder.annotate import minigpt_v2_files
 
     llama = options.place("llama", LLAMA)
-    tokenizer = minigpt_v2_model.Tokenizer(llama)
-    model = minigpt_v2_model.load_model(
+    tokenizer = minigpt_v2_files.Tokenizer(llama)
+    model = minigpt_v2_files.load_model(
         file_at(NAME, options.place(NAME)),
         file_at("eva-vit", options.place("eva-vit")),
         llama,
