@@ -131,7 +131,7 @@ def add_model_options(group: Any) -> None:
         "--dtype",
         choices=DTYPES,
         default="auto",
-        help="of weights (%(default)s: bfloat16 on a GPU, float32 else)",
+        help="of weights (%(default)s: float32, but bfloat16 for language models on a GPU)",
     )
     group.add_argument(
         "--devices",

@@ -20,7 +20,6 @@ from builder.annotate.models import (
     cannot_load,
     import_torch,
     place_identity,
-    torch_dtype,
 )
 from builder.annotate.naming import phrase_words
 
@@ -54,12 +53,12 @@ def load(name: str, place: str, options: ModelOptions, device: str) -> tuple[Any
         AutoTokenizer,
     )
 
+    # Small models, and half precision would move a box by pixels.
+    dtype = "float32" if options.dtype == "auto" else options.dtype
     try:
         pictures = AutoImageProcessor.from_pretrained(place, backend="pil")
         tokenizer = AutoTokenizer.from_pretrained(place)
-        model: Any = AutoModelForZeroShotObjectDetection.from_pretrained(
-            place, dtype=torch_dtype(options, device)
-        )
+        model: Any = AutoModelForZeroShotObjectDetection.from_pretrained(place, dtype=dtype)
     except LOADING_ERRORS as error:
         raise cannot_load(name, place, error) from error
     return model.to(device).eval(), pictures, tokenizer
