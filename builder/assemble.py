@@ -17,7 +17,7 @@ from builder import card, card_parts, croissant, folders, probes, split, stats
 from builder.export.parquet import Piece, RowIndex, write_shards
 from builder.folders import CRAWL, DONE, TASKS
 from builder.parallel import run_parallel
-from builder.pipeline import BuildOptions, ManualStats
+from builder.pipeline import BuildOptions, ManualStats, identities
 from builder.probes.score import AUC_MAX
 from builder.records import CrawledManual, UserError, load
 from builder.reviews import NO_REVIEWS, Applied, Reviews, apply_reviews
@@ -295,6 +295,7 @@ def _finish(
         "code_sha256": folders.code_version(),
         "libraries": folders.library_versions(),
         "options": settings,
+        "annotators": identities(build),
         "statistics": numbers,
         "rows": splits,
         "drop_counts": drops,
@@ -302,6 +303,7 @@ def _finish(
         "review_counts": reviewed.counts,
         "probes": [result.describe() for result in probed],
         "drops": [drop for manual in manuals for drop in manual.drops],
+        "review": [item for manual in manuals for item in manual.review],
         "inputs": {m.manual_id: _inputs(build.work, m.manual_id) for m in manuals},
         "files": hashes_of(folder, shards),
     }

@@ -37,8 +37,11 @@ NOT_IN_ROWS = (
     "builder/export/otter.py", "builder/export/readme", "builder/export/run.py",
     "builder/export/shards.py", "builder/export/vlm_r1.py", "builder/export/webdataset.py",
     "builder/croissant.py", "builder/samples.py", "builder/recipe.py", "builder/reviews.py",
+    # What models say is kept by their identity.
+    "builder/annotate/minigpt_v2_",
 )  # fmt: skip
 DEMO, CRAWL, PARSE, ANNOTATE, TASKS = "0_demo", "1_crawl", "2_parse", "3_annotate", "4_tasks"
+ANSWERS = "3_answers"  # of models, by picture and question
 
 
 @contextlib.contextmanager
@@ -112,7 +115,7 @@ def working_in(work: Path) -> Iterator[None]:
     work.mkdir(parents=True, exist_ok=True)
     try:
         with filelock.FileLock(work / ".lock", timeout=0):
-            stages = (DEMO, CRAWL, PARSE, ANNOTATE, TASKS)
+            stages = (DEMO, CRAWL, PARSE, ANSWERS, ANNOTATE, TASKS)
             leftovers = [p for name in stages for p in (work / name).rglob(f".*{TEMPORARY}")]
             for leftover in leftovers:
                 if leftover.is_dir():

@@ -24,12 +24,12 @@ if __name__ == "__main__" and not {"-h", "--help"} & set(sys.argv):
     start_server()  # workers' imports and the ones below go on at the same time
 
 from builder import probes, push, recipe, stats
-from builder.annotate import ANNOTATORS
+from builder.annotate import asking, models
 from builder.assemble import AssembleOptions, assemble, check_out
 from builder.crawl import CrawlOptions, crawl_site
 from builder.folders import CRAWL, DEMO, TASKS, working_in
 from builder.media import IMAGE_FORMATS
-from builder.pipeline import COLORS_FILE, BuildOptions, SessionColors, build_manual
+from builder.pipeline import COLORS_FILE, BuildOptions, SessionColors, build_manual, parse_manual
 from builder.records import UserError, load
 from builder.reviews import Reviews, from_json, read_reviews
 from builder.sources import demo, legacy, legacy_rows, saved
@@ -66,12 +66,6 @@ def parser() -> argparse.ArgumentParser:
         type=Path,
         default=Path(".work"),
         help="intermediate stages; keep it and a re-run only does what changed (%(default)s)",
-    )
-    add(
-        "--annotator",
-        choices=sorted(ANNOTATORS),
-        default="foreground",
-        help="who gives the boxes (%(default)s: plain-background geometry, needs no model)",
     )
     add(
         "--split",
@@ -130,6 +124,7 @@ def parser() -> argparse.ArgumentParser:
         help="do not look for shortcuts that give the answer away; without it a build that has one "
         "fails",
     )
+    models.add_options(result.add_argument_group("boxes"))
     crawl = result.add_argument_group("crawling")
     crawl.add_argument(
         "--delay",
@@ -262,6 +257,7 @@ def run_stages(options: argparse.Namespace) -> dict:
     task = BuildOptions(
         options.work,
         options.annotator,
+        models.options_of(options),
         TaskOptions(
             options.seed,
             options.image_format,
@@ -275,6 +271,11 @@ def run_stages(options: argparse.Namespace) -> dict:
     # The largest first: a long manual that starts last would leave the other workers idle.
     crawled = options.work / CRAWL
     manual_ids = sorted(manual_ids, key=lambda m: -(crawled / m / "crawl.json").stat().st_size)
+    if names := asking.with_models(task.annotator):
+        run_parallel(
+            "texts", parse_manual, [(m, options.work) for m in manual_ids], options.workers
+        )
+        asking.ask_all(options.work, manual_ids, names, task.models)
     calls = [(manual_id, task) for manual_id in manual_ids]
     make_rows = legacy_rows.build_manual if legacy.is_source(options.source) else build_manual
     results = run_parallel("manuals", make_rows, calls, options.workers)
@@ -410,6 +411,9 @@ def report(manifest: dict, out: Path, built: int, manuals: int, seconds: float) 
     if reviewed := manifest["review_counts"]:
         told = ", ".join(f"{n:,} {what.replace('_', ' ')}" for what, n in reviewed.items())
         print(f"rows reviewed: {told}")
+    if manifest["review"]:
+        print(f"to look at (object): {len(manifest['review']):,} rows where annotators disagree, "
+              f"`review` in {out / 'build.json'}")  # fmt: skip
     for result in manifest["probes"]:
         print(probes.line(result))
     print()

@@ -60,6 +60,11 @@ def init_worker() -> None:
 
     cv2.setNumThreads(1)
     threadpoolctl.threadpool_limits(1)
+    die_with_parent()
+
+
+def die_with_parent() -> None:
+    """In a worker: leave Ctrl-C to the command, and end when it ends. Else nothing."""
     parent = multiprocessing.parent_process()
     if parent is not None:  # a worker, not the command itself
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command answers Ctrl-C for all

@@ -12,11 +12,22 @@ from pathlib import Path
 import msgspec
 
 from builder import folders, parse
-from builder.annotate import ANNOTATORS
+from builder.annotate import asking, consensus, labelling
+from builder.annotate.models import ModelOptions
+from builder.annotate.naming import part_labels
 from builder.export.parquet import write_piece
 from builder.folders import ANNOTATE, CRAWL, PARSE, TASKS
 from builder.media import read_picture
-from builder.records import Annotation, CrawledManual, Drop, Instruction, Manual, dump, load
+from builder.records import (
+    Annotation,
+    CrawledManual,
+    Drop,
+    Instruction,
+    LabelBox,
+    Manual,
+    dump,
+    load,
+)
 from builder.tasks import object as object_task
 from builder.tasks import scene, state
 from builder.tasks.context import Context, TaskOptions
@@ -27,7 +38,8 @@ class BuildOptions:
     """What a build's rows depend on besides the source."""
 
     work: Path
-    annotator: str = "foreground"
+    annotator: str = "foreground"  # or several, with commas: their consensus
+    models: ModelOptions = field(default_factory=ModelOptions)
     tasks: TaskOptions = field(default_factory=TaskOptions)
 
 
@@ -42,6 +54,16 @@ class ManualStats(msgspec.Struct, frozen=True):
     colored_sessions: int
     drops: list[Drop]
     screened: dict[str, int] = {}
+    review: list["Review"] = []
+
+
+class Review(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A row whose boxes a person should look at, for annotators disagree on it (B7)."""
+
+    manual_id: str
+    item: str
+    error: str | None
+    labels: list[LabelBox]
 
 
 class SessionColors(msgspec.Struct, frozen=True):
@@ -62,19 +84,13 @@ def build_manual(manual_id: str, options: BuildOptions) -> tuple[str, bool]:
     crawled = work / CRAWL / manual_id / "crawl.json"
     parsed = work / PARSE / manual_id
     annotated = work / ANNOTATE / manual_id
-    done = [
-        folders.stage(
-            parsed,
-            folders.fingerprint("parse", folders.sha256(crawled.read_bytes())),
-            lambda target: _parse(crawled, target),
-        )
-    ]
+    done = [parse_manual(manual_id, work)]
     parsed_hash = folders.sha256((parsed / "manual.json").read_bytes())
     done.append(
         folders.stage(
             annotated,
-            folders.fingerprint("annotate", options.annotator, parsed_hash),
-            lambda target: _annotate(crawled.parent, parsed, options.annotator, target),
+            folders.fingerprint("annotate", *identities(options), parsed_hash),
+            lambda target: _annotate(crawled.parent, parsed, options, target),
         )
     )
     annotated_hash = folders.sha256((annotated / "annotations.json").read_bytes())
@@ -89,26 +105,61 @@ def build_manual(manual_id: str, options: BuildOptions) -> tuple[str, bool]:
     return manual_id, any(done)
 
 
+def parse_manual(manual_id: str, work: Path) -> bool:
+    """Stage 2 alone, which models need before they are asked; whether anything was done."""
+    crawled = work / CRAWL / manual_id / "crawl.json"
+    return folders.stage(
+        work / PARSE / manual_id,
+        folders.fingerprint("parse", folders.sha256(crawled.read_bytes())),
+        lambda target: _parse(crawled, target),
+    )
+
+
+def identities(options: BuildOptions) -> list[str]:
+    """Who annotates: the name, and for a model what its answers depend on."""
+    return [
+        asking.module_of(name).identity(options.models) if asking.needs_model(name) else name
+        for name in options.annotator.split(",")
+    ]
+
+
 def _parse(crawled_file: Path, target: Path) -> None:
     crawled = load(crawled_file, CrawledManual)
     html = (crawled_file.parent / crawled.page_file).read_bytes()
     (target / "manual.json").write_bytes(dump(parse.parse_manual(html, crawled)))
 
 
-def _annotate(crawl_folder: Path, parsed: Path, annotator: str, target: Path) -> None:
-    """Ask the annotator about every eop picture, once for each."""
+def _annotate(crawl_folder: Path, parsed: Path, options: BuildOptions, target: Path) -> None:
+    """What the annotators say of every eop picture, each asked once for each."""
     manual = load(parsed / "manual.json", Manual)
-    annotate = ANNOTATORS[annotator]
+    names = options.annotator.split(",")
     annotations = {
-        str(instruction.instruction_id): annotate(
-            read_picture(crawl_folder / instruction.VLM.img_path),
-            instruction.img_sha256 or "",
-            instruction,
+        str(instruction.instruction_id): consensus.combine(
+            [_annotation(name, crawl_folder, instruction, options) for name in names],
+            part_labels(instruction),
         )
-        for instruction in manual.instructions
-        if instruction.VLM.task_label == "object" and instruction.VLM.img_path
+        for instruction in asking.rows_to_annotate(manual)
     }
     (target / "annotations.json").write_bytes(dump(annotations))
+
+
+def _annotation(
+    name: str, crawl_folder: Path, instruction: Instruction, options: BuildOptions
+) -> Annotation:
+    """What one annotator says of one picture; a model has been asked before."""
+    picture_file = crawl_folder / str(instruction.VLM.img_path)
+    annotator = asking.module_of(name)
+    if not asking.needs_model(name):
+        annotation: Annotation = annotator.annotate(
+            read_picture(picture_file), instruction.img_sha256 or "", instruction
+        )
+        return annotation
+    question = asking.question_of(instruction)
+    if not question.labels:  # nothing to ask
+        size_wh = read_picture(picture_file).size_wh
+        return Annotation(question.image_sha256, name, size_wh, [], "", 0.0, "no_label_in_text")
+    answer = asking.stored_answer(options.work, name, options.models, question)
+    return labelling.annotation_of(question, answer, annotator.read(question, answer), name)
 
 
 def _tasks(
@@ -163,9 +214,24 @@ def _stats(context: Context, colors: dict[str, state.SessionColor]) -> ManualSta
         assembly_steps=kinds[False],
         sessions=len(context.sessions),
         colored_sessions=sum(color.vote.color is not None for color in colors.values()),
-        drops=[*context.manual.drops, *context.drops],
+        drops=[*context.manual.drops, *context.drops, *_noise(context)],
         screened=dict(sorted(context.screened.items())),
+        review=[
+            Review(context.manual.manual_id, f"row {number}", annotation.error, annotation.labels)
+            for number, annotation in sorted(context.annotations.items())
+            if consensus.needs_review(annotation)
+        ],
     )
+
+
+def _noise(context: Context) -> list[Drop]:
+    """What was left out of models' answers, as drops (T9)."""
+    return [
+        Drop(context.manual.manual_id, "annotate", f"row {row}", reason.split(": ")[-1],
+             f"{annotation.annotator if ': ' not in reason else reason.split(': ')[0]}: {number}")
+        for row, annotation in sorted(context.annotations.items())
+        for reason, number in annotation.dropped.items()
+    ]  # fmt: skip
 
 
 def _with_findings(context: Context, colors: dict[str, state.SessionColor]) -> Manual:

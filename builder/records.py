@@ -99,21 +99,36 @@ class Manual(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     manual_type: str = "lego"
 
 
+class Candidate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The boxes one annotator gave for a label, and its own score for them (1 if it gives none)."""
+
+    annotator: str
+    instances_px: list[tuple[float, float, float, float]]
+    score: float
+
+
 class LabelBox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The boxes of one label of an eop image.
 
     `label` is "colour theme" in the singular/plural as written; `instances_px` are
-    `[x0, y0, x1, y1]` in pixels of the image, x1 and y1 exclusive, reading order.
+    `[x0, y0, x1, y1]` in pixels of the image, x1 and y1 exclusive, reading order. With several
+    annotators, `candidates` are what each gave and `agreement` their mean pairwise IoU; null with
+    one, for then nobody confirms it.
     """
 
     label: str
     count: int
     instances_px: list[tuple[float, float, float, float]]
     confidence: float
+    candidates: list[Candidate] = []
+    agreement: float | None = None
 
 
 class Annotation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What an annotator says of one eop image. `error` is set when it found nothing usable."""
+    """What an annotator says of one eop image. `error` is set when it found nothing usable.
+
+    `dropped` counts by reason what was left out of a model's answer (T9).
+    """
 
     image_sha256: str
     annotator: str
@@ -122,6 +137,7 @@ class Annotation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     answer: str
     confidence: float
     error: str | None = None
+    dropped: dict[str, int] = {}
 
 
 T = TypeVar("T")

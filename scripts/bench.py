@@ -6,6 +6,7 @@ python scripts/bench.py memory --limits 20,200 # peak resident size against buil
 python scripts/bench.py load --out lego-arta   # rows read against the bare decode
 python scripts/bench.py export --out lego-arta # exports against a plain copy, and their memory
 python scripts/bench.py review --out lego-arta # rating pages in a browser
+python scripts/bench.py annotate               # MiniGPT-v2 at full size, random weights, on a GPU
 """
 
 import argparse
@@ -30,7 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from builder.media import WEBP_METHOD, WEBP_QUALITY, encode
-from scripts import bench_export, bench_load
+from scripts import bench_annotate, bench_export, bench_load
 from scripts.bench_review import bench_review
 
 # Asking for proportional sizes costs the kernel time, so not too often.
@@ -187,7 +188,7 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     commands = parser.add_subparsers(
-        required=True, metavar="build|encode|memory|load|export|review"
+        required=True, metavar="build|encode|memory|load|export|review|annotate"
     )
     build = commands.add_parser("build", help=bench_build.__doc__)
     build.add_argument("--source", default="demo", help="as for make.py (%(default)s)")
@@ -207,6 +208,9 @@ def main() -> None:
     pages = commands.add_parser("review", help=bench_review.__doc__)
     pages.add_argument("--out", type=Path, default=Path("lego-arta"), help="build (%(default)s)")
     pages.set_defaults(run=bench_review)
+    annotate = commands.add_parser("annotate", help=bench_annotate.bench_annotate.__doc__)
+    bench_annotate.add_options(annotate)
+    annotate.set_defaults(run=bench_annotate.bench_annotate)
     options = parser.parse_args()
     options.run(options)
 

@@ -1,8 +1,11 @@
 """Quality of a build against known truth: boxes, names, colours, and rows accounted for.
 
     python scripts/measure.py --work .work --out lego-arta --truth .work/0_demo/truth.json
+    python scripts/measure.py --work .work --truth .work/0_demo/truth.json \\
+        --compare foreground,owlv2,foreground+owlv2 [--degrade]
 
 The truth file's schema is the one the demo source writes. Prints one table; `--json` the numbers.
+`--compare` asks annotators anew about the pictures of a build's stages; + joins a consensus.
 """
 
 import argparse
@@ -11,6 +14,7 @@ import json
 import statistics
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +23,11 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from builder.annotate import models
 from builder.assemble import manifest_of
 from builder.folders import ANNOTATE, CRAWL, TASKS
 from builder.media import read_picture
-from builder.records import Annotation, Instruction, Manual, UserError, load
+from builder.records import Annotation, Instruction, LabelBox, Manual, UserError, load
 from builder.tasks.context import site_path
 from builder.tasks.sessions import session_rows
 from synthesis.boxes import iou, union
@@ -93,21 +98,25 @@ def _box_rows(work: Path, manual_id: str, truth: dict) -> list[dict]:
         if not row.get("eop") or not row["image"] or row.get("duplicate_of_previous"):
             continue
         annotation = annotations.get(str(row["row"]))
-        labels = annotation.labels if annotation else []
-        several = len(row["eop"]) > 1
-        one_part = not several and row["eop"][0]["drawn"] == 1
-        for index, part in enumerate(row["eop"]):
-            found = labels[index] if index < len(labels) else None
-            overlap = iou(union(found.instances_px), part["union"]) if found else 0.0
-            instances = found.instances_px if found else []
-            result.append(
-                {
-                    "iou": overlap,
-                    "several": several,
-                    "one_part": one_part,
-                    "count_right": len(instances) == part["drawn"],
-                }
-            )
+        result += label_rows(annotation.labels if annotation else [], row["eop"])
+    return result
+
+
+def label_rows(labels: Sequence[LabelBox], eop: list[dict]) -> list[dict]:
+    """One entry a true label of a picture: IoU of its union box, whether the count is right."""
+    several = len(eop) > 1
+    one_part = not several and eop[0]["drawn"] == 1
+    result = []
+    for index, part in enumerate(eop):
+        found = labels[index].instances_px if index < len(labels) else []
+        result.append(
+            {
+                "iou": iou(union(found), part["union"]) if found else 0.0,
+                "several": several,
+                "one_part": one_part,
+                "count_right": len(found) == part["drawn"],
+            }
+        )
     return result
 
 
@@ -237,14 +246,29 @@ def _state_measures(rows: list[dict]) -> dict[str, float]:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n\n")[0],
+        epilog=__doc__.split("\n\n", 1)[1],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--work", type=Path, default=Path(".work"), help="stages (%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("lego-arta"), help="build (%(default)s)")
     parser.add_argument("--truth", type=Path, required=True, help="truth.json of the source")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    several = parser.add_argument_group("comparing annotators")
+    several.add_argument(
+        "--compare", metavar="NAMES", help="e.g. foreground,owlv2,foreground+owlv2"
+    )
+    several.add_argument("--degrade", action="store_true", help="pictures made worse, as real ones")
+    several.add_argument("--limit", type=int, metavar="N", help="at most N pictures")
+    models.add_model_options(several)
     options = parser.parse_args(argv)
     try:
         truth = json.loads(options.truth.read_bytes())
+        if options.compare:
+            from scripts import compare  # what it needs is only for this
+
+            return compare.main(truth, options)
         numbers = measure(options.work, options.out, truth, options.truth.parent)
     except (UserError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)

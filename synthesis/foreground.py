@@ -6,11 +6,12 @@ soft gradient costs nothing and a shadowless part of any colour stands out of it
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from synthesis.boxes import Box
+from synthesis.boxes import Box, of_mask, transform
 from synthesis.pixels import channel_max, difference
 
 # A pixel is a part when it is this far (largest channel difference, 0-255) from the background.
@@ -19,12 +20,24 @@ DIFFERENCE_MIN = 7.0
 # JPEG ringing reaches about this far into a plain background.
 LOSSY_DIFFERENCE_MIN = 24.0
 NOISE_FACTOR = 6.0
+# Distance of a background pixel from the mean around it at which a picture is noisy. It is smoothed
+# first then: noise goes down to a quarter, edges move by less than a pixel.
+NOISY_MIN = 1.0
+SMOOTHING_PX = 1.0
+# A sure pixel of a part differs at least by this share of what its surroundings differ by (plain,
+# lossy, noisy pictures) ...
+CORE_SHARE, LOSSY_CORE_SHARE, NOISY_CORE_SHARE = 0.0, 0.25, 0.5
+CORE_REACH_PX = 9
+# ... and is no shadow: background made darker, in its own hue, without an edge (levels a pixel).
+SHADOW_DARKEST, SHADOW_LIGHTEST, SHADOW_HUE_MAX, SHADOW_SLOPE_MAX = 0.55, 1.02, 8.0, 10.0
 # Alpha at which a pixel of a cut-out picture counts as part.
 ALPHA_MIN = 32
 # Components smaller than this share of the picture are specks.
 SPECK_SHARE = 2e-5
 BORDER_SHARE = 0.02
 FIT_SAMPLES = 10_000
+# With less than the rest left as background, what was taken for parts is noise: no fit to that.
+BACKGROUND_GROWN_MAX = 0.9
 COLOR_SAMPLES = 4_000
 
 
@@ -62,12 +75,25 @@ def fit_background(rgb: np.ndarray, usable: np.ndarray) -> tuple[np.ndarray, np.
     return coefficients, noise
 
 
+class Foreground(NamedTuple):
+    """What stands before the background, (H, W) bool: all of it, and the pixels that are surely
+    part, not shadow, ringing or blur around it (None: no telling)."""
+
+    mask: np.ndarray
+    core: np.ndarray | None
+
+
 def _difference(rgb: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
     """Largest channel distance (H, W) of each pixel from the background surface."""
-    height, width = rgb.shape[:2]
     if _is_plain(coefficients):
         red, green, blue = np.rint(coefficients[0]).clip(0, 255)
         return channel_max(cv2.absdiff(rgb, (red, green, blue, 0.0)))
+    return difference(rgb, np.rint(_surface(rgb.shape[:2], coefficients)).astype(np.uint8))
+
+
+def _surface(shape: tuple[int, ...], coefficients: np.ndarray) -> np.ndarray:
+    """The background (H, W, 3) float32, 0-255."""
+    height, width = shape
     constant, cx, cy, cxx, cxy, cyy = coefficients.astype(np.float32)
     x = (np.arange(width, dtype=np.float32) / width * 2 - 1)[:, None]
     y = (np.arange(height, dtype=np.float32) / height * 2 - 1)[:, None]
@@ -76,8 +102,7 @@ def _difference(rgb: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
     surface = down[:, None, :] + across[None, :, :]
     if np.abs(cxy).max() > 0.05:
         surface += (y @ x.T)[:, :, None] * cxy
-    rounded = np.rint(surface).clip(0, 255).astype(np.uint8)
-    return difference(rgb, rounded)
+    return surface.clip(0, 255)
 
 
 def _is_plain(coefficients: np.ndarray) -> bool:
@@ -85,34 +110,102 @@ def _is_plain(coefficients: np.ndarray) -> bool:
     return bool(np.abs(coefficients[1:]).max() < 0.5)
 
 
-def foreground_mask(
+def find_foreground(
     rgb: np.ndarray, alpha: np.ndarray | None = None, difference_min: float = DIFFERENCE_MIN
-) -> np.ndarray:
-    """(H, W) bool mask of what stands before the background.
+) -> Foreground:
+    """What stands before the background.
 
     `rgb` is (H, W, 3) uint8; `alpha` (H, W) uint8, used when it says anything (not all opaque).
     `difference_min` is the least channel difference that counts: raise it for lossy pictures.
     """
     if alpha is not None and int(alpha.min()) < ALPHA_MIN:
-        return alpha >= ALPHA_MIN
+        return Foreground(alpha >= ALPHA_MIN, None)
     height, width = rgb.shape[:2]
     margin = max(2, round(BORDER_SHARE * min(height, width)))
     usable = np.ones((height, width), bool)
     usable[margin:-margin, margin:-margin] = False
-    coefficients, noise = fit_background(rgb, usable)
+    coefficients, noise, distance = _background(rgb, usable, difference_min)
+    noisy = _grain(rgb, usable) >= NOISY_MIN
+    if noisy:
+        rgb = cv2.GaussianBlur(rgb, (0, 0), SMOOTHING_PX)
+        coefficients, noise, distance = _background(rgb, usable, difference_min)
+    mask = distance > max(difference_min, NOISE_FACTOR * float(noise.max()))
+    box = of_mask(mask)
+    if box is None:
+        return Foreground(mask, None)
+    lossy = difference_min > DIFFERENCE_MIN
+    share = NOISY_CORE_SHARE if noisy else LOSSY_CORE_SHARE if lossy else CORE_SHARE
+    x0, y0 = (max(0, int(v) - CORE_REACH_PX) for v in box[:2])
+    x1, y1 = (
+        min(int(v) + CORE_REACH_PX, end) for v, end in zip(box[2:], (width, height), strict=True)
+    )
+    part = (slice(y0, y1), slice(x0, x1))
+    background = _surface((height, width), coefficients)[part]
+    core = mask.copy()
+    core[part] &= _rises(distance[part], share) & ~_is_shadow(rgb[part], background)
+    return Foreground(mask, core)
+
+
+def _grain(rgb: np.ndarray, usable: np.ndarray) -> float:
+    """How far usable pixels lie from the mean around them (median, 0-255): 0 for any surface."""
+    green = cv2.extractChannel(rgb, 1)
+    return float(np.median(cv2.absdiff(green, cv2.blur(green, (5, 5)))[usable]))
+
+
+def _background(
+    rgb: np.ndarray, border: np.ndarray, difference_min: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Coefficients and noise of the background, and every pixel's distance (H, W) from it."""
+    coefficients, noise = fit_background(rgb, border)
     distance = _difference(rgb, coefficients)
     if not _is_plain(coefficients):
         # Graded: the border alone fixes the middle badly, so fit again to all that is background.
         mask = (distance > difference_min).astype(np.uint8)
-        if mask.mean() < 0.5:
-            grown = cv2.dilate(mask, np.ones((9, 9), np.uint8)).astype(bool)
+        grown = cv2.dilate(mask, np.ones((9, 9), np.uint8)).astype(bool)
+        if mask.mean() < 0.5 and grown.mean() < BACKGROUND_GROWN_MAX:
             coefficients, noise = fit_background(rgb, ~grown)
             distance = _difference(rgb, coefficients)
-    return distance > max(difference_min, NOISE_FACTOR * float(noise.max()))
+    return coefficients, noise, distance
 
 
-def components(mask: np.ndarray, rgb: np.ndarray, expected: int | None = None) -> list[Component]:
-    """The separate parts of a mask, in reading order.
+def foreground_mask(
+    rgb: np.ndarray, alpha: np.ndarray | None = None, difference_min: float = DIFFERENCE_MIN
+) -> np.ndarray:
+    """The mask of `find_foreground` alone."""
+    return find_foreground(rgb, alpha, difference_min).mask
+
+
+def _rises(distance: np.ndarray, share: float) -> np.ndarray:
+    """Where the difference is at least a share of the largest around: a blurred edge lies at half
+    of what it rises to, ringing and the rim of a shadow stay below."""
+    reach = np.ones((CORE_REACH_PX, CORE_REACH_PX), np.uint8)
+    return distance >= share * cv2.dilate(distance, reach)
+
+
+def _is_shadow(rgb: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """Background made darker, in its own hue and without an edge. A part of that hue has edges:
+    its outermost pixels are never taken for shadow."""
+    picture = rgb.astype(np.float32)
+    shade = (picture / np.maximum(background, 1)) @ np.full(3, 1 / 3, np.float32)
+    hue = channel_max(cv2.absdiff(picture, background * shade[..., None]))
+    shadow = (shade > SHADOW_DARKEST) & (shade < SHADOW_LIGHTEST) & (hue < SHADOW_HUE_MAX)
+    if not shadow.any():
+        return shadow
+    smooth = cv2.GaussianBlur(picture, (0, 0), 1)
+    slope = cv2.magnitude(
+        *(cv2.Sobel(smooth, cv2.CV_32F, dx, 1 - dx, scale=1 / 8) for dx in (1, 0))
+    )
+    steepest = cv2.dilate(channel_max(slope), np.ones((3, 3), np.uint8))
+    return shadow & (steepest < SHADOW_SLOPE_MAX)
+
+
+def components(
+    mask: np.ndarray,
+    rgb: np.ndarray,
+    expected: int | None = None,
+    core: np.ndarray | None = None,
+) -> list[Component]:
+    """The separate parts of a mask, in reading order; boxes hold their `core` where there is one.
 
     `expected` is how many parts the text speaks of: while there are more pieces than that, pieces
     that are fragments of one part (a stud's rim on a white brick, the tip of a thin rod) are
@@ -124,7 +217,7 @@ def components(mask: np.ndarray, rgb: np.ndarray, expected: int | None = None) -
     least = max(4.0, SPECK_SHARE * mask.size)
     groups = [[i] for i in range(1, count) if stats[i, cv2.CC_STAT_AREA] >= least]
     groups = _join_fragments(groups, stats, expected)
-    return _reading_order([_component(group, labels, stats, rgb) for group in groups])
+    return _reading_order([_component(group, labels, stats, rgb, core) for group in groups])
 
 
 def _stats_box(group: list[int], stats: np.ndarray) -> np.ndarray:
@@ -162,7 +255,11 @@ def _join_fragments(
 
 
 def _component(
-    group: list[int], labels: np.ndarray, stats: np.ndarray, rgb: np.ndarray
+    group: list[int],
+    labels: np.ndarray,
+    stats: np.ndarray,
+    rgb: np.ndarray,
+    core: np.ndarray | None,
 ) -> Component:
     """Measure one part: box, pixels, colour. The colour leaves out dark edge lines and shade."""
     x0, y0, x1, y1 = (int(v) for v in _stats_box(group, stats))
@@ -174,8 +271,13 @@ def _component(
     lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB)[0]
     lit = lab[lab[:, 0] >= np.percentile(lab[:, 0], 40)]
     median = np.median(lit, axis=0)
+    box: Box = (float(x0), float(y0), float(x1), float(y1))
+    sure = None if core is None else of_mask(inside & core[y0:y1, x0:x1])
+    # With little that is sure, it is a faint part whose edges are all there is.
+    if sure and min((sure[2] - sure[0]) / (x1 - x0), (sure[3] - sure[1]) / (y1 - y0)) >= 0.5:
+        box = transform(sure, (1, 1), (x0, y0))
     return Component(
-        box_px=(float(x0), float(y0), float(x1), float(y1)),
+        box_px=box,
         area_px=int(stats[group, cv2.CC_STAT_AREA].sum()),
         lab=(float(median[0]), float(median[1]), float(median[2])),
     )

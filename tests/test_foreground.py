@@ -25,7 +25,12 @@ from makers import (
 from builder.annotate.foreground import annotate
 from builder.media import Picture, read_picture
 from synthesis import boxes
-from synthesis.foreground import LOSSY_DIFFERENCE_MIN, components, foreground_mask
+from synthesis.foreground import (
+    LOSSY_DIFFERENCE_MIN,
+    components,
+    find_foreground,
+    foreground_mask,
+)
 
 TWO_ROWS = (
     Brick((60, 50, 160, 120), RED),
@@ -128,6 +133,48 @@ def test_rows_are_told_apart_when_parts_differ_in_height():
         Brick((60, 220, 300, 320), YELLOW),
     )
     assert _boxes(parts_picture(parts)) == [part.box for part in parts]
+
+
+def _softly_shadowed(rgb, box, dark=0.3):
+    """The picture with a soft shadow at the foot of a part, as drawings in a light room have."""
+    x0, y0, x1, y1 = box
+    shadow = np.zeros(rgb.shape[:2], np.float32)
+    middle = ((x0 + x1) // 2 + 8, y1 - 8)
+    cv2.ellipse(shadow, middle, ((x1 - x0) // 2 + 12, 20), 0, 0, 360, 1, -1)
+    shadow = cv2.GaussianBlur(shadow, (0, 0), 8)
+    shadow[y0:y1, x0:x1] = 0
+    return (rgb * (1 - dark * shadow)[..., None]).astype(np.uint8)
+
+
+@pytest.mark.parametrize("kind", ["plain", "noisy", "jpeg", "noisy jpeg"])
+@pytest.mark.parametrize("color", [BLUE, GREY], ids=["blue", "grey"])
+def test_a_soft_shadow_is_no_part(kind, color):
+    """Grey is what a shadow is too; but a part has edges."""
+    box = (150, 100, 300, 200)
+    rgb = _softly_shadowed(parts_picture([Brick(box, color)], plain(color=(250, 250, 250))), box)
+    least = 7.0
+    if "noisy" in kind:
+        noise = np.random.default_rng(0).normal(0, 4, rgb.shape)
+        rgb = np.rint(rgb + noise).clip(0, 255).astype(np.uint8)
+    if "jpeg" in kind:
+        rgb, least = as_jpeg(rgb, 60), LOSSY_DIFFERENCE_MIN
+    found = find_foreground(rgb, None, least)
+    with_shadow = boxes.of_mask(found.mask)
+    assert with_shadow[3] > box[3] + 8 or "jpeg" in kind  # it is there
+    (part,) = components(found.mask, rgb, 1, found.core)
+    # JPEG smears a vivid hue over a block of the shadow beside it.
+    assert part.box_px == pytest.approx(box, abs=8 if "jpeg" in kind and color == BLUE else 3)
+
+
+@pytest.mark.parametrize("background", [plain(), graded()], ids=["plain", "graded"])
+def test_noise_makes_no_parts(background):
+    noise = np.random.default_rng(1).normal(0, 4, background.shape)
+    rgb = np.rint(parts_picture(TWO_ROWS, background) + noise).clip(0, 255).astype(np.uint8)
+    found = find_foreground(rgb)
+    parts = components(found.mask, rgb, 4, found.core)
+    assert len(parts) == 4
+    for part, brick in zip(parts, TWO_ROWS, strict=True):
+        assert part.box_px == pytest.approx(brick.box, abs=1)
 
 
 # The annotator ------------------------------------------------------------------------------

@@ -53,7 +53,10 @@ def work(tmp_path_factory) -> Path:
         crawled = folder / CRAWL / manual_id / "crawl.json"
         pipeline._parse(crawled, folder / PARSE / manual_id)
         pipeline._annotate(
-            crawled.parent, folder / PARSE / manual_id, "foreground", folder / ANNOTATE / manual_id
+            crawled.parent,
+            folder / PARSE / manual_id,
+            pipeline.BuildOptions(folder),
+            folder / ANNOTATE / manual_id,
         )
     return folder
 

@@ -1,13 +1,14 @@
-"""Annotators: who gives the boxes of eop pictures. One file each; to add one, write
-`annotate(picture, image_sha256, instruction) -> Annotation` and name it here.
+"""Annotators: who gives the boxes of eop pictures. One file each; to add one, name it here.
+
+A file has either `annotate(picture, image_sha256, instruction) -> Annotation`, which needs no model
+and runs in the workers, or `identity`, `open_model` and `read` (see `models.py`), which is asked in
+batches before (`asking.py`). What several say becomes one annotation in `consensus.py`.
 """
 
-from collections.abc import Callable
-
-from builder.annotate import foreground
-from builder.media import Picture
-from builder.records import Annotation, Instruction
-
-ANNOTATORS: dict[str, Callable[[Picture, str, Instruction], Annotation]] = {
-    foreground.NAME: foreground.annotate,
+ANNOTATORS = {
+    "foreground": "builder.annotate.foreground",
+    "minigpt-v2": "builder.annotate.minigpt_v2",
+    "grounding-dino": "builder.annotate.grounding_dino",
+    "owlv2": "builder.annotate.owlv2",
+    "qwen-vl": "builder.annotate.qwen_vl",
 }

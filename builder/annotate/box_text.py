@@ -3,9 +3,57 @@
 Integers 0-100 of the picture's width and height; several phrases are joined by " and " (T11).
 """
 
+import re
+from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from synthesis.boxes import Box
+
+# What the model echoes of a system text that describes pictures by this word (T9).
+NOISE_LABEL = "imagecontent"
+# A phrase, or numbers in angle brackets: four of them are a box, with or without braces.
+_PIECE_RE = re.compile(r"<p>(?P<phrase>[^<{}]{0,300})</p>|(?:<\s*-?\d{1,6}\s*>\s*)+")
+# What a runaway generation may cost: no honest answer is longer.
+_CHARS_MAX, _BOXES_MAX = 20_000, 200
+
+
+class ReadBoxes(NamedTuple):
+    """(phrase, box_norm100) pairs in the order written, "" for no phrase; drops by reason."""
+
+    boxes: list[tuple[str, Box]]
+    dropped: Counter
+
+
+def read_boxes(text: str) -> ReadBoxes:
+    """The boxes of a MiniGPT-v2 answer, whatever it wrote; never raises.
+
+    Reads `{<x0><y0><x1><y1>}` with or without braces, several joined by `<delim>`, several
+    phrases. Coordinates are clamped to 0-100. Dropped and counted: boxes without area, groups of
+    other than four numbers, boxes of the phrase `ImageContent` (T9).
+
+    >>> read_boxes("<p>2 red tiles</p> {<28><17><73><50>}<delim>{<5><5><120><9>}").boxes
+    [('2 red tiles', (28.0, 17.0, 73.0, 50.0)), ('2 red tiles', (5.0, 5.0, 100.0, 9.0))]
+    """
+    boxes: list[tuple[str, Box]] = []
+    dropped: Counter = Counter()
+    phrase, text = "", text[:_CHARS_MAX].replace("<unk>", " ").replace("<delim>", "}{")
+    for piece in _PIECE_RE.finditer(text):
+        if piece["phrase"] is not None:
+            phrase = " ".join(piece["phrase"].split())
+            continue
+        values = [min(100.0, max(0.0, float(n))) for n in re.findall(r"-?\d+", piece[0])]
+        if len(values) != 4:
+            dropped["not_four_numbers"] += 1
+        elif phrase.replace(" ", "").lower() == NOISE_LABEL:
+            dropped["image_content"] += 1
+        elif values[0] >= values[2] or values[1] >= values[3]:
+            dropped["box_without_area"] += 1
+        elif len(boxes) == _BOXES_MAX:
+            dropped["too_many_boxes"] += 1
+        else:
+            boxes.append((phrase, (values[0], values[1], values[2], values[3])))
+    return ReadBoxes(boxes, dropped)
 
 
 def round_half_up(value: float) -> int:

@@ -39,7 +39,7 @@ def annotate(picture: Picture, image_sha256: str, instruction: Instruction) -> A
     base = Annotation(image_sha256, NAME, picture.size_wh, [], "", 0.0)
     if not labels:
         return _failed(base, "no_label_in_text")
-    mask = foreground.foreground_mask(
+    mask, core = foreground.find_foreground(
         picture.rgb,
         picture.alpha,
         foreground.LOSSY_DIFFERENCE_MIN if picture.lossy else foreground.DIFFERENCE_MIN,
@@ -48,7 +48,7 @@ def annotate(picture: Picture, image_sha256: str, instruction: Instruction) -> A
     if not 1e-5 < share < 0.9:
         return _failed(base, "no_part_found" if share <= 1e-5 else "no_plain_background")
     total = sum(label.number for label in labels)
-    parts = foreground.components(mask, picture.rgb, expected=total)
+    parts = foreground.components(mask, picture.rgb, total, core)
     if len(parts) < len(labels):
         return _failed(base, "fewer_parts_than_labels")
     slots = _slots(labels, len(parts))

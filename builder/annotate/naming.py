@@ -87,14 +87,15 @@ def phrases(labels: list[PartLabel]) -> list[str]:
     Two labels that would read the same keep their whole text, or the answer could not tell them
     apart.
     """
-    short = [f"{label.number} {_short(label)}" for label in labels]
+    short = [f"{label.number} {phrase_words(label)}" for label in labels]
     return [
         phrase if short.count(phrase) == 1 else f"{label.number} {label.text}"
         for phrase, label in zip(short, labels, strict=True)
     ]
 
 
-def _short(label: PartLabel) -> str:
+def phrase_words(label: PartLabel) -> str:
+    """Colour and theme without size or "with ..."."""
     words: list[str] = []
     for word in label.theme.split():
         if words and (word.lower() in {"with", "without"} or any(c.isdigit() for c in word)):
