@@ -32,6 +32,7 @@ NOT_IN_ROWS = (
     "builder/fetch.py", "builder/images.py", "builder/make.py", "builder/parallel.py",
     "builder/assemble.py", "builder/card", "builder/probes/", "builder/split.py",
     "builder/stats.py", "builder/validate", "builder/push", "builder/hub.py",
+    "builder/command_line.py",
     "builder/sources/legacy.py", "builder/export/job.py", "builder/export/chat.py",
     "builder/export/coco.py", "builder/export/legacy.py", "builder/export/lla",
     "builder/export/otter.py", "builder/export/readme", "builder/export/run.py",

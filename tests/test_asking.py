@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from makers import crawl_folder, div_row, page, tiny_manual
 from tiny_detectors import make_owlv2
 
-from builder import make
+from builder import command_line, make
 from builder.annotate import asking, models, owlv2
 from builder.annotate.models import Answer, Model, ModelOptions
 from builder.folders import ANNOTATE, ANSWERS, write_bytes
@@ -274,7 +274,7 @@ def test_a_build_of_a_consensus(site, place, tmp_path, capsys):
 )  # fmt: skip
 def test_a_model_that_cannot_be_used_is_one_line(arguments, said, place, work):
     arguments = [a.replace("PLACE", str(place)) for a in arguments]
-    options = make.parser().parse_args(arguments)
+    options = command_line.parser().parse_args(arguments)
     with pytest.raises(UserError) as error:
         asking.ask_all(work, IDS, asking.with_models(options.annotator), models.options_of(options))
     assert said in str(error.value) and "\n" not in str(error.value)

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from review_build import HOSTILE, MANUALS, Folder, made
 
-from builder import make, validate
+from builder import command_line, make, validate
 from builder.export.parquet import schema
 from builder.records import UserError
 from builder.reviews import Reviews
@@ -255,10 +255,10 @@ def test_the_command_takes_reviews_and_says_so(built, tmp_path, capsys):
     ]
     with pytest.raises(SystemExit):
         make.main([*command, "--reviews"])
-    options = make.parser().parse_args([*command, "--reviews", str(tmp_path / "a.json")])
+    options = command_line.parser().parse_args([*command, "--reviews", str(tmp_path / "a.json")])
     with pytest.raises(UserError, match="--reviews"):
-        make.reviews_of(options.reviews)
-    assert make.reviews_of([]) == Reviews()
+        command_line.reviews_of(options.reviews)
+    assert command_line.reviews_of([]) == Reviews()
 
 
 # The gallery as files -----------------------------------------------------------------------

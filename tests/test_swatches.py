@@ -11,7 +11,7 @@ import pytest
 from makers import crawl_folder, tiny_manual
 from PIL import Image
 
-from builder import make
+from builder import command_line, make
 from builder.assemble import AssembleOptions, assemble
 from builder.folders import TASKS
 from builder.pipeline import COLORS_FILE, BuildOptions, build_manual
@@ -84,7 +84,7 @@ def test_what_the_page_saves_is_taken_by_the_builder(work, tmp_path):
             for name, _, choices in page.sections
         }
         file.write_text(json.dumps(saved, indent=2) + "\n")
-        taken = make.colors_by_hand(file)
+        taken = command_line.colors_by_hand(file)
         assert dict(taken) == saved
         task = BuildOptions(work, tasks=TaskOptions(boundary_colors=taken))
         make.check_sessions(task, [PLAIN, OUTLINED])
@@ -154,15 +154,15 @@ def test_a_bad_file_is_one_line_with_the_cure(text, words, tmp_path):
     if text is not None:
         file.write_text(text)
     with pytest.raises(UserError, match="--boundary-colors") as caught:
-        make.colors_by_hand(file)
+        command_line.colors_by_hand(file)
     said = make.describe(caught.value)
     assert words in said and "\n" not in said and "colors.json" in said
 
 
 def test_colours_are_in_a_fixed_order_and_no_file_is_no_colour(tmp_path):
-    assert make.colors_by_hand(None) == ()
+    assert command_line.colors_by_hand(None) == ()
     (tmp_path / "a.json").write_text('{"b/x": null, "a/y": "#ff00ff"}')
-    assert make.colors_by_hand(tmp_path / "a.json") == (("a/y", "#ff00ff"), ("b/x", None))
+    assert command_line.colors_by_hand(tmp_path / "a.json") == (("a/y", "#ff00ff"), ("b/x", None))
 
 
 def test_an_unknown_session_of_a_built_manual_is_a_slip(work):

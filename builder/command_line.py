@@ -1,0 +1,196 @@
+"""Build the dataset: manuals in, a loadable folder out.
+
+python builder/make.py                                    # the demo, no network needed
+python builder/make.py --source https://legoaudioinstructions.com/instructions/
+python builder/make.py --source saved-site/ --split paper
+"""
+
+import argparse
+import json
+import logging
+import os
+from pathlib import Path
+
+from builder import push
+from builder.annotate import models
+from builder.crawl import CrawlOptions
+from builder.media import IMAGE_FORMATS
+from builder.records import UserError
+from builder.reviews import Reviews, read_reviews
+from builder.split import MODES
+from builder.tasks.state import HEX_RE, NEGATIVES, POSITIVES
+
+log = logging.getLogger("lego_arta")
+
+DEMO_MANUALS = 12
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line, the whole of it."""
+    result = argparse.ArgumentParser(
+        prog="make.py",
+        description=__doc__.split("\n\n")[0],
+        epilog=__doc__.split("\n\n", 1)[1],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = result.add_argument
+    add(
+        "--source",
+        default="demo",
+        metavar="demo|URL|DIR|legacy:DIR",
+        help="where manuals come from: drawn here (demo, the default), a listing page to crawl, "
+        "a folder with a saved site, or one in the layout of the originally released dataset",
+    )
+    add("--out", type=Path, default=Path("lego-arta"), help="the build folder (%(default)s)")
+    add(
+        "--work",
+        type=Path,
+        default=Path(".work"),
+        help="intermediate stages; keep it and a re-run only does what changed (%(default)s)",
+    )
+    add(
+        "--split",
+        choices=MODES,
+        default="manual",
+        help="whole sets apart (%(default)s), or the paper's random 25 %%",
+    )
+    add("--image-format", choices=IMAGE_FORMATS, default="webp", help="lossless (%(default)s)")
+    add("--seed", type=int, default=42, help="for every random choice (%(default)s)")
+    add(
+        "--workers",
+        type=_positive,
+        default=os.cpu_count() or 1,
+        help="processes; the result does not depend on it (%(default)s)",
+    )
+    add(
+        "--limit",
+        type=_positive,
+        metavar="N",
+        help=f"take at most N manuals; for the demo, draw N ({DEMO_MANUALS})",
+    )
+    add(
+        "--reviews",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="review.json files of scripts/review.py score: rows that raters rejected are left "
+        "out, the others they judged weigh what they said",
+    )
+    state = result.add_argument_group("state examples")
+    state.add_argument(
+        "--negatives",
+        choices=NEGATIVES,
+        default="paper",
+        help="%(default)s: the part moved; typed: also turned, mirrored, of a wrong colour, "
+        "another part, missing, one too many",
+    )
+    state.add_argument(
+        "--positives",
+        choices=POSITIVES,
+        default="matched",
+        help="%(default)s: made like the negatives, so that nothing but the mistake tells them "
+        "apart; original: the manual's own picture, as in the paper (leaks the answer)",
+    )
+    state.add_argument(
+        "--boundary-colors",
+        type=Path,
+        metavar="FILE",
+        help='JSON of sessions whose outline was set by hand: {"manual/session": "#FF00FF" or '
+        "null for none}; scripts/swatches.py makes a page to fill it in",
+    )
+    state.add_argument(
+        "--no-probe",
+        action="store_true",
+        help="do not look for shortcuts that give the answer away; without it a build that has one "
+        "fails",
+    )
+    models.add_options(result.add_argument_group("boxes"))
+    crawl = result.add_argument_group("crawling")
+    crawl.add_argument(
+        "--delay",
+        type=_not_negative,
+        default=CrawlOptions.delay_s,
+        metavar="S",
+        help="seconds between requests to a host (%(default)s)",
+    )
+    crawl.add_argument(
+        "--concurrency",
+        type=_positive,
+        default=CrawlOptions.concurrency,
+        metavar="N",
+        help="requests at a time to a host (%(default)s)",
+    )
+    crawl.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="also fetch from this host, e.g. where images lie (repeatable)",
+    )
+    crawl.add_argument("--contact", metavar="MAIL", help="told to the site in the User-Agent")
+    without = result.add_argument_group("without pictures", "when they may not be passed on")
+    without.add_argument(
+        "--recipe",
+        action="store_true",
+        help="also write OUT-recipe: rows with addresses, sha256 and edits instead of pixels; "
+        "--push then pushes that",
+    )
+    without.add_argument(
+        "--from-recipe",
+        type=Path,
+        metavar="DIR",
+        help="make the full dataset of a recipe from your own --source, byte by byte the same; "
+        "its options count, not yours",
+    )
+    publish = result.add_argument_group("publishing", "push the build to the Hub in one commit")
+    publish.add_argument("--push", action="store_true", help="push it when it is built and checked")
+    push.add_options(publish)
+    add("--debug", action="store_true", help="show the traceback of an error")
+    return result  # fmt: skip
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text}: give a whole number from 1 up")
+    return value
+
+
+def _not_negative(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text}: give a number of seconds, 0 or more")
+    return value
+
+
+def reviews_of(files: list[Path]) -> Reviews:
+    """What raters decided, by the --reviews files; says what is odd about them."""
+    reviews, remarks = read_reviews(files)
+    for remark in remarks:
+        log.warning(remark)
+    return reviews
+
+
+def colors_by_hand(file: Path | None) -> tuple[tuple[str, str | None], ...]:
+    """The sessions of a --boundary-colors file; raises `UserError` when it is not one."""
+    if file is None:
+        return ()
+    try:
+        colors = json.loads(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"--boundary-colors {file}: not a JSON file ({error}); "
+            "make one with scripts/swatches.py"
+        ) from None
+    if not isinstance(colors, dict):
+        raise UserError(
+            f'--boundary-colors {file}: give an object like {{"manual/session": "#FF00FF"}}'
+        )
+    for session, color in colors.items():
+        if color is not None and not (isinstance(color, str) and HEX_RE.fullmatch(color)):
+            raise UserError(
+                f"--boundary-colors {file}: {session} has {color!r}; give #RRGGBB or null"
+            )
+    return tuple(sorted(colors.items()))
