@@ -303,7 +303,7 @@ def _finish(
         "review_counts": reviewed.counts,
         "probes": [result.describe() for result in probed],
         "drops": [drop for manual in manuals for drop in manual.drops],
-        "review": [item for manual in manuals for item in manual.review],
+        "disagreements": [item for manual in manuals for item in manual.review],
         "inputs": {m.manual_id: _inputs(build.work, m.manual_id) for m in manuals},
         "files": hashes_of(folder, shards),
     }
