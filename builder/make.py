@@ -230,8 +230,8 @@ def report(manifest: dict, out: Path, built: int, manuals: int, seconds: float) 
     if reviewed := manifest["review_counts"]:
         told = ", ".join(f"{n:,} {what.replace('_', ' ')}" for what, n in reviewed.items())
         print(f"rows reviewed: {told}")
-    if manifest["disagreements"]:
-        print(f"to look at (object): {len(manifest['disagreements']):,} rows where annotators disagree, "
+    if disagreements := manifest["disagreements"]:
+        print(f"to look at (object): {len(disagreements):,} rows where annotators disagree, "
               f"`disagreements` in {out / 'build.json'}")  # fmt: skip
     for result in manifest["probes"]:
         print(probes.line(result))
