@@ -48,8 +48,9 @@ NEGATIVES = {
 POSITIVES = {
     "matched": "The right picture is made like the wrong ones: the step before without its "
     "outline, and the part cut out and mixed in with soft edges, only at its right place.",
-    "original": "The right picture is the manual's own, as in the thesis: how the wrong ones were "
-    "made gives the answer away. Use it only to compare with published numbers.",
+    "original": "As in the thesis, the right picture is the manual's own, and the part is cut out "
+    "and pasted as it is on the picture of the step before: how the wrong ones were made gives the "
+    "answer away. Use it only to compare with published numbers.",
 }
 SPLIT_RULES = {
     "manual": "Whole sets go to train or test (about 75 : 25) by a hash of the set number, so no "

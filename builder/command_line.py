@@ -91,7 +91,7 @@ def parser() -> argparse.ArgumentParser:
         choices=POSITIVES,
         default="matched",
         help="%(default)s: made like the negatives, so that nothing but the mistake tells them "
-        "apart; original: the manual's own picture, as in the paper (leaks the answer)",
+        "apart; original: the manual's own picture, and plain pasting, as in the paper (leaks)",
     )
     state.add_argument(
         "--boundary-colors",

@@ -89,6 +89,18 @@ def lift(picture: np.ndarray, canvas: np.ndarray, segment: Segment, lossy: bool 
     )  # fmt: skip
 
 
+def cut(picture: np.ndarray, segment: Segment) -> Cutout:
+    """Cut the part out along its outline as it is, edges mixed with the old background and all, as
+    published data sets of this kind do: put down elsewhere, it can be told by its rim."""
+    solid = segment.part | segment.outline
+    x0, y0, x1, y1 = _whole(of_mask(solid))
+    window = np.s_[y0:y1, x0:x1]
+    return Cutout(
+        picture[window].copy(), solid[window].astype(np.float32),
+        segment.part[window], segment.outline[window], (x0, y0),
+    )  # fmt: skip
+
+
 def put_down(canvas: np.ndarray, cutout: Cutout, shift_xy_px: tuple[int, int]) -> np.ndarray:
     """`canvas` (H, W, 3) uint8 with the cut-out mixed in, `shift_xy_px` from where it was.
 

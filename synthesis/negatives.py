@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from synthesis.boxes import Box, of_mask
-from synthesis.cutout import Cutout, lift, mirrored, put_down, recolored, turned
+from synthesis.cutout import Cutout, cut, lift, mirrored, put_down, recolored, turned
 from synthesis.pixels import difference
 from synthesis.placement import SHIFT_FRACTION_MIN, Place, shift_fraction, wrong_places
 from synthesis.restoration import without_outline
@@ -40,9 +40,9 @@ COLOR_DISTANCE_MIN, SAME_SHAPE_IOU = 30.0, 0.8
 class Scene:
     """One step, ready to be done right or wrong.
 
-    `canvas` (H, W, 3) shows the step before without its outline, `right` the step done right,
-    `before` the step before with its outline; `assembly` (H, W) bool is what was built before and
-    `background_px` its box.
+    `canvas` (H, W, 3) shows the step before (without its outline, when matched), `right` the step
+    done right, `before` the step before with its outline; `assembly` (H, W) bool is what was built
+    before and `background_px` its box.
     """
 
     canvas: np.ndarray
@@ -102,11 +102,19 @@ def make_scene(
     old_outline: np.ndarray,
     assembly: np.ndarray,
     lossy: bool = False,
+    matched: bool = True,
 ) -> Scene | None:
-    """Everything a step's pictures are made from; None when nothing was built before (A17)."""
+    """Everything a step's pictures are made from; None when nothing was built before (A17).
+
+    Not `matched` is as published: the right picture is the manual's, and the part is cut and pasted
+    as it is on the picture of the step before, outline and all.
+    """
     background = of_mask(assembly)
     if background is None:
         return None
+    if not matched:
+        cutout = cut(picture, segment)
+        return Scene(before, picture, before, cutout, assembly, background, lossy)
     canvas = without_outline(before, old_outline)
     cutout = lift(picture, canvas, segment, lossy)
     right = put_down(canvas, cutout, (0, 0))

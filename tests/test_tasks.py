@@ -244,16 +244,25 @@ def test_scenes_are_the_sources_pixels_and_right_states_all_but_them(tiny):
             assert (error > 40).mean() < 0.005
 
 
-def test_original_positives_are_the_sources_pixels_and_nothing_else_changes(tmp_path, tiny):
-    rows = tiny_manual().rows
-    built = build(tmp_path, rows, TaskOptions(positives="original"))
+def test_original_is_the_papers_way_sources_pixels_and_plain_pasting(tmp_path):
+    built = build(tmp_path, tiny_manual().rows, TaskOptions(positives="original"))
     steps = tiny_manual().steps
-    kept = {r["image"]["path"]: r for r in tiny.rows["state"]}
+    wrong = 0
     for row in built.rows["state"]:
+        number = (row["step_num"] - 1) // 2
+        now, before = steps[number].rgb, steps[number - 1].rgb
         if row["label"]:
-            assert (pixels_of(row) == steps[(row["step_num"] - 1) // 2].rgb).all()
-        else:
-            assert kept[row["image"]["path"]] == row
+            assert (pixels_of(row) == now).all()
+            continue
+        wrong += 1
+        # Every pixel is one of the step before, or of the part, moved, outline and all.
+        shift = [
+            round(v - w) for v, w in zip(row["part_box_px"], row["correct_box_px"], strict=True)
+        ]
+        moved = np.roll(now, (shift[1], shift[0]), (0, 1))
+        assert ((pixels_of(row) == before) | (pixels_of(row) == moved)).all(axis=2).all()
+        assert (pixels_of(row) != before).any()
+    assert wrong
 
 
 def test_provenance_names_the_source_pictures(tiny):

@@ -138,7 +138,8 @@ def _scene(context: Context, row: Row, color: SessionColor) -> Scene | str:
     least = LOSSY_DIFFERENCE_MIN if before.lossy else DIFFERENCE_MIN
     assembly = foreground_mask(before.rgb, before.alpha, least)
     lossy = picture.lossy or before.lossy
-    scene = make_scene(picture.rgb, before.rgb, found, outline, assembly, lossy)
+    matched = context.options.positives == "matched"
+    scene = make_scene(picture.rgb, before.rgb, found, outline, assembly, lossy, matched)
     if scene is None:
         return "no_assembly_before"
     if too_small(scene.cutout, picture.rgb.shape[1]):
