@@ -31,7 +31,7 @@ def item(config, answer, query="", entities=(), is_yes=None, manual="m", instanc
     """An item with what scoring reads."""
     return Item(
         "id", config, "test", manual, "s", 1, query, answer, answer, None, tuple(entities),
-        frozenset(), HERE, is_yes, (), tuple(instances), (200, 100),
+        frozenset(), HERE, is_yes, instances_norm100=tuple(instances), size_wh=(200, 100),
     )  # fmt: skip
 
 

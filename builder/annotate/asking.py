@@ -46,7 +46,8 @@ def module_of(name: str) -> ModuleType:
 
 def needs_model(name: str) -> bool:
     """Whether an annotator is asked here, in batches; the others work by picture in the workers."""
-    return hasattr(module_of(name), "open_model")
+    # Rows of an imported data set were annotated elsewhere: nobody is asked.
+    return name in ANNOTATORS and hasattr(module_of(name), "open_model")
 
 
 def with_models(annotator: str) -> list[str]:
