@@ -4,11 +4,39 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
+from outside import NO_MANUAL_SITE
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 # In CI the same examples every time; by hand, new ones.
 settings.register_profile("ci", derandomize=True, deadline=None)
-if os.environ.get("CI"):
+IN_CI = bool(os.environ.get("CI"))
+if IN_CI:
     settings.load_profile("ci")
+# All else that tests may lack is installed there; what no machine of CI can be made to have:
+MAY_BE_MISSING = (NO_MANUAL_SITE, "mounting")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say in CI which skips are none of those that may be; `pytest_sessionfinish` fails for them.
+
+    A package that is not installed would otherwise take its tests away without a word.
+    """
+    for reason in _unexpected(terminalreporter):
+        terminalreporter.write_line(f"skipped, but in CI it must run: {reason}", red=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session):
+    """In CI a skip that need not be is a failure."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter and _unexpected(reporter) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _unexpected(reporter) -> list[str]:
+    skipped = reporter.stats.get("skipped", []) if IN_CI else []
+    reasons = [f"{report.nodeid}: {report.longrepr[2]}" for report in skipped]
+    return [r for r in reasons if not any(known in r for known in MAY_BE_MISSING)]

@@ -13,6 +13,7 @@ import yaml
 from datasets import Features
 from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCard, DatasetCardData
+from outside import demo_build
 from PIL import Image
 
 from builder import card, card_parts, croissant, samples, validate
@@ -25,11 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.fixture(scope="module")
 def build(tmp_path_factory) -> Path:
     """A demo build of two manuals."""
-    folder = tmp_path_factory.mktemp("card")
-    command = [sys.executable, str(ROOT / "builder/make.py"), "--limit", "2",
-               "--work", str(folder / "w"), "--out", str(folder / "lego-arta")]  # fmt: skip
-    subprocess.run(command, check=True, capture_output=True, timeout=240)
-    return folder / "lego-arta"
+    return demo_build(tmp_path_factory.mktemp("card"), 2)
 
 
 @pytest.fixture

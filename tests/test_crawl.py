@@ -27,6 +27,7 @@ from faulty_server import (
     set_html,
     short_body,
 )
+from outside import MANUAL_SITE, needs_manual_site
 
 from builder import crawl, crawl_store
 from builder.crawl import CrawlOptions, crawl_site
@@ -34,7 +35,6 @@ from builder.folders import sha256
 from builder.records import CrawledManual, UserError, load
 
 ROOT = Path(__file__).resolve().parents[1]
-SHARED = ROOT.parent / "shared" / "manual-site"
 QUICK = {"delay_s": 0.0, "backoff_s": 0.01, "retries": 2, "timeout_s": 5.0}
 KILLED = """
 import sys
@@ -476,9 +476,9 @@ def test_an_old_journal_is_asked_about(server, tmp_path):
 
 
 @pytest.mark.manual_site
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the manual site is not here")
+@needs_manual_site
 def test_the_manual_site(tmp_path):
-    command = [sys.executable, str(SHARED / "serve.py"), "0"]
+    command = [sys.executable, str(MANUAL_SITE / "serve.py"), "0"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as site:
@@ -500,7 +500,7 @@ def test_the_manual_site(tmp_path):
     }
     assert sum(entry["bytes"] for entry in seen.values() if entry["kind"] == "image") == 0
     assert not [entry for entry in seen if "wp-admin" in entry or "braille" in entry]
-    truth = json.loads((SHARED / "truth.json").read_text())
+    truth = json.loads((MANUAL_SITE / "truth.json").read_text())
     for manual in truth["manuals"]:
         crawled = record(tmp_path, Path(manual["manual_page"]).name)
         rows = [row for row in manual["rows"] if row["src"]]
@@ -508,7 +508,9 @@ def test_the_manual_site(tmp_path):
             dict.fromkeys(row["src"] for row in rows)
         )
         for image in crawled.images:
-            source = SHARED / "site" / next(row["image"] for row in rows if row["src"] == image.src)
+            source = (
+                MANUAL_SITE / "site" / next(row["image"] for row in rows if row["src"] == image.src)
+            )
             copy = tmp_path / crawled.manual_id / (image.file or "none")
             assert image.error or copy.read_bytes() == source.read_bytes()
     bad = [image for i in ids for image in record(tmp_path, i).images if image.error]

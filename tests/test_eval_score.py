@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from outside import demo_build
 
 from evaluation.items import load_items
 from evaluation.metrics import METRICS
@@ -89,10 +90,8 @@ def test_a_perfect_predictor_in_other_words(build, tmp_path):
 
 
 def test_a_perfect_predictor_on_the_demo_s_own_rows(tmp_path):
-    """Real texts and boxes: the build that `make dataset` leaves in the checkout."""
-    built = ROOT / "lego-arta"
-    if not (built / "build.json").is_file():
-        pytest.skip("needs the demo build; make it with: make dataset")
+    """Real texts and boxes, not those that tests make up."""
+    built = demo_build(tmp_path, 2, "--no-probe")
     for config in CONFIGS:
         write(tmp_path / f"p/perfect.{config}.jsonl", gold(built, config))
         for item in load_items(built, config, "train"):

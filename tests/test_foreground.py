@@ -1,7 +1,6 @@
 """Parts against their background: what is missed or joined here is a wrong gold box."""
 
 import json
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -21,6 +20,7 @@ from makers import (
     parts_picture,
     plain,
 )
+from outside import MANUAL_SITE, needs_manual_site
 
 from builder.annotate.foreground import annotate
 from builder.media import Picture, read_picture
@@ -275,11 +275,9 @@ def test_every_kind_of_background_gives_boxes_within_a_few_pixels(kind):
 
 # Rendered models ----------------------------------------------------------------------------
 
-MANUAL_SITE = Path(__file__).resolve().parent.parent.parent / "shared" / "manual-site"
-
 
 @pytest.mark.manual_site
-@pytest.mark.skipif(not MANUAL_SITE.is_dir(), reason="the rendered manual site is not at hand")
+@needs_manual_site
 @pytest.mark.parametrize("number", ["10156", "6716", "7150a"])  # RGBA, JPEG, RGB
 def test_boxes_of_rendered_parts(number):
     """Real shapes: thin rods, transparent parts, white on nearly white."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from outside import MANUAL_SITE, needs_manual_site
 
 from builder import pipeline
 from builder.annotate.models import ModelOptions
@@ -23,17 +24,16 @@ from builder.tasks import state
 from builder.tasks.context import Context, TaskOptions
 from scripts import compare, measure
 
-SITE = Path(__file__).resolve().parent.parent.parent / "shared" / "manual-site"
 pytestmark = [
     pytest.mark.manual_site,
-    pytest.mark.skipif(not SITE.is_dir(), reason="needs the manual site beside the checkout"),
+    needs_manual_site,
 ]
 
 
 @pytest.fixture(scope="module")
 def truth() -> dict[str, dict]:
     """Truth of every manual by manual id."""
-    manuals = json.loads((SITE / "truth.json").read_text())["manuals"]
+    manuals = json.loads((MANUAL_SITE / "truth.json").read_text())["manuals"]
     return {Path(manual["manual_page"]).name: manual for manual in manuals}
 
 
@@ -41,7 +41,9 @@ def truth() -> dict[str, dict]:
 def work(tmp_path_factory) -> Path:
     """Stages 1 to 3 of the whole site."""
     folder = tmp_path_factory.mktemp("site")
-    handler = partial(runpy.run_path(str(SITE / "serve.py"))["Handler"], directory=SITE / "site")
+    handler = partial(
+        runpy.run_path(str(MANUAL_SITE / "serve.py"))["Handler"], directory=MANUAL_SITE / "site"
+    )
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.RequestHandlerClass.func.log_message = lambda *_: None
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -19,6 +19,7 @@ import pytest
 from hub_http import Fault, Hub
 from hub_server import environment, serving
 from hub_store import User
+from outside import demo_build
 from pusher import ROOT, Result, pushing
 
 from builder.assemble import MANIFEST
@@ -33,11 +34,7 @@ _numbers = itertools.count()
 @pytest.fixture(scope="module")
 def build(tmp_path_factory) -> Path:
     """A demo build of one manual."""
-    folder = tmp_path_factory.mktemp("build")
-    command = [sys.executable, str(ROOT / "builder/make.py"), "--limit", "1",
-               "--work", str(folder / "w"), "--out", str(folder / "lego-arta")]  # fmt: skip
-    subprocess.run(command, check=True, capture_output=True, timeout=240)
-    return folder / "lego-arta"
+    return demo_build(tmp_path_factory.mktemp("build"), 1)
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 from faulty_server import manual_html, png
+from outside import MANUAL_SITE, needs_manual_site
 
 from builder import images
 from builder.records import CrawledManual, UserError, load
 from builder.sources import saved
-
-SITE = Path(__file__).resolve().parents[1].parent / "shared" / "manual-site" / "site"
 
 
 def write(path: Path, data: bytes) -> Path:
@@ -173,10 +172,10 @@ def test_the_saved_site_itself_stays_untouched(tmp_path):
 
 
 @pytest.mark.manual_site
-@pytest.mark.skipif(not SITE.is_dir(), reason="the manual site is not here")
+@needs_manual_site
 def test_the_manual_site(tmp_path):
-    pages = saved.find_pages(SITE)
-    records = [imported(SITE, page, tmp_path) for page in pages]
+    pages = saved.find_pages(MANUAL_SITE / "site")
+    records = [imported(MANUAL_SITE / "site", page, tmp_path) for page in pages]
     assert len(records) == 8
     errors = [image.error for record in records for image in record.images if image.error]
     assert sorted(errors) == ["missing_file", "truncated_image"]

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -21,6 +20,7 @@ from makers import (
     plain,
     step_pictures,
 )
+from outside import MANUAL_SITE, needs_manual_site
 
 from builder.media import read_picture
 from synthesis import boxes
@@ -175,11 +175,9 @@ def test_without_an_outline_before_there_is_no_old_one(seed):
 
 # Rendered models ----------------------------------------------------------------------------
 
-MANUAL_SITE = Path(__file__).resolve().parent.parent.parent / "shared" / "manual-site"
-
 
 @pytest.mark.manual_site
-@pytest.mark.skipif(not MANUAL_SITE.is_dir(), reason="the rendered manual site is not at hand")
+@needs_manual_site
 @pytest.mark.parametrize(
     ("number", "least"),
     [("10156", 0.9), ("6716", 0.75)],  # transparent PNG, JPEG

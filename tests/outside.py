@@ -1,0 +1,24 @@
+"""What tests take from outside themselves: the manual site beside the checkout, a demo build."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+# Made from real LEGO models; it is no part of the project, so tests of it skip where it is missing.
+MANUAL_SITE = ROOT.parent / "shared" / "manual-site"
+NO_MANUAL_SITE = "the manual site does not stand beside the checkout"
+needs_manual_site = pytest.mark.skipif(not MANUAL_SITE.is_dir(), reason=NO_MANUAL_SITE)
+
+
+def demo_build(folder: Path, manuals: int, *options: str) -> Path:
+    """A build of the demo source by the command itself, `folder`/lego-arta; its work is in w."""
+    out = folder / "lego-arta"
+    subprocess.run(
+        [sys.executable, str(ROOT / "builder/make.py"), "--limit", str(manuals),
+         "--work", str(folder / "w"), "--out", str(out), *options],
+        check=True, capture_output=True, timeout=240,
+    )  # fmt: skip
+    return out
