@@ -19,6 +19,17 @@ if IN_CI:
 MAY_BE_MISSING = (NO_MANUAL_SITE, "mounting")
 
 
+@pytest.fixture(scope="module")
+def one_thread():
+    """torch with one thread, for tests of models."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def pytest_terminal_summary(terminalreporter):
     """Say in CI which skips are none of those that may be; `pytest_sessionfinish` fails for them.
 

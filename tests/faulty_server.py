@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from loopback import running
 from PIL import Image
 
 
@@ -132,15 +133,8 @@ class Handler(BaseHTTPRequestHandler):
 @contextlib.contextmanager
 def serving() -> Iterator[FaultyServer]:
     """A running server on a free port of 127.0.0.1."""
-    server = FaultyServer()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
+    with running(FaultyServer()) as server:
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def hang_up(handler: Handler) -> None:

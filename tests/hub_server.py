@@ -17,9 +17,7 @@ import hashlib
 import json
 import os
 import re
-import socket
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,6 +27,7 @@ from urllib.parse import parse_qs
 import yaml
 from hub_http import Connection, Hub
 from hub_store import HubError, Repo, wants_lfs
+from loopback import running
 
 PAGE = 5  # entries of a tree page; small, so that clients have to turn pages
 LICENCES = {"apache-2.0", "mit", "cc-by-4.0", "cc-by-nc-4.0", "cc0-1.0", "other", "unknown"}
@@ -390,17 +389,8 @@ Handler.routes = ROUTES
 @contextlib.contextmanager
 def serving(folder: Path) -> Iterator[Hub]:
     """A running Hub that keeps its files in `folder`."""
-    hub = Hub(folder, Handler)
-    thread = threading.Thread(target=hub.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
+    with running(Hub(folder, Handler)) as hub:
         yield hub
-    finally:
-        hub.shutdown()
-        with contextlib.suppress(OSError):
-            hub.socket.shutdown(socket.SHUT_RDWR)
-        hub.server_close()
-        thread.join()
 
 
 def environment(hub: Hub, token: str | None, home: Path) -> dict[str, str]:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from loopback import running
+
 Answer = Callable[[dict], str]
 # Status and headers of the next answers, before good ones follow.
 Fault = tuple[int, dict[str, str]]
@@ -113,12 +115,5 @@ def question_of(body: dict) -> str:
 @contextlib.contextmanager
 def serving() -> Iterator[OpenAiServer]:
     """A running server on a free port of 127.0.0.1."""
-    server = OpenAiServer()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
+    with running(OpenAiServer()) as server:
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -1,4 +1,4 @@
-"""What tests take from outside themselves: the manual site beside the checkout, a demo build."""
+"""What tests take from outside: the manual site beside the checkout, a demo build, real models."""
 
 import subprocess
 import sys
@@ -11,6 +11,13 @@ ROOT = Path(__file__).resolve().parent.parent
 MANUAL_SITE = ROOT.parent / "shared" / "manual-site"
 NO_MANUAL_SITE = "the manual site does not stand beside the checkout"
 needs_manual_site = pytest.mark.skipif(not MANUAL_SITE.is_dir(), reason=NO_MANUAL_SITE)
+# Libraries' own notices about themselves are not ours; one thread, for workers share the cores.
+MODEL_TEST = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+    pytest.mark.usefixtures("one_thread"),
+]
 
 
 def demo_build(folder: Path, manuals: int, *options: str) -> Path:

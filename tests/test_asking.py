@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from hypothesis import given
 from hypothesis import strategies as st
 from makers import crawl_folder, div_row, page, tiny_manual
+from outside import MODEL_TEST
 from tiny_detectors import make_owlv2
 
 from builder import command_line, make
@@ -26,21 +27,8 @@ from builder.pipeline import parse_manual
 from builder.records import Annotation, UserError, load
 
 ROOT = Path(__file__).resolve().parent.parent
-# Third parties' own notices about themselves.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::UserWarning"),
-]
+pytestmark = MODEL_TEST
 IDS = ("lego-60001-a-readscr", "lego-60002-b-readscr")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

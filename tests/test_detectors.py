@@ -7,6 +7,7 @@ pytest.importorskip("transformers", reason="needs the extra `annotate`")
 torch = pytest.importorskip("torch", reason="needs the extra `annotate`")
 
 import numpy as np
+from outside import MODEL_TEST
 from tiny_detectors import MAKERS
 from tiny_models import PictureQwenProcessor
 
@@ -16,23 +17,15 @@ from builder.annotate.naming import PartLabel
 from builder.media import Picture
 from builder.records import UserError
 
-# Third parties' own notices about themselves.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::UserWarning"),
-]
+pytestmark = MODEL_TEST
 RED, BLUE = PartLabel(2, "red", "tiles 1x2"), PartLabel(1, "dark blue", "hose")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def few_tokens_one_thread():
-    before, tokens = torch.get_num_threads(), qwen_vl.MAX_NEW_TOKENS
-    torch.set_num_threads(1)
-    qwen_vl.MAX_NEW_TOKENS = 6
-    yield
-    torch.set_num_threads(before)
-    qwen_vl.MAX_NEW_TOKENS = tokens
+def few_tokens():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(qwen_vl, "MAX_NEW_TOKENS", 6)
+        yield
 
 
 @pytest.fixture(scope="module")

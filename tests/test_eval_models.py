@@ -13,6 +13,8 @@ import pytest
 pytest.importorskip("transformers", reason="needs the extra `train`")
 torch = pytest.importorskip("torch", reason="needs the extra `train`")
 
+from outside import MODEL_TEST
+
 from evaluation.items import load_items
 from evaluation.prompts import Setting, build_prompt
 from evaluation.runners import RunnerOptions, local
@@ -21,21 +23,8 @@ from tests.benchmark_build import write_build
 from tests.tiny_models import MAKERS
 
 ROOT = Path(__file__).resolve().parent.parent
-# Third parties' own notices about themselves.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::UserWarning"),
-]
+pytestmark = MODEL_TEST
 NEW_TOKENS = ("--max-new-tokens", "8")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

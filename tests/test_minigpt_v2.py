@@ -7,6 +7,7 @@ pytest.importorskip("transformers", reason="needs the extra `annotate`")
 torch = pytest.importorskip("torch", reason="needs the extra `annotate`")
 
 import numpy as np
+from outside import MODEL_TEST
 from tiny_minigpt import SHAPE, Files, Reference, write
 
 from builder.annotate import minigpt_v2, minigpt_v2_files, minigpt_v2_model
@@ -15,21 +16,8 @@ from builder.annotate.naming import PartLabel
 from builder.media import Picture
 from builder.records import UserError
 
-# Third parties' own notices about themselves.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::UserWarning"),
-]
+pytestmark = MODEL_TEST
 TEXTS = ("Find 2 red tiles 1x2.", "Find 1 black brick.", "Find 3 long transparent yellow plates.")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,9 @@ import pytest
 
 pytest.importorskip("trl", reason="needs the extra `train`")
 torch = pytest.importorskip("torch", reason="needs the extra `train`")
+
 import yaml
+from outside import MODEL_TEST
 
 from evaluation.items import load_items
 from evaluation.rewards import ALL_REWARDS, REWARDS
@@ -17,23 +19,15 @@ from tests.benchmark_build import write_build
 from tests.tiny_models import MAKERS
 
 ROOT = Path(__file__).resolve().parent.parent
-# Third parties' own notices about themselves.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::UserWarning"),
-]
+pytestmark = MODEL_TEST
 TINY = ("--max-steps", "2", "--max-samples", "6", "--debug")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def one_thread_and_own_cache(tmp_path_factory):
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+def own_cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))
         yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
