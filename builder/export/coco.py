@@ -9,8 +9,8 @@ import io
 import json
 from typing import Any
 
+import imagesize
 import pyarrow.parquet as pq
-from PIL import Image
 
 from builder import folders
 from builder.annotate.naming import PartLabel
@@ -24,6 +24,8 @@ EXAMPLES = ("none",)
 SETTING = None
 FRAME = "pixels of the picture: x, y, width, height"
 NEW_PART = "new part"
+LABELS = [f"{column}.list.element.label" for column in ("targets", "distractors")]
+HEADER_BYTES = 64  # of WebP and PNG, with the size; Pillow would read all of a WebP for it
 README = """\
 `{first}` is a COCO detection file; `file_name` is a path in this folder. Boxes are pixels: x, y,
 width, height. `lego_arta_id` is the row's id.
@@ -60,7 +62,7 @@ def categories(job: Job) -> dict[str, tuple[int, str]]:
     for split in SPLITS:
         for path in shards(job.request.build, "object", split):
             with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(columns=["targets", "distractors"]):
+                for batch in file.iter_batches(columns=LABELS):
                     for row in batch.to_pylist():
                         for entry in (*row["targets"], *row["distractors"]):
                             kind, label = _kind(entry["label"]), entry["label"]
@@ -113,8 +115,7 @@ def _add(job: Job, name: str, unit: Unit, row: Row, ids: dict[str, tuple[int, st
 
 
 def _size_of(picture: memoryview) -> tuple[int, int]:
-    with Image.open(io.BytesIO(picture)) as image:
-        return image.size
+    return imagesize.get(io.BytesIO(picture[:HEADER_BYTES]))
 
 
 def _boxes(config: str, row: dict[str, Any]) -> list[tuple[list[float], str | None, dict]]:
