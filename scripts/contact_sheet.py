@@ -6,6 +6,7 @@ python scripts/contact_sheet.py lego-arta --groups 50 --out sheet.png
 import argparse
 import io
 import sys
+import textwrap
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -17,7 +18,7 @@ from builder.assemble import manifest_of
 from builder.folders import writing
 from builder.records import UserError
 
-WIDTH_PX, TEXT_PX = 320, 16
+WIDTH_PX, LINE_PX, CORRECTION_LINES, LINE_CHARACTERS = 320, 16, 3, 54
 
 
 def groups(build: Path, number: int) -> list[list[dict]]:
@@ -66,11 +67,13 @@ def _cell(row: dict, boxes: bool) -> Image.Image:
                 pen.rectangle(row[name], outline=color, width=3)
     height = round(image.height * (WIDTH_PX - 4) / image.width)
     small = image.resize((WIDTH_PX - 4, height), Image.Resampling.LANCZOS)
-    cell = Image.new("RGB", (WIDTH_PX, height + TEXT_PX * 2 + 4), "white")
+    text_px = LINE_PX * (1 + CORRECTION_LINES) + 4
+    cell = Image.new("RGB", (WIDTH_PX, height + text_px), "white")
     cell.paste(small, (2, 2))
     pen = ImageDraw.Draw(cell)
     pen.text((4, height + 2), row["negative_kind"] or f"right  {row['manual_id']}", fill="black")
-    pen.text((4, height + 2 + TEXT_PX), (row["correction"] or "")[:52], fill="dimgray")
+    lines = textwrap.wrap(row["correction"] or "", LINE_CHARACTERS, max_lines=CORRECTION_LINES)
+    pen.text((4, height + 2 + LINE_PX), "\n".join(lines), fill="dimgray")
     return cell
 
 
