@@ -8,11 +8,13 @@ of every row are a gigabyte.
 
 import argparse
 import hashlib
+import http.client
 import shutil
 import sys
 import tempfile
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 import numpy as np
@@ -21,6 +23,7 @@ import pyarrow.parquet as pq
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from hub_http import Hub
 from hub_server import serving
 from hub_store import User
 from pusher import pushing
@@ -76,6 +79,22 @@ def bare_copy_and_hash(build: Path, target: Path) -> float:
     return time.perf_counter() - started
 
 
+def bare_upload(build: Path, hub: Hub, repo: str) -> float:
+    """Seconds to send the build's files to the Hub's storage one by one, and nothing else: what
+    HTTP costs here, with the hash that the server makes.
+    """
+    started = time.perf_counter()
+    for path in sorted(build.rglob("*.parquet")):
+        address = urlsplit(hub.signed(file_sha256(path), repo=repo))
+        connection = http.client.HTTPConnection(address.netloc, blocksize=2**20)
+        with path.open("rb") as file:
+            connection.request("PUT", f"{address.path}?{address.query}", file)
+            answer = connection.getresponse()
+        assert answer.status == 200, answer.read()
+        connection.close()
+    return time.perf_counter() - started
+
+
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -96,7 +115,7 @@ def measure(build: Path, folder: Path, rounds: int) -> None:
     started = time.perf_counter()
     assert not list(validate.violations(build))
     checking_s = time.perf_counter() - started
-    bare, push, sent, peak = [], [], [], 0
+    bare, http_s, push, sent, peak = [], [], [], [], 0
     for number in range(rounds):
         bare.append(bare_copy_and_hash(build, folder / "copy"))
         shutil.rmtree(folder / "copy")
@@ -109,9 +128,13 @@ def measure(build: Path, folder: Path, rounds: int) -> None:
             asked = [request.time_s for request in hub.log]
             sent.append(asked[-1] - next(r.time_s for r in hub.log if "/whoami" in r.path))
             peak = max(peak, result.peak_bytes)
+            http_s.append(bare_upload(build, hub, f"{REPO}{number}"))
         shutil.rmtree(folder / "hub")
     print(f"\na build of {size / 1e9:.2f} GB, best of {rounds}")
     print(f"bare copy and hash           {min(bare):7.2f} s")
+    print(
+        f"hash and bare HTTP upload    {min(http_s):7.2f} s   {min(http_s) / min(bare):.2f} x bare"
+    )
     print(f"plan, upload, commit, read   {min(sent):7.2f} s   {min(sent) / min(bare):.2f} x bare")
     print(f"the whole push               {min(push):7.2f} s   of it checking {checking_s:.2f} s")
     print(f"peak memory of the push      {peak / 2**20:7.0f} MiB")
