@@ -43,9 +43,8 @@ def main(argv: list[str] | None = None) -> int:
         "--only",
         nargs="+",
         choices=probes.PROBES,
-        default=list(probes.PROBES),
         metavar="PROBE",
-        help=f"of {', '.join(probes.PROBES)} (all)",
+        help=f"of {', '.join(probes.PROBES)} (all but traces, which --thorough adds)",
     )
     parser.add_argument(
         "--paper-names", action="store_true", help="give pictures telling names: must be caught"
@@ -65,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
             options.groups,
             paper_name if options.paper_names else None,
             lambda function, calls: run_parallel("rows", function, calls, options.workers),
-            options.only,
+            options.only or list(probes.PROBES if options.thorough else probes.GATE_PROBES),
             patches.THOROUGH if options.thorough else patches.QUICK,
         )
         if not results:

@@ -15,6 +15,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -79,7 +80,7 @@ def trial(first: Path, second: Path, folder: Path, kills: int, seed: int) -> Tal
     with serving(folder / "hub") as hub, pushing(hub, folder / "home") as pusher:
         hub.store.users[TOKEN] = User("ann", ("lab",))
         hub.pace_s = 0.05
-        quiet_s, usual_s = _times_of_a_push(pusher, hub, first)
+        requests, usual_s = _usual_push(pusher, hub, first)
         old = contents[first]
         while killed < kills:
             rounds += 1
@@ -89,11 +90,11 @@ def trial(first: Path, second: Path, folder: Path, kills: int, seed: int) -> Tal
             since, code = len(hub.log), -9
             while code == -9:
                 start = len(hub.log)
-                moment = None
-                if killed < kills and rng.random() < 0.8:  # mostly once it talks to the Hub
-                    moment = rng.uniform(rng.choice([0, quiet_s, quiet_s, quiet_s]), usual_s)
+                kill_when = None
+                if killed < kills and rng.random() < 0.8:
+                    kill_when = _moment(hub, rng, requests, usual_s)
                 code = pusher.push(build, "--repo-id", REPO, "--tag", f"r{rounds}",
-                                   kill_after_s=moment).code  # fmt: skip
+                                   kill_when=kill_when).code  # fmt: skip
                 _wait_until_quiet(hub)
                 if code == -9:
                     killed += 1
@@ -114,14 +115,25 @@ def _wait_until_quiet(hub: Hub) -> None:
         time.sleep(0.03)
 
 
-def _times_of_a_push(pusher: Pusher, hub: Hub, build: Path) -> tuple[float, float]:
-    """Seconds until a push first talks to the Hub, and until it has committed and looked."""
+def _moment(hub: Hub, rng: random.Random, requests: int, usual_s: float) -> Callable[[], bool]:
+    """A random moment: now and then any, mostly a little after some request."""
+    start, began = len(hub.log), time.monotonic()
+    if rng.random() < 0.2:
+        after_s = rng.uniform(0, usual_s)
+        return lambda: time.monotonic() - began >= after_s
+    last, delay_s = start + rng.randrange(requests), rng.uniform(0, 0.2)
+    return lambda: len(hub.log) > last and time.monotonic() - hub.log[last].time_s >= delay_s
+
+
+def _usual_push(pusher: Pusher, hub: Hub, build: Path) -> tuple[int, float]:
+    """Requests of a push up to its commit and a few more, and its seconds. What follows is reading
+    back, where nothing can go wrong any more.
+    """
     started = time.monotonic()
     result = pusher.push(build, "--repo-id", REPO)
     assert result.code == 0, result.stderr
-    first = next(request for request in hub.log if "/whoami" in request.path)
-    # The end is reading back, where nothing can go wrong any more.
-    return first.time_s - started, (hub.log[-1].time_s + first.time_s) / 2 - started
+    commit = next(i for i, request in enumerate(hub.log) if "/commit/" in request.path)
+    return commit + 4, time.monotonic() - started
 
 
 def main() -> int:

@@ -7,9 +7,12 @@ to one server.
 
 import contextlib
 import json
+import os
+import select
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,8 +20,9 @@ from hub_http import Hub
 from hub_server import environment
 
 ROOT = Path(__file__).resolve().parent.parent
+POLL_S = 0.002
 _CODE = """
-import json, os, signal, sys, time
+import json, os, sys
 sys.path.insert(0, sys.argv[1])
 from builder import push
 from builder.hub import Patience
@@ -26,9 +30,7 @@ for line in sys.stdin:
     job = json.loads(line)
     pid = os.fork()
     if pid:
-        if job["kill_after_s"] is not None:
-            time.sleep(job["kill_after_s"])
-            os.kill(pid, signal.SIGKILL)  # if it has ended, it is still ours to reap
+        print(pid, flush=True)
         _, status, usage = os.wait4(pid, 0)
         print(os.waitstatus_to_exitcode(status), usage.ru_maxrss * 1024, flush=True)
         continue
@@ -78,14 +80,13 @@ class Pusher:
         out: Path,
         *arguments: object,
         token: str | None = "hf_ann_secret",
-        kill_after_s: float | None = None,
+        kill_when: Callable[[], bool] | None = None,
         **patience: float,
     ) -> Result:
-        """Push `out`; with `kill_after_s`, kill -9 after so long. Waits are short by default."""
+        """Push `out`, kill -9 it once `kill_when` says so. Waits are short by default."""
         said = {name: self.home / name for name in ("stdout", "stderr")}
         job = {
             "arguments": [str(out), *map(str, arguments)],
-            "kill_after_s": kill_after_s,
             "environment": {"HF_TOKEN": token} if token else {},
             "patience": {"timeout_s": 20, "tries": 4, "wait_s": 0.02, **patience},
             **{name: str(path) for name, path in said.items()},
@@ -93,6 +94,11 @@ class Pusher:
         assert self._process.stdin and self._process.stdout
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
+        pid = int(self._process.stdout.readline())
+        while kill_when and not select.select([self._process.stdout], [], [], POLL_S)[0]:
+            if kill_when():
+                os.kill(pid, signal.SIGKILL)
+                break
         code, peak_bytes = map(int, self._process.stdout.readline().split())
         return Result(code, said["stdout"].read_text(), said["stderr"].read_text(), peak_bytes)
 

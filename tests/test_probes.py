@@ -232,6 +232,26 @@ def test_the_little_network_sees_noise_and_nothing_where_nothing_is(tmp_path):
     assert _run(plain, "patches")["patches"] == first
 
 
+def test_traces_of_pasting_are_seen_without_shapes(tmp_path):
+    pytest.importorskip("torch")
+    noisy = _build(tmp_path / "noisy", 3, groups=4, pixels=_very_noisy)
+    assert _run(noisy, "traces")["traces"].auc >= 0.9
+
+
+def test_fine_detail_is_neither_shape_nor_colour():
+    flat = np.full((2, 64, 64, 3), 90, np.uint8)
+    edge = flat.copy()
+    edge[:, :, 20:] = 200
+    assert (patches.fine_detail(flat) == 128).all()
+    assert (patches.fine_detail(edge) == 128).all()
+    speck = edge.copy()
+    speck[0, 30, 30] = 210
+    fine = patches.fine_detail(speck)
+    assert (np.argwhere(fine[0, ..., 0] != 128) == [[30, 30]]).all()
+    assert fine[0, 30, 30, 0] == 128 + 10 * patches.DETAIL_GAIN
+    assert (fine == patches.fine_detail(speck + 12)).all()  # as bright or dark as it may be
+
+
 # How much is looked at ----------------------------------------------------------------------
 
 
@@ -406,7 +426,7 @@ def test_a_sound_build_says_what_was_probed(tmp_path):
     out = tmp_path / "lego-arta"
     ids = _worked(tmp_path / "work", _same)
     manifest = assemble(ids, BuildOptions(tmp_path / "work"), AssembleOptions(out, "demo"))
-    assert [result["probe"] for result in manifest["probes"]] == list(probes.PROBES)
+    assert [result["probe"] for result in manifest["probes"]] == list(probes.GATE_PROBES)
     has_torch = importlib.util.find_spec("torch") is not None
     for result in manifest["probes"]:
         if result["probe"] == "patches" and not has_torch:

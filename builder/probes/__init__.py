@@ -32,7 +32,12 @@ PROBES = {
     "seam": "residual histograms beside the outline",
     "patches": "a small network on 64 x 64 patches",
     "place": "where the part lies, not how it looks",
+    "traces": "fine detail of the patches, no shapes",
 }
+# Patches show how a part meets what is around it too, and a network trained for long learns that;
+# `traces` tells that from what pasting leaves. It takes as long again, so builds do without.
+GATE_PROBES = tuple(name for name in PROBES if name != "traces")
+_ON_PATCHES = {"patches", "traces"}
 # Where parts usually go is part of knowing how things are built, and a wrong place is by definition
 # not where the part goes. It is told, so that nobody takes it for looking, and fails no build.
 TOLD_ONLY = {"place"}
@@ -95,7 +100,7 @@ def run(
     groups_max: int | None = None,
     rename: Callable[[dict], str] | None = None,
     run_calls: Map = one_after_another,
-    only: Sequence[str] = tuple(PROBES),
+    only: Sequence[str] = GATE_PROBES,
     effort: patches.Effort = patches.QUICK,
 ) -> list[Result]:
     """Probe the state rows under `folder`/data/state.
@@ -105,8 +110,9 @@ def run(
     groups to tell anything.
     """
     wanted = _chosen(folder, groups_max)
+    number = 0 if _ON_PATCHES.isdisjoint(only) else effort.patches
     calls = [
-        (path, group, start, frozenset(wanted), rename, effort.patches if "patches" in only else 0)
+        (path, group, start, frozenset(wanted), rename, number)
         for path, group, start in _row_groups(folder)
     ]
     rows = [row for part in run_calls(look_at_rows, calls) for row in part]
@@ -204,10 +210,12 @@ def _look(
 def _probe(name: str, rows: Sequence[Seen], epochs: int) -> Result:
     labels = np.array([row.label for row in rows])
     manuals = np.array([row.manual_id for row in rows])
-    if name == "patches":
+    if name in _ON_PATCHES:
         if any(row.patches is None for row in rows):
             return Result(name, None, len(rows), "torch is not installed, or pictures too small")
         stacked = np.stack([row.patches for row in rows if row.patches is not None])
+        if name == "traces":
+            stacked = patches.fine_detail(stacked)
         predicted = patches.cross_validated(stacked, labels, manuals, epochs)
     elif name == "names":
         predicted = _names(rows, labels, manuals)
