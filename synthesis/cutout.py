@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from scipy import ndimage
 
 from synthesis.boxes import Box, of_mask
 from synthesis.restoration import fill
@@ -18,6 +19,8 @@ from synthesis.segmentation import Segment
 
 # How far the rim reaches beyond the outline: anti-aliasing, or the blur of a lossy codec.
 RIM_PX, LOSSY_RIM_PX = 2, 4
+# How far inside the outline a part's pixels are mixed with it.
+MIXED_PX = 2
 # Less of the outline's colour than this is noise of the picture.
 ALPHA_MIN = 0.06
 # Rounding in the source makes the solved share tremble; few levels make straight edges even again.
@@ -167,17 +170,36 @@ def _remapped(cutout: Cutout, change) -> Cutout:
 
 
 def recolored(cutout: Cutout, color: tuple[int, int, int]) -> Cutout:
-    """The part in another colour (r, g, b) with its shading kept; the outline stays."""
+    """The part in another colour (r, g, b) with its shading kept; the outline stays.
+
+    Pixels where the outline's soft edge is mixed with the part are taken apart and mixed anew:
+    repainted as they are, they would shine along the whole outline.
+    """
     inner = cutout.part & ~cutout.outline
-    pixels = cutout.rgb[inner].astype(np.float32)
+    painted = _painted(cutout.rgb, inner, color)
+    mixed = _grown(cutout.outline, MIXED_PX) & inner | _grown(inner, 1) & cutout.outline
+    pure = inner & ~mixed
+    if pure.any() and cutout.outline.any():
+        rows, columns = ndimage.distance_transform_edt(
+            ~pure, return_distances=False, return_indices=True
+        )[:, mixed]
+        line = np.median(cutout.rgb[cutout.outline], axis=0)
+        share = _share_of(line, cutout.rgb[mixed], cutout.rgb[rows, columns])[:, None]
+        anew = share * line + (1 - share) * painted[rows, columns]
+        painted[mixed] = np.rint(anew).astype(np.uint8)
+    return replace(cutout, rgb=painted, through=None, behind=None)
+
+
+def _painted(rgb: np.ndarray, where: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
+    pixels = rgb[where].astype(np.float32)
     light = pixels.max(axis=1)
     full = max(1.0, float(np.percentile(light, 80)))  # its lit face; edges are darker
     shade = (light / full)[:, None]
     wanted = np.array(color, np.float32) * np.minimum(shade, 1)
     wanted += (255 - wanted) * np.clip(shade - 1, 0, 1)  # highlights go towards white
-    rgb = cutout.rgb.copy()
-    rgb[inner] = np.clip(np.rint(wanted), 0, 255).astype(np.uint8)
-    return replace(cutout, rgb=rgb, through=None, behind=None)
+    painted = rgb.copy()
+    painted[where] = np.clip(np.rint(wanted), 0, 255).astype(np.uint8)
+    return painted
 
 
 def _share_of(color: np.ndarray, seen: np.ndarray, behind: np.ndarray) -> np.ndarray:

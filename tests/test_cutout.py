@@ -1,5 +1,7 @@
 """A part lifted off one ground and put on another, against a drawing whose truth is known."""
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
@@ -274,19 +276,35 @@ def test_a_turned_part_looks_as_if_its_drawing_had_been_turned(seed):
     assert difference(put_down(drawn.ground, half, (0, 0)), truth).max() <= 2
 
 
+COLORS = st.sampled_from([(0, 133, 43), (30, 90, 168), (250, 200, 10)])
+
+
 @few
-@given(SEEDS, st.sampled_from([(0, 133, 43), (30, 90, 168), (250, 200, 10)]))
+@given(SEEDS, COLORS)
 def test_recolored_keeps_the_shading_and_the_outline(seed, color):
     lifted = _lifted(random_drawn(seed))
     result = recolored(lifted, color)
     inner = lifted.part & ~lifted.outline
-    assert (result.rgb[~inner] == lifted.rgb[~inner]).all()
+    beside = cv2.dilate(inner.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+    assert (result.rgb[~beside] == lifted.rgb[~beside]).all()
     assert (result.alpha == lifted.alpha).all()
+    inner &= ~cv2.dilate(lifted.outline.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
     new, old = result.rgb[inner].astype(float), lifted.rgb[inner].max(axis=1).astype(float)
     # Lighter stays lighter, and the lit face has the colour asked for.
     order = np.argsort(old, kind="stable")
     assert (np.diff(new.sum(axis=1)[order]) >= -2).all()
     assert np.abs(new - color).max(axis=1).min() <= 45
+
+
+@few
+@given(SEEDS, COLORS)
+def test_recolored_looks_as_if_it_had_been_drawn_in_that_colour(seed, color):
+    """The soft edge of the outline too: repainted as it is, it would shine."""
+    drawn = random_drawn(seed)
+    flat = dataclasses.replace(drawn, face=np.full_like(drawn.face, 90))
+    truth = dataclasses.replace(drawn, face=np.full_like(drawn.face, color)).picture()
+    seen = put_down(drawn.ground, recolored(_lifted(flat), color), (0, 0))
+    assert difference(seen, truth).max() <= 24
 
 
 # Restoration --------------------------------------------------------------------------------
