@@ -18,7 +18,10 @@ from builder.assemble import manifest_of
 from builder.folders import writing
 from builder.records import UserError
 
-WIDTH_PX, LINE_PX, CORRECTION_LINES, LINE_CHARACTERS = 320, 16, 3, 54
+WIDTH_PX, LINE_PX, LINE_CHARACTERS = 320, 16, 54
+# Below a picture: what it is, then the correction.
+CORRECTION_LINES = 3
+TEXT_PX = LINE_PX * (1 + CORRECTION_LINES) + 4
 
 
 def groups(build: Path, number: int) -> list[list[dict]]:
@@ -67,8 +70,7 @@ def _cell(row: dict, boxes: bool) -> Image.Image:
                 pen.rectangle(row[name], outline=color, width=3)
     height = round(image.height * (WIDTH_PX - 4) / image.width)
     small = image.resize((WIDTH_PX - 4, height), Image.Resampling.LANCZOS)
-    text_px = LINE_PX * (1 + CORRECTION_LINES) + 4
-    cell = Image.new("RGB", (WIDTH_PX, height + text_px), "white")
+    cell = Image.new("RGB", (WIDTH_PX, height + TEXT_PX), "white")
     cell.paste(small, (2, 2))
     pen = ImageDraw.Draw(cell)
     pen.text((4, height + 2), row["negative_kind"] or f"right  {row['manual_id']}", fill="black")

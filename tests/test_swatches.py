@@ -187,8 +187,8 @@ def test_a_contact_sheet_has_a_row_a_group(work, tmp_path, boxes, capsys):
     arguments = [str(out), "--groups", "2", "--out", str(tmp_path / "sheet.png")]
     assert contact_sheet.main([*arguments, *(["--boxes"] if boxes else [])]) == 0
     with Image.open(tmp_path / "sheet.png") as sheet:
-        # Four pictures of 480 x 360 wide, each with two lines of text below.
-        cell = round(360 * (contact_sheet.WIDTH_PX - 4) / 480) + 2 * contact_sheet.TEXT_PX + 4
+        # Four pictures of 480 x 360 wide, each with its text below.
+        cell = round(360 * (contact_sheet.WIDTH_PX - 4) / 480) + contact_sheet.TEXT_PX
         assert sheet.size == (4 * contact_sheet.WIDTH_PX, 2 * cell)
         assert sheet.format == "PNG"
         assert np.asarray(sheet.convert("L")).std() > 10
