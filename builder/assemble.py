@@ -1,7 +1,6 @@
 """The build folder (design 4.2): shards, card and manifest, swapped in as a whole."""
 
 import collections
-import hashlib
 import json
 import shutil
 import tempfile
@@ -16,6 +15,7 @@ from datasets.utils.py_utils import asdict
 from builder import card, card_parts, croissant, folders, probes, split, stats
 from builder.export.parquet import Piece, RowIndex, write_shards
 from builder.folders import CRAWL, DONE, TASKS
+from builder.manifest import DATASET_NAME, MANIFEST, file_sha256, manifest_of
 from builder.parallel import run_parallel
 from builder.pipeline import BuildOptions, ManualStats, identities
 from builder.probes.score import AUC_MAX
@@ -24,9 +24,7 @@ from builder.reviews import NO_REVIEWS, Applied, Reviews, apply_reviews
 from builder.samples import write_samples
 from lego_arta import CONFIGS, FEATURES, SPLITS, __version__
 
-MANIFEST = "build.json"
 INFOS = "dataset_infos.json"
-DATASET_NAME = "lego-arta"
 
 
 @dataclass(frozen=True)
@@ -68,16 +66,6 @@ def check_out(out: Path) -> None:
                 f"--out {out}: a new build would delete {name}, which is not part of the old one; "
                 "move it away or choose another folder"
             )
-
-
-def manifest_of(out: Path) -> dict | None:
-    """The manifest of a build folder, None when it is not one."""
-    try:
-        manifest = json.loads((out / MANIFEST).read_bytes())
-    except (OSError, ValueError):
-        return None
-    named = isinstance(manifest, dict) and manifest.get("dataset") == DATASET_NAME
-    return manifest if named else None
 
 
 def assemble(manual_ids: list[str], build: BuildOptions, options: AssembleOptions) -> dict:
@@ -347,12 +335,3 @@ def _inputs(work: Path, manual_id: str) -> dict:
         "page_sha256": crawled.page_sha256,
         "images": {image.url: image.sha256 for image in crawled.images if image.sha256},
     }
-
-
-def file_sha256(path: Path) -> str:
-    """Hex sha256 of a file, read in blocks."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -1,12 +1,10 @@
 """Build the dataset: manuals in, a loadable folder out (`python builder/make.py --help`)."""
 
 import argparse
-import errno
 import logging
 import shlex
 import sys
 import time
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a file, from anywhere
@@ -21,6 +19,7 @@ from builder.annotate import asking, models
 from builder.assemble import AssembleOptions, assemble, check_out
 from builder.command_line import DEMO_MANUALS, colors_by_hand, parser, reviews_of
 from builder.crawl import CrawlOptions, crawl_site
+from builder.errors import describe
 from builder.folders import CRAWL, DEMO, TASKS, working_in
 from builder.pipeline import COLORS_FILE, BuildOptions, SessionColors, build_manual, parse_manual
 from builder.records import UserError, load
@@ -57,22 +56,6 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {describe(error)}", file=sys.stderr)
         return EXIT_FAILED
     return EXIT_OK
-
-
-def describe(error: Exception) -> str:
-    """One line for a person: what happened, and what to do about it."""
-    if isinstance(error, UserError):
-        return " ".join(str(error).split())
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return f"no space left on the disk ({error.filename or 'output'}); free some and run again"
-    if isinstance(error, FileExistsError | NotADirectoryError):
-        return f"{error.filename}: a file stands where a folder is needed; choose another place"
-    if isinstance(error, PermissionError):
-        return f"{error.filename}: not allowed; choose a folder you may write to"
-    if isinstance(error, BrokenProcessPool):
-        return "a worker process was killed (out of memory?); run again with fewer --workers"
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}; run again with --debug for the traceback"
 
 
 def build(options: argparse.Namespace) -> dict:

@@ -12,8 +12,10 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from typing import Any
 
 log = logging.getLogger("lego_arta")
 
@@ -21,9 +23,9 @@ PRELOAD = ["builder.pipeline", "builder.sources.demo", "builder.sources.saved",
            "sklearn.cluster", "scipy.optimize"]  # fmt: skip
 
 
-def start_server() -> None:
+def start_server(preload: Sequence[str] = PRELOAD) -> None:
     """Start the server that workers are forked from, without waiting for it."""
-    multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOAD)
+    multiprocessing.get_context("forkserver").set_forkserver_preload(list(preload))
     multiprocessing.forkserver.ensure_running()
 
 
@@ -48,6 +50,47 @@ def run_parallel(what: str, function: Callable, calls: list[tuple], workers: int
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return results
+
+
+def in_order(
+    function: Callable, calls: Iterable[tuple], workers: int, preload: Sequence[str]
+) -> Generator[Any, None, None]:
+    """`function(*call)` for every call, in worker processes; results as they come, in order.
+
+    Only a few results wait at a time. Workers start with the modules `preload`; until the first
+    stands, calls are done here. Close what this returns: work under way is then waited for.
+    """
+    if workers <= 1:
+        yield from (function(*call) for call in calls)
+        return
+    start_server(preload)
+    context = multiprocessing.get_context("forkserver")
+    with (
+        ThreadPoolExecutor(1) as thread,
+        ProcessPoolExecutor(workers, mp_context=context, initializer=_init_reader) as pool,
+    ):
+        start = thread.submit(lambda: pool.submit(os.getpid).result())
+        waiting: deque[Future] = deque()
+        try:
+            for call in calls:
+                if not start.done():
+                    yield function(*call)
+                    continue
+                waiting.append(pool.submit(function, *call))
+                if len(waiting) > 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _init_reader() -> None:
+    """Of a worker that reads Parquet and writes files."""
+    import pyarrow as pa
+
+    pa.set_cpu_count(1)
+    die_with_parent()
 
 
 def init_worker() -> None:

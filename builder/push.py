@@ -19,8 +19,8 @@ from pathlib import Path
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
 from builder import validate
-from builder.assemble import DATASET_NAME, MANIFEST, manifest_of
 from builder.hub import Hub, Patience, connected, is_transient, status_of
+from builder.manifest import DATASET_NAME, MANIFEST, manifest_of
 from builder.push_plan import LocalFile, Plan, foreign_shards, local_files, make_plan
 from builder.push_remote import (
     MAIN,

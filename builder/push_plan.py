@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from builder.assemble import MANIFEST, file_sha256
+from builder.manifest import MANIFEST, file_sha256
 from lego_arta import CONFIGS, SPLITS
 
 _SHARD = re.compile(rf"data/({'|'.join(CONFIGS)})/({'|'.join(SPLITS)})-.*")

@@ -12,8 +12,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from huggingface_hub.errors import EntryNotFoundError, RevisionNotFoundError
 
-from builder.assemble import DATASET_NAME, MANIFEST
 from builder.hub import Hub
+from builder.manifest import DATASET_NAME, MANIFEST
 from builder.push_plan import LocalFile, make_plan
 from builder.records import UserError
 from lego_arta import SPLITS

@@ -21,16 +21,9 @@ from datasets import DatasetInfo, Features, List, SplitDict, SplitInfo, Value
 from datasets.utils.py_utils import asdict
 
 from builder import card, card_parts, folders, stats
-from builder.assemble import (
-    DATASET_NAME,
-    INFOS,
-    MANIFEST,
-    check_out,
-    hashes_of,
-    manifest_of,
-    swap,
-)
+from builder.assemble import INFOS, check_out, hashes_of, swap
 from builder.folders import CRAWL
+from builder.manifest import DATASET_NAME, MANIFEST, manifest_of
 from builder.records import CrawledManual, UserError, load
 from builder.tasks.context import site_path
 from lego_arta import CONFIGS, FEATURES

@@ -16,8 +16,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from PIL import Image
 
-from builder.assemble import MANIFEST, file_sha256, manifest_of
 from builder.export.parquet import ROW_GROUP_BYTES, ROW_GROUP_ROWS, SHARD_BYTES
+from builder.manifest import MANIFEST, file_sha256, manifest_of
 from builder.recipe import KIND, recipe_violations
 from builder.records import UserError, split_slug
 from builder.tasks.prompts import NO, YES

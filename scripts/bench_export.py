@@ -24,9 +24,9 @@ import pyarrow.parquet as pq
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from builder.assemble import MANIFEST, manifest_of
 from builder.export.parquet import GroupWriter, schema
 from builder.export.run import FORMATS
+from builder.manifest import MANIFEST, manifest_of
 from lego_arta import CONFIGS, SPLITS
 
 SAMPLE_S = 0.1
@@ -49,7 +49,7 @@ command_line = export.parser()
 options = command_line.parse_args(sys.argv[1:])
 request = export.request_of(options, command_line)
 wall_s, cpu_s = time.perf_counter(), time.process_time()
-export.export(request)
+export.export(request, options.workers)
 print(time.perf_counter() - wall_s, time.process_time() - cpu_s)
 """
 

@@ -29,9 +29,10 @@ from hub_store import User
 from pusher import pushing
 
 from builder import make, validate
-from builder.assemble import AssembleOptions, assemble, file_sha256
+from builder.assemble import AssembleOptions, assemble
 from builder.export.parquet import write_piece
 from builder.folders import TASKS
+from builder.manifest import file_sha256
 from builder.media import encode
 from builder.pipeline import BuildOptions
 from lego_arta import CONFIGS

@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import pyarrow.parquet as pq
 from PIL import Image, ImageDraw
 
-from builder.assemble import manifest_of
 from builder.folders import writing
+from builder.manifest import manifest_of
 from builder.records import UserError
 
 WIDTH_PX, LINE_PX, LINE_CHARACTERS = 320, 16, 54

@@ -17,9 +17,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from builder.export.job import Request
+from builder.errors import describe
 from builder.export.run import FORMATS, export, format_of
-from builder.make import describe
+from builder.export.units import Request
 from evaluation.examples import SOURCES
 from evaluation.frames import MAX_PIXELS, MIN_PIXELS
 from evaluation.items import CONFIGS, SPLITS, UserError
@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     add("--min-confidence", type=_share, default=0.0, metavar="C", help="only surer rows (0)")
     add("--limit", type=_positive, metavar="N", help="at most N rows a task and split")
     add("--seed", type=int, default=42, help="of the choice of examples (%(default)s)")
+    add("--workers", type=_positive, metavar="N", help="processes (one a core, 1 if it is small)")
     asked = result.add_argument_group("questions and answers", "of formats made of them")
     asked.add_argument(
         "--boxes",
@@ -128,7 +129,7 @@ def main(argv: list[str] | None = None) -> int:
     options = command_line.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        done = export(request_of(options, command_line))
+        done = export(request_of(options, command_line), options.workers)
     except KeyboardInterrupt:
         print("stopped; run the same command again to go on", file=sys.stderr)
         return 1

@@ -24,8 +24,8 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from builder.annotate import models
-from builder.assemble import manifest_of
 from builder.folders import ANNOTATE, CRAWL, TASKS
+from builder.manifest import manifest_of
 from builder.media import read_picture
 from builder.records import Annotation, Instruction, LabelBox, Manual, UserError, load
 from builder.tasks.context import site_path

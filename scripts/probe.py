@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from builder import probes
-from builder.assemble import manifest_of
+from builder.manifest import manifest_of
 from builder.parallel import run_parallel, start_server
 from builder.probes import patches
 from builder.records import UserError

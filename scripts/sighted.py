@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 from sklearn.model_selection import GroupKFold
 
-from builder.assemble import manifest_of
+from builder.manifest import manifest_of
 from builder.probes.score import Score, cross_validated, numbers_model, score
 from builder.records import UserError
 

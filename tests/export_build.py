@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from builder.assemble import MANIFEST
 from builder.export.parquet import schema
+from builder.manifest import MANIFEST
 from lego_arta import CONFIGS, SPLITS
 from tests.benchmark_build import write_build
 

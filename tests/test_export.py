@@ -2,9 +2,14 @@
 
 import hashlib
 import json
+import multiprocessing
 import random
 import re
 import shutil
+import signal
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -12,8 +17,11 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from builder.export import job
 from builder.export.job import Job
 from builder.export.run import FORMATS
+from builder.folders import ROOT
+from builder.parallel import die_with_parent
 from scripts import export
 from tests.export_build import all_rows, export_build, rows_of
 
@@ -197,6 +205,45 @@ def test_a_stopped_export_goes_on_and_ends_the_same(build, tmp_path, name, after
     assert export.main(arguments) == 0
     assert files_of(out) == whole
     assert len(left_over) > 1  # there was something to go on from
+
+
+def in_processes(function, calls, workers, preload):
+    """Every call in a worker: what `in_order` does when they have started."""
+    context = multiprocessing.get_context("forkserver")
+    with ProcessPoolExecutor(2, mp_context=context, initializer=die_with_parent) as pool:
+        yield from [future.result() for future in [pool.submit(function, *c) for c in calls]]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_workers_write_the_same(build, tmp_path, name, monkeypatch):
+    alone = files_of(run(build, tmp_path / "alone" / "x", name, "--workers", "1"))
+    monkeypatch.setattr(job, "in_order", in_processes)
+    assert files_of(run(build, tmp_path / "x", name, "--workers", "2")) == alone
+
+
+KILLED = """
+import os, signal, sys
+from builder.export import job
+from scripts import export
+from tests.test_export import in_processes
+saved, left = job.Job.save, [4]
+def save(self):
+    left[0] -= 1
+    if not left[0]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    saved(self)
+job.Job.save, job.in_order = save, in_processes
+export.main(sys.argv[1:])
+"""
+
+
+def test_a_killed_export_with_workers_goes_on_and_ends_the_same(build, tmp_path):
+    whole = files_of(run(build, tmp_path / "whole" / "x", "llava"))
+    command = [str(build), "--format", "llava", "--out", str(tmp_path / "x")]
+    killed = subprocess.run([sys.executable, "-c", KILLED, *command, "--workers", "2"], cwd=ROOT)
+    assert killed.returncode == -signal.SIGKILL
+    assert json.loads((tmp_path / ".x.partial" / "progress.json").read_text())["done"]
+    assert files_of(run(build, tmp_path / "x", "llava")) == whole
 
 
 def test_another_request_does_not_take_over_what_was_left(build, tmp_path, monkeypatch):

@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from builder import folders, validate
-from builder.assemble import MANIFEST, AssembleOptions, assemble
+from builder.assemble import AssembleOptions, assemble
+from builder.manifest import MANIFEST
 from builder.pipeline import BuildOptions
 
 ROOT = Path(__file__).resolve().parent.parent

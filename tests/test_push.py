@@ -22,7 +22,7 @@ from hub_store import User
 from outside import demo_build
 from pusher import ROOT, Result, pushing
 
-from builder.assemble import MANIFEST
+from builder.manifest import MANIFEST
 from builder.push_plan import LocalFile, make_plan
 from lego_arta import CONFIGS
 

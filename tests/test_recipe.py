@@ -16,7 +16,7 @@ from pusher import ROOT, pushing
 from test_make import make, one_line_error
 
 from builder import folders, validate
-from builder.assemble import MANIFEST
+from builder.manifest import MANIFEST
 from builder.recipe import recipe_features
 from builder.tasks.context import site_path
 from lego_arta import CONFIGS

@@ -5,14 +5,14 @@ model is tuned on what it will be asked.
 """
 
 import functools
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow.parquet as pq
 
-from builder.export.job import Dropped, Job, Row, Unit, hashed_name, name_of, picture_path
-from builder.records import UserError
+from builder.export.job import Dropped, Job, Part, picture_path
+from builder.export.units import Request, Row, Unit, hashed_name, name_of, units
 from evaluation.answers import parse_boxes
 from evaluation.examples import Chooser
 from evaluation.items import Item, load_items, picture_bytes
@@ -31,29 +31,16 @@ class Sample(NamedTuple):
     examples: tuple[Example, ...]
 
 
-def every_unit(job: Job) -> list[Unit]:
-    """The units of all wanted configs and splits; raises `UserError` when there is no row."""
-    request = job.request
-    wanted = [(config, split) for config in request.configs for split in request.splits]
-    units = [unit for config, split in wanted for unit in job.units(config, split)]
-    if not units:
-        raise UserError(
-            f"{request.build}: not one row of {', '.join(request.configs)} in "
-            f"{', '.join(request.splits)} with a confidence of at least "
-            f"{request.min_confidence:g}; ask for less"
-        )
-    return units
-
-
-def samples(job: Job, unit: Unit, reserved: Collection[str], choose: Choose) -> Iterator[Sample]:
+def samples(part: Part, unit: Unit, reserved: tuple[str, ...]) -> Iterator[Sample]:
     """The rows of a unit as samples; those that can't be said in this format are dropped."""
-    alone = job.request.setting.examples == "none"
+    alone = part.request.setting.examples == "none"
     left_out = ("distractors", *(("entities", "provenance") if alone else ()))
-    for row in job.rows(unit, left_out):
+    choose = chooser(part.request, unit.config, reserved)
+    for row in part.rows(unit, left_out):
         try:
-            question, answer = said(row.item, job.request.setting, reserved)
+            question, answer = said(row.item, part.request.setting, reserved)
         except Dropped as dropped:
-            job.drop(row.item.id, unit, dropped)
+            part.drop(row.item.id, unit, dropped)
             continue
         yield Sample(row, question, answer, tuple(choose(row.item)))
 
@@ -75,20 +62,23 @@ def said(item: Item, setting: Setting, reserved: Collection[str]) -> tuple[str, 
     return texts
 
 
-def chooser(job: Job, config: str, reserved: Collection[str]) -> Choose:
+@functools.lru_cache(maxsize=1)  # one config's rows in memory, for all its units
+def chooser(request: Request, config: str, reserved: tuple[str, ...]) -> Choose:
     """Who picks the examples of a config's rows.
 
     They come from the train rows that this export holds or, with another --split, would hold.
     """
-    setting = job.request.setting
+    setting = request.setting
     if setting.examples == "none":
         return lambda item: []
     wanted = {
-        (unit.path, unit.row_group, row) for unit in job.units(config, "train") for row in unit.rows
+        (unit.path, unit.row_group, row)
+        for unit in units(request, config, "train")
+        for row in unit.rows
     }
-    every = load_items(job.request.build, config, "train") if wanted else []
+    every = load_items(request.build, config, "train") if wanted else []
     train = [i for i in every if tuple(i.place) in wanted and _sayable(i, setting, reserved)]
-    return Chooser(train, setting, job.request.seed)
+    return Chooser(train, setting, request.seed)
 
 
 def _sayable(item: Item, setting: Setting, reserved: Collection[str]) -> bool:
@@ -99,28 +89,16 @@ def _sayable(item: Item, setting: Setting, reserved: Collection[str]) -> bool:
     return True
 
 
-def by_config(
-    job: Job, units: list[Unit], reserved: Collection[str]
-) -> Iterator[tuple[Unit, Choose]]:
-    """The units left to do, each with who picks its examples: one config's at a time in memory."""
-    config, choose = "", None
-    for unit in job.work("rows", units):
-        if choose is None or unit.config != config:
-            choose = None  # before the next one is made
-            config, choose = unit.config, chooser(job, unit.config, reserved)
-        yield unit, choose
-
-
-def example_pictures(job: Job, sample: Sample) -> list[str]:
+def example_pictures(part: Part, sample: Sample) -> list[str]:
     """Paths of the examples' pictures in the export; those that are not there yet are written."""
-    return [_written(job, example.item) for example in sample.examples if example.item]
+    return [_written(part, example.item) for example in sample.examples if example.item]
 
 
-def _written(job: Job, item: Item) -> str:
+def _written(part: Part, item: Item) -> str:
     name = _names(item.place.path, item.place.row_group)[item.place.row]
     name = name or name_of(picture_bytes(item))
-    if not (job.folder / picture_path(name)).is_file():
-        job.write_picture(name, picture_bytes(item))
+    if not (part.folder / picture_path(name)).is_file():
+        part.write_picture(name, picture_bytes(item))
     return picture_path(name)
 
 
@@ -132,13 +110,13 @@ def _names(path: Path, row_group: int) -> list[str | None]:
     return [hashed_name(image["path"]) for image in column.to_pylist()]
 
 
-def file_name(job: Job, unit: Unit, suffix: str) -> str:
+def file_name(request: Request, unit: Unit, suffix: str) -> str:
     """`state_train.json`, or with --merge `train.json`."""
-    config = "" if job.request.merge else f"{unit.config}_"
+    config = "" if request.merge else f"{unit.config}_"
     return f"{config}{unit.split}.{suffix}"
 
 
-def files(job: Job, units: list[Unit], suffix: str) -> list[str]:
+def files(job: Job, units: Sequence[Unit], suffix: str) -> list[str]:
     """The files that rows were written to, in the order of their units."""
-    names = dict.fromkeys(file_name(job, unit, suffix) for unit in units)
+    names = dict.fromkeys(file_name(job.request, unit, suffix) for unit in units)
     return [name for name in names if job.counts[f"rows: {name}"]]

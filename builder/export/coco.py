@@ -7,6 +7,9 @@ part where it is in the picture. Category ids are the same in every file of a bu
 import functools
 import io
 import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import imagesize
@@ -14,8 +17,9 @@ import pyarrow.parquet as pq
 
 from builder import folders
 from builder.annotate.naming import PartLabel
-from builder.export.chat import every_unit, file_name, files
-from builder.export.job import Dropped, Job, Row, Unit, shards
+from builder.export.chat import file_name, files
+from builder.export.job import Dropped, Job, Part
+from builder.export.units import Request, Row, Unit, every_unit, shards
 from builder.tasks.object import part_kind
 from lego_arta import SPLITS
 
@@ -25,6 +29,7 @@ SETTING = None
 FRAME = "pixels of the picture: x, y, width, height"
 NEW_PART = "new part"
 LABELS = [f"{column}.list.element.label" for column in ("targets", "distractors")]
+UNREAD = ("entities", "provenance")
 HEADER_BYTES = 64  # of WebP and PNG, with the size; Pillow would read all of a WebP for it
 README = """\
 `{first}` is a COCO detection file; `file_name` is a path in this folder. Boxes are pixels: x, y,
@@ -41,26 +46,31 @@ boxes = [a["bbox"] for a in coco.imgToAnns[coco.getImgIds()[0]]]
 
 def write(job: Job) -> list[str]:
     """Write the files; returns their names."""
-    units = every_unit(job)
-    ids = categories(job)
-    for unit in job.work("rows", units):
-        name = file_name(job, unit, "json")
-        for row in job.rows(unit):
-            try:
-                _add(job, name, unit, row, ids)
-            except Dropped as dropped:
-                job.drop(row.item.id, unit, dropped)
-    named = [{"id": i, "name": kind[1], "supercategory": kind[0]} for kind, i in _named(ids)]
-    for name in files(job, units, "json"):
-        _join(job, name, named)
-    return files(job, units, "json")
+    units = every_unit(job.request)
+    ids = categories(job.request)
+    job.each("rows", functools.partial(_write, ids), _numbered(job.request, units))
+    names = files(job, units, "json")
+    for name in names:
+        _join(job, name, ids)
+    return names
 
 
-def categories(job: Job) -> dict[str, tuple[int, str]]:
+def _numbered(request: Request, units: list[Unit]) -> list[tuple[Unit, int]]:
+    """The units, each with the image id of its first row: ids count the rows of a file."""
+    next_id: Counter = Counter()
+    numbered = []
+    for unit in units:
+        name = file_name(request, unit, "json")
+        numbered.append((unit, next_id[name] + 1))
+        next_id[name] += len(unit.rows)
+    return numbered
+
+
+def categories(request: Request) -> dict[str, tuple[int, str]]:
     """(id, name) by kind of part over the whole build: singular and plural are one kind."""
     names: dict[str, str] = {}
     for split in SPLITS:
-        for path in shards(job.request.build, "object", split):
+        for path in shards(request.build, "object", split):
             with pq.ParquetFile(path) as file:
                 for batch in file.iter_batches(columns=LABELS):
                     for row in batch.to_pylist():
@@ -76,42 +86,43 @@ def _kind(label: str) -> str:
     return part_kind(PartLabel(1, "", label))
 
 
-def _named(ids: dict[str, tuple[int, str]]) -> list[tuple[tuple[str, str], int]]:
-    return [
-        (("state" if kind == NEW_PART else "part", name), number)
-        for kind, (number, name) in ids.items()
-    ]
+def _write(ids: dict[str, tuple[int, str]], part: Part, task: tuple[Unit, int]) -> None:
+    unit, first_id = task
+    name = file_name(part.request, unit, "json")
+    for image_id, row in enumerate(part.rows(unit, UNREAD), first_id):
+        try:
+            _add(part, name, unit, row, image_id, ids)
+        except Dropped as dropped:
+            part.drop(row.item.id, unit, dropped)
 
 
-def _add(job: Job, name: str, unit: Unit, row: Row, ids: dict[str, tuple[int, str]]) -> None:
+def _add(
+    part: Part, name: str, unit: Unit, row: Row, image_id: int, ids: dict[str, tuple[int, str]]
+) -> None:
     boxes = _boxes(unit.config, row.columns)
     width, height = row.item.size_wh or _size_of(row.picture)
     for (x0, y0, x1, y1), _, _ in boxes:
         if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
             raise Dropped("box_outside_picture", x0, y0, x1, y1)
-    image_id = job.counts[f"rows: {name}"] + 1
     for (x0, y0, x1, y1), label, extra in boxes:
-        job.counts[f"boxes: {name}"] += 1
-        size = (x1 - x0, y1 - y0)
         annotation = {
-            "id": job.counts[f"boxes: {name}"],
             "image_id": image_id,
             "category_id": ids[NEW_PART if label is None else _kind(label)][0],
-            "bbox": [x0, y0, *size],
-            "area": size[0] * size[1],
+            "bbox": [x0, y0, x1 - x0, y1 - y0],
+            "area": (x1 - x0) * (y1 - y0),
             "iscrowd": 0,
             **extra,
         }
-        job.append(_scratch(name, "annotations"), json.dumps(annotation) + "\n")
+        part.add(_scratch(name, "annotations"), annotation)
     image = {
         "id": image_id,
-        "file_name": job.write_picture(row.picture_name, row.picture),
+        "file_name": part.write_picture(row.picture_name, row.picture),
         "width": width,
         "height": height,
         "lego_arta_id": row.item.id,
     }
-    job.append(_scratch(name, "images"), json.dumps(image) + "\n")
-    job.counts[f"rows: {name}"] += 1
+    part.add(_scratch(name, "images"), image)
+    part.counts[f"rows: {name}"] += 1
 
 
 def _size_of(picture: memoryview) -> tuple[int, int]:
@@ -139,19 +150,26 @@ def _scratch(name: str, what: str) -> str:
     return f".{what}-{name}l"
 
 
-def _join(job: Job, name: str, named: list[dict]) -> None:
-    """The parts of one file put together, a line at a time."""
+def _join(job: Job, name: str, ids: dict[str, tuple[int, str]]) -> None:
+    """The parts of one file put together, a line at a time; annotations get their ids here."""
+    categories = [
+        {"id": i, "name": kind_name, "supercategory": "state" if kind == NEW_PART else "part"}
+        for kind, (i, kind_name) in ids.items()
+    ]
+    info = {"description": "lego-arta", "version": job.manifest["version"]}
     with folders.writing(job.folder / name) as path, path.open("w", encoding="utf-8") as out:
-        out.write('{"info": ' + json.dumps({"description": "lego-arta", "version":
-                                            job.manifest["version"]}))  # fmt: skip
-        for what in ("images", "annotations"):
-            out.write(f',\n"{what}": [')
-            source = job.folder / _scratch(name, what)
-            if source.is_file():
-                with source.open(encoding="utf-8") as lines:
-                    out.writelines(
-                        ("\n" if not number else ",\n") + line.rstrip("\n")
-                        for number, line in enumerate(lines)
-                    )
-            out.write("]")
-        out.write(',\n"categories": ' + json.dumps(named) + "}\n")
+        out.write(f'{{"info": {json.dumps(info)},\n"images": [')
+        for comma, _, line in _records(job.folder / _scratch(name, "images")):
+            out.write(f"{comma}\n{line}")
+        out.write('\n],\n"annotations": [')
+        for comma, number, line in _records(job.folder / _scratch(name, "annotations")):
+            out.write(f'{comma}\n{{"id": {number}, {line[1:]}')
+        out.write(f'\n],\n"categories": {json.dumps(categories)}}}\n')
+
+
+def _records(path: Path) -> Iterator[tuple[str, int, str]]:
+    """(comma before it, number, text) of a scratch file's records."""
+    if path.is_file():  # without any, there is none
+        with path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                yield "," if number > 1 else "", number, line.rstrip("\n")

@@ -1,172 +1,66 @@
-"""One export at work: which rows, read a row group at a time, and an output that can be resumed.
+"""One export at work: tasks done in worker processes, put together in order, and resumable.
 
 Everything is written into `.NAME.partial` beside the output folder, which gets its name only when
-it is whole. Text files only grow: after every unit of work their sizes go into `progress.json`, so
-a run that goes on cuts off what a killed one had not finished. Memory holds one row group.
+it is whole. A task (mostly a row group) writes its pictures itself and gives its texts back. Text
+files only grow, in the order of the tasks: after every one their sizes go into `progress.json`, so
+a run that goes on cuts off what a killed one had not finished. The number of workers changes no
+byte. Memory holds a row group a worker.
 """
 
 import contextlib
-import functools
 import json
-import re
 import shutil
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import filelock
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from builder import folders
-from builder.assemble import manifest_of
-from builder.parallel import progress
+from builder.export.units import Request, Row, Unit, rows
+from builder.manifest import manifest_of
+from builder.parallel import in_order, progress
 from builder.records import UserError
-from evaluation.items import Item, Place, item_of
 from evaluation.items import UserError as AskingError
-from evaluation.prompts import Setting
 from lego_arta import FEATURES
 
 RECORD, PROGRESS, DROPPED, README = "export.json", "progress.json", "dropped.jsonl", "README.md"
 IMAGES = "images"
-# Names that builds give to pictures: a hash of the content. Others might tell something.
-_HASHED = re.compile(r"[0-9a-f]{32}\.(webp|png)")
-_SUFFIXES = {b"RIFF": "webp", b"\x89PNG": "png"}
-
-# In place of columns that were left out; only the choice of examples needs them.
-_UNREAD = {"entities": (), "provenance": {"source_images": [{"path": None, "sha256": None}] * 4}}
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is exported. `setting` says how is asked and answered, for formats that ask."""
-
-    build: Path
-    out: Path
-    format: str
-    configs: tuple[str, ...]
-    splits: tuple[str, ...]
-    merge: bool = False
-    min_confidence: float = 0.0
-    limit: int | None = None
-    setting: Setting = field(default_factory=lambda: Setting(examples="none"))
-    seed: int = 42
-    shard_bytes: int | None = None
-
-
-class Unit(NamedTuple):
-    """Rows of one row group that are wanted, by their place in it."""
-
-    config: str
-    split: str
-    path: Path
-    row_group: int
-    rows: tuple[int, ...]
-    image_bytes: int
-
-
-class Row(NamedTuple):
-    """One row: its columns but the picture, the picture's name (a content hash) and file bytes."""
-
-    columns: dict[str, Any]
-    picture_name: str
-    picture: memoryview
-    item: Item
 
 
 class Dropped(Exception):
     """A row that a format can't express: (reason, detail)."""
 
 
-class Job:
-    """The working folder of one export and what was written there so far."""
+class Part:
+    """What one task does: it writes pictures and whole files, and keeps texts and counts."""
 
-    def __init__(self, request: Request, folder: Path, manifest: Mapping[str, Any]):
-        self.request, self.folder, self.manifest = request, folder, manifest
+    def __init__(self, request: Request, folder: Path):
+        self.request, self.folder = request, folder
         self.counts: Counter = Counter()
-        self._sizes: dict[str, int] = {}
-        self._done: dict[str, int] = {}
-        self.fingerprint = fingerprint(request, manifest)
-        self._texts: dict[str, list[str]] = {}
-
-    # Which rows -----------------------------------------------------------------------------------
-
-    def units(self, config: str, split: str) -> list[Unit]:
-        """The row groups of a split that hold wanted rows, in the order of the build."""
-        left = self.request.limit
-        units = []
-        for path in shards(self.request.build, config, split):
-            file = _open(path)
-            image = _leaf(file, "image.bytes")
-            for group in range(file.num_row_groups):
-                rows = self._wanted(file, group)
-                if left is not None:
-                    rows, left = rows[:left], left - len(rows[:left])
-                if rows:
-                    size = file.metadata.row_group(group).column(image).total_uncompressed_size
-                    units.append(Unit(config, split, path, group, tuple(rows), size))
-        return units
-
-    def _wanted(self, file: pq.ParquetFile, group: int) -> Sequence[int]:
-        least = pa.scalar(self.request.min_confidence, pa.float32())  # as precise as the column
-        if not self.request.min_confidence:
-            return range(file.metadata.row_group(group).num_rows)
-        column = file.read_row_group(group, columns=["confidence"]).column(0)
-        return pc.indices_nonzero(pc.greater_equal(column, least)).to_pylist()
+        self.records: dict[str, list[str]] = {}
 
     def rows(self, unit: Unit, left_out: Collection[str] = ()) -> Iterator[Row]:
-        """The wanted rows of a unit. Nested columns cost time: those `left_out` are not read."""
-        wanted = [name for name in FEATURES[unit.config] if name not in left_out]
-        table = _open(unit.path).read_row_group(unit.row_group, columns=wanted)
-        images = table.column("image").combine_chunks()
-        names, pictures = images.field("path").to_pylist(), images.field("bytes")
-        every = table.drop_columns(["image"]).to_pylist()
-        for index in unit.rows:
-            row = every[index]
-            buffer = pictures[index].as_buffer()
-            data = memoryview(buffer if buffer is not None else b"")
-            if not data:
-                self.drop(row["id"], unit, Dropped("no_picture"))
-                continue
-            place = Place(unit.path, unit.row_group, index)
-            item = item_of({**_UNREAD, **row}, unit.config, unit.split, place)
-            yield Row(row, hashed_name(names[index]) or name_of(data), data, item)
+        """The wanted rows of a unit that have a picture; the others are dropped."""
+        for row in rows(unit, left_out):
+            if row.picture:
+                yield row
+            else:
+                self.drop(row.item.id, unit, Dropped("no_picture"))
 
-    # What is written ------------------------------------------------------------------------------
+    def add(self, name: str, record: object) -> None:
+        """Add a record to a file: of one JSON value a line, or (`.json`) one list.
 
-    def work(self, what: str, units: Sequence[T]) -> Iterator[T]:
-        """The units that are not done yet; each is done when the next one is asked for."""
-        for number, unit in enumerate(progress(units, what, len(units))):
-            if number < self._done.get(what, 0):
-                continue
-            yield unit
-            self._done[what] = number + 1
-            self.save()
-
-    def append(self, name: str, text: str) -> None:
-        """Add text to a file of the export; it is on disk when its unit is done."""
-        self._texts.setdefault(name, []).append(text)
-
-    def add_line(self, name: str, record: object) -> None:
-        """Add a record to a file of one JSON value a line."""
-        self.append(name, json.dumps(record) + "\n")
-        self.counts[f"rows: {name}"] += 1
-
-    def add_item(self, name: str, record: object) -> None:
-        """Add a record to a file that is one JSON list; `close_lists` ends it."""
-        first = self.counts[f"rows: {name}"] == 0
-        self.append(name, ("[\n" if first else ",\n") + json.dumps(record))
-        self.counts[f"rows: {name}"] += 1
-
-    def close_lists(self, names: Iterable[str]) -> None:
-        """End the files that `add_item` has written, once."""
-        for _ in self.work("closing", [None]):
-            for name in names:
-                self.append(name, "\n]\n")
+        Files with a dot in front are taken away at the end; their records count as no rows.
+        """
+        self.records.setdefault(name, []).append(json.dumps(record))
+        if not name.startswith("."):
+            self.counts[f"rows: {name}"] += 1
 
     def write_picture(self, name: str, data: bytes | memoryview) -> str:
         """Write a picture's bytes as they are; its path in the export."""
@@ -186,21 +80,70 @@ class Job:
         reason, *detail = dropped.args
         line = {"id": row_id, "config": unit.config, "split": unit.split, "reason": reason,
                 "detail": " ".join(map(str, detail))}  # fmt: skip
-        self.add_line(DROPPED, line)
+        self.records.setdefault(DROPPED, []).append(json.dumps(line))
         self.counts[f"dropped: {reason}"] += 1
 
-    # Resuming -------------------------------------------------------------------------------------
+
+Function = Callable[[Part, T], None]
+
+
+def _part(function: Function, request: Request, folder: Path, task: T) -> Part:
+    """A task done, in any process."""
+    part = Part(request, folder)
+    function(part, task)
+    return part
+
+
+class Job:
+    """The working folder of one export and what was written there so far."""
+
+    def __init__(self, request: Request, folder: Path, manifest: Mapping[str, Any], workers: int):
+        self.request, self.folder, self.manifest = request, folder, manifest
+        # Every worker that chooses examples holds all train rows: one is enough for the memory.
+        self.workers = 1 if request.setting.examples == "dynamic" else workers
+        self.counts: Counter = Counter()
+        self._sizes: dict[str, int] = {}
+        self._done: dict[str, int] = {}
+        self.fingerprint = fingerprint(request, manifest)
+
+    def each(self, what: str, function: Function, tasks: Sequence[T]) -> None:
+        """`function(part, task)` for the tasks that are not done yet, in worker processes.
+
+        Functions can be pickled and know nothing of each other; their parts are joined in order.
+        """
+        done = self._done.get(what, 0)
+        calls = ((function, self.request, self.folder, task) for task in tasks[done:])
+        module = getattr(function, "func", function).__module__  # of partial, what it calls
+        parts = in_order(_part, calls, self.workers, [module])
+        with contextlib.closing(parts):
+            for number, _ in enumerate(progress(tasks, what, len(tasks)), 1):
+                if number > done:
+                    part = next(parts)
+                    self.counts += part.counts
+                    self._write({name: joined(name, records, name not in self._sizes)
+                                 for name, records in part.records.items()})  # fmt: skip
+                    self._done[what] = number
+                    self.save()
+
+    def close_lists(self, names: Iterable[str]) -> None:
+        """End the files that are one JSON list, once."""
+        if not self._done.get("lists"):
+            self._write(dict.fromkeys(names, "\n]\n"))
+            self._done["lists"] = 1
+            self.save()
+
+    def _write(self, texts: Mapping[str, str]) -> None:
+        """Let files grow; how far they are whole is known when this is saved."""
+        for name, text in texts.items():
+            path = self.folder / name
+            path.parent.mkdir(exist_ok=True)
+            mode = "a" if name in self._sizes else "w"  # a killed run may have begun it
+            with path.open(mode, encoding="utf-8") as file:
+                file.write(text)
+                self._sizes[name] = file.tell()
 
     def save(self) -> None:
-        """Put pending texts on disk and remember how far everything is."""
-        for name, texts in self._texts.items():
-            (self.folder / name).parent.mkdir(exist_ok=True)
-            mode = "a" if name in self._sizes else "w"  # a killed run may have begun it
-            with (self.folder / name).open(mode, encoding="utf-8") as file:
-                file.writelines(texts)
-                file.flush()
-                self._sizes[name] = file.tell()
-        self._texts = {}
+        """Remember how far everything is."""
         state = {"fingerprint": self.fingerprint, "sizes": self._sizes,
                  "counts": self.counts, "done": self._done}  # fmt: skip
         folders.write_bytes(self.folder / PROGRESS, json.dumps(state).encode())
@@ -221,36 +164,16 @@ class Job:
         return True
 
 
-def shards(build: Path, config: str, split: str) -> list[Path]:
-    """The Parquet files of a split in order."""
-    return sorted((build / "data" / config).glob(f"{split}-*.parquet"))
-
-
-@functools.lru_cache(maxsize=2)
-def _open(path: Path) -> pq.ParquetFile:
-    return pq.ParquetFile(path)
-
-
-def _leaf(file: pq.ParquetFile, name: str) -> int:
-    return next(i for i in range(len(file.schema)) if file.schema.column(i).path == name)
+def joined(name: str, records: Sequence[str], is_first: bool) -> str:
+    """Records as they stand in a file, begun (`is_first`) or going on; lists are closed later."""
+    if name.endswith(".json"):
+        return ("[\n" if is_first else ",\n") + ",\n".join(records)
+    return "".join(f"{record}\n" for record in records)
 
 
 def picture_path(name: str) -> str:
     """Where a picture lies in an export; two digits of the hash keep folders small."""
     return f"{IMAGES}/{name[:2]}/{name}"
-
-
-def hashed_name(name: str | None) -> str | None:
-    """A picture's name in a build if it is a content hash, else None: it might tell something."""
-    return name if name and _HASHED.fullmatch(name) else None
-
-
-def name_of(data: memoryview | bytes) -> str:
-    """A picture's name made of its content; raises `UserError` for other than WebP and PNG."""
-    suffix = _SUFFIXES.get(bytes(data[:4]))
-    if suffix is None:
-        raise UserError("a picture is neither WebP nor PNG; build it anew")
-    return f"{folders.sha256(bytes(data))[:32]}.{suffix}"
 
 
 def fingerprint(request: Request, manifest: Mapping[str, Any]) -> str:
@@ -288,7 +211,7 @@ def check_build(build: Path) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def working(request: Request, manifest: Mapping[str, Any]) -> Iterator[Job | None]:
+def working(request: Request, manifest: Mapping[str, Any], workers: int) -> Iterator[Job | None]:
     """The job of a request; None when `out` holds this very export already.
 
     The block fills the job's folder; when it succeeds the folder becomes `request.out`.
@@ -307,7 +230,7 @@ def working(request: Request, manifest: Mapping[str, Any]) -> Iterator[Job | Non
     except filelock.Timeout:
         raise UserError(f"--out {out}: another export is running there; wait for it") from None
     with lock:
-        job = Job(request, folder, manifest)
+        job = Job(request, folder, manifest, workers)
         if not job.resume():
             for path in folder.iterdir():
                 if path.name != ".lock":

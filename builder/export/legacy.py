@@ -14,11 +14,8 @@ of rows is lost.
 
 import io
 import json
-import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -27,8 +24,9 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from builder import folders
-from builder.export.chat import every_unit, said
-from builder.export.job import Dropped, Job, Row, Unit
+from builder.export.chat import said
+from builder.export.job import Dropped, Job, Part
+from builder.export.units import Row, Unit, every_unit
 from builder.media import encode
 from builder.parse import parse_image_name
 from evaluation.prompts import Setting
@@ -70,53 +68,54 @@ class Entry(NamedTuple):
     color: str | None
 
 
-class Names(NamedTuple):
-    """Picture names (no suffix) by row id, rows that have none, and the manuals' instructions."""
+class Named(NamedTuple):
+    """A unit and, for each of its rows, the picture's name (no suffix) or why it has none."""
 
-    stems: dict[str, str]
-    dropped: dict[str, Dropped]
-    manuals: dict[str, list[Entry]]
+    unit: Unit
+    names: tuple[str | Dropped, ...]
 
 
 def write(job: Job) -> list[str]:
     """Write the layout; returns the names of the lists."""
-    units = every_unit(job)
-    names = _names(job, units)
-    pool = ThreadPoolExecutor(os.cpu_count())  # Pillow's coders let threads run
-    for unit in job.work("rows", units):
-        rows = list(job.rows(unit, ("distractors", "entities", "provenance")))
-        for row, png in zip(rows, pool.map(_png, rows), strict=True):
-            try:
-                if row.item.id in names.dropped:
-                    raise names.dropped[row.item.id]
-                _add(job, unit, row, names.stems[row.item.id], png)
-            except Dropped as dropped:
-                job.drop(row.item.id, unit, dropped)
-    for manual_id, entries in names.manuals.items():
+    own_right = job.manifest["options"].get("positives") == "original"
+    named, manuals = _named(every_unit(job.request), own_right)
+    job.each("rows", _write, named)
+    for manual_id, entries in manuals.items():
         text = json.dumps(_manual(manual_id, entries), indent=1)
         folders.write_bytes(job.folder / "json_data" / f"{manual_id}.json", text.encode())
     return list(FILES.values())
 
 
-def _add(job: Job, unit: Unit, row: Row, stem: str, png: bytes) -> None:
+def _write(part: Part, named: Named) -> None:
+    names = dict(zip(named.unit.rows, named.names, strict=True))
+    for row in part.rows(named.unit, ("distractors", "entities", "provenance")):
+        name = names[row.item.place.row]
+        try:
+            if isinstance(name, Dropped):
+                raise name
+            _add(part, named.unit, row, name)
+        except Dropped as dropped:
+            part.drop(row.item.id, named.unit, dropped)
+
+
+def _add(part: Part, unit: Unit, row: Row, name: str) -> None:
     """Write a row's picture and, unless readers find it by themselves, its line."""
-    question, answer = said(row.item, job.request.setting, ())
+    question, answer = said(row.item, part.request.setting, ())
     right = row.item.is_yes is True
     folder = "lego" if right else FOLDERS[unit.config]
-    path = f"{folder}/{row.item.manual_id}/images/{stem}.png"
-    target = job.folder / path
+    path = f"{folder}/{row.item.manual_id}/images/{name}.png"
+    target = part.folder / path
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(png)
-    job.counts[f"rows: {unit.config}"] += 1
+    target.write_bytes(_png(row))
     if right:
+        part.counts["rows: right states"] += 1
         return
     image = {"type": "image", "image": f"file:///arta/{path}"}
     messages = [
         {"role": "user", "content": [image, {"type": "text", "text": question}]},
         {"role": "assistant", "content": [{"type": "text", "text": answer}]},
     ]
-    name = f"qwen_data/{FILES[unit.config]}"
-    job.append(name, json.dumps(messages) + "\n")
+    part.add(f"qwen_data/{FILES[unit.config]}", messages)
 
 
 def _png(row: Row) -> bytes:
@@ -126,51 +125,56 @@ def _png(row: Row) -> bytes:
         return encode(np.asarray(picture.convert("RGB")), "png")
 
 
-def _names(job: Job, units: list[Unit]) -> Names:
-    """Look at all wanted rows but their pictures, and decide how each is called."""
-    stems: dict[str, str] = {}
-    dropped: dict[str, Dropped] = {}
+def _named(units: list[Unit], own_right: bool) -> tuple[list[Named], dict[str, list[Entry]]]:
+    """Look at all wanted rows but their pictures: how each is called, the manuals' instructions."""
+    named: list[Named] = []
     taken: set[tuple[str, str, str]] = set()
     entries: dict[str, dict[tuple, Entry]] = defaultdict(dict)
     sessions: dict[str, int] = {}
     numbers: Counter = Counter()
-    own_right = job.manifest["options"].get("positives") == "original"
-    for unit, row in _looked_at(units):
-        source = row["provenance"]["source_images"][row.get("cell") or 0]
-        stem = quote((source["path"] or "").rsplit("/", 1)[-1].rsplit(".", 1)[0])
-        if unit.config == "object":
-            numbers[row["manual_id"], stem] += 1
-            name = f"{stem}_{numbers[row['manual_id'], stem]}"
-        elif unit.config == "state":
-            name = stem if own_right else f"{stem}_state"
-            if not row["label"]:
-                numbers[row["group_id"]] += 1
-                name += f"_fake{numbers[row['group_id']]}"
-        else:
-            name = stem
-        key = (unit.config, row["manual_id"], name)
-        if not row["manual_id"].startswith("lego-"):
-            dropped[row["id"]] = Dropped("manual_is_not_called_lego", row["manual_id"])
-        elif not re.search(_NUMBERED[unit.config], name):
-            dropped[row["id"]] = Dropped("picture_name_has_no_number", stem)
-        elif key in taken:
-            dropped[row["id"]] = Dropped("two_rows_of_one_picture", stem)
-        else:
-            stems[row["id"]] = name
-        taken.add(key)
-        session = sessions.setdefault(row["session_id"], len(sessions))
-        _gather(entries[row["manual_id"]], unit.config, row, stem, session)
-    manuals = {manual: sorted(found.values(), key=_order) for manual, found in entries.items()}
-    return Names(stems, dropped, manuals)
-
-
-def _looked_at(units: list[Unit]) -> Iterator[tuple[Unit, dict[str, Any]]]:
-    extra = {"scene": [], "object": ["cell"], "state": ["label", "group_id", "boundary_color"]}
     for unit in units:
-        with pq.ParquetFile(unit.path) as file:
-            columns = [*_COLUMNS, *extra[unit.config]]
-            rows = file.read_row_group(unit.row_group, columns=columns).to_pylist()
-        yield from ((unit, rows[index]) for index in unit.rows)
+        names: list[str | Dropped] = []
+        for row in _looked_at(unit):
+            source = row["provenance"]["source_images"][row.get("cell") or 0]
+            stem = quote((source["path"] or "").rsplit("/", 1)[-1].rsplit(".", 1)[0])
+            name = _name(unit.config, row, stem, numbers, own_right)
+            key = (unit.config, row["manual_id"], name)
+            if not row["manual_id"].startswith("lego-"):
+                names.append(Dropped("manual_is_not_called_lego", row["manual_id"]))
+            elif not re.search(_NUMBERED[unit.config], name):
+                names.append(Dropped("picture_name_has_no_number", stem))
+            elif key in taken:
+                names.append(Dropped("two_rows_of_one_picture", stem))
+            else:
+                names.append(name)
+            taken.add(key)
+            session = sessions.setdefault(row["session_id"], len(sessions))
+            _gather(entries[row["manual_id"]], unit.config, row, stem, session)
+        named.append(Named(unit, tuple(names)))
+    manuals = {manual: sorted(found.values(), key=_order) for manual, found in entries.items()}
+    return named, manuals
+
+
+def _name(config: str, row: dict[str, Any], stem: str, numbers: Counter, own_right: bool) -> str:
+    """How a row's picture is called; `numbers` counts those of one stem or one group."""
+    if config == "object":
+        numbers[row["manual_id"], stem] += 1
+        return f"{stem}_{numbers[row['manual_id'], stem]}"
+    if config == "scene":
+        return stem
+    name = stem if own_right else f"{stem}_state"
+    if not row["label"]:
+        numbers[row["group_id"]] += 1
+        name += f"_fake{numbers[row['group_id']]}"
+    return name
+
+
+def _looked_at(unit: Unit) -> list[dict[str, Any]]:
+    extra = {"scene": [], "object": ["cell"], "state": ["label", "group_id", "boundary_color"]}
+    with pq.ParquetFile(unit.path) as file:
+        columns = [*_COLUMNS, *extra[unit.config]]
+        rows = file.read_row_group(unit.row_group, columns=columns).to_pylist()
+    return [rows[index] for index in unit.rows]
 
 
 def _order(entry: Entry) -> tuple:

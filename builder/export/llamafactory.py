@@ -10,16 +10,9 @@ from pathlib import Path
 
 import yaml
 
-from builder.export.chat import (
-    IMAGE,
-    by_config,
-    every_unit,
-    example_pictures,
-    file_name,
-    files,
-    samples,
-)
-from builder.export.job import Job
+from builder.export.chat import IMAGE, example_pictures, file_name, files, samples
+from builder.export.job import Job, Part
+from builder.export.units import Unit, every_unit
 from builder.folders import ROOT
 from evaluation.prompts import Setting
 
@@ -41,24 +34,8 @@ cd {folder} && llamafactory-cli train sft.yaml
 
 def write(job: Job) -> list[str]:
     """Write the lines and what LLaMA-Factory wants beside them; returns the data sets' names."""
-    units = every_unit(job)
-    for unit, choose in by_config(job, units, RESERVED):
-        name = file_name(job, unit, "jsonl")
-        for sample in samples(job, unit, RESERVED, choose):
-            turns = []
-            for example in sample.examples:
-                shown = IMAGE if example.item else ""
-                turns += [
-                    {"from": "human", "value": f"{shown}{example.query}"},
-                    {"from": "gpt", "value": example.answer},
-                ]
-            turns += [
-                {"from": "human", "value": f"{IMAGE}{sample.question}"},
-                {"from": "gpt", "value": sample.answer},
-            ]
-            own = job.write_picture(sample.row.picture_name, sample.row.picture)
-            images = [*example_pictures(job, sample), own]
-            job.add_line(name, {"id": sample.row.item.id, "conversations": turns, "images": images})
+    units = every_unit(job.request)
+    job.each("rows", _write, units)
     names = {dataset_name(file): file for file in files(job, units, "jsonl")}
     info = {
         name: {
@@ -71,6 +48,25 @@ def write(job: Job) -> list[str]:
     (job.folder / INFO).write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8")
     (job.folder / YAML).write_text(_recipe(job, list(names)), encoding="utf-8")
     return list(names)
+
+
+def _write(part: Part, unit: Unit) -> None:
+    name = file_name(part.request, unit, "jsonl")
+    for sample in samples(part, unit, RESERVED):
+        turns = []
+        for example in sample.examples:
+            shown = IMAGE if example.item else ""
+            turns += [
+                {"from": "human", "value": f"{shown}{example.query}"},
+                {"from": "gpt", "value": example.answer},
+            ]
+        turns += [
+            {"from": "human", "value": f"{IMAGE}{sample.question}"},
+            {"from": "gpt", "value": sample.answer},
+        ]
+        own = part.write_picture(sample.row.picture_name, sample.row.picture)
+        images = [*example_pictures(part, sample), own]
+        part.add(name, {"id": sample.row.item.id, "conversations": turns, "images": images})
 
 
 def dataset_name(file: str) -> str:

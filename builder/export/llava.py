@@ -4,8 +4,9 @@ LLaVA's trainer reads `image` and `conversations`, one picture a sample, and wan
 human turn exactly once: a sample without it is trained on blind, without a word.
 """
 
-from builder.export.chat import IMAGE, by_config, every_unit, file_name, files, samples
-from builder.export.job import Job
+from builder.export.chat import IMAGE, file_name, files, samples
+from builder.export.job import Job, Part
+from builder.export.units import Unit, every_unit
 from evaluation.prompts import Setting
 
 CONFIGS = ("scene", "object", "state")
@@ -28,16 +29,19 @@ LLaVA takes one `--data_path`: export with `--merge` to tune on all tasks at onc
 
 def write(job: Job) -> list[str]:
     """Write the lists; returns their names."""
-    units = every_unit(job)
-    for unit, choose in by_config(job, units, (IMAGE,)):
-        name = file_name(job, unit, "json")
-        for sample in samples(job, unit, (IMAGE,), choose):
-            image = job.write_picture(sample.row.picture_name, sample.row.picture)
-            turns = [
-                {"from": "human", "value": f"{IMAGE}\n{sample.question}"},
-                {"from": "gpt", "value": sample.answer},
-            ]
-            job.add_item(name, {"id": sample.row.item.id, "image": image, "conversations": turns})
+    units = every_unit(job.request)
+    job.each("rows", _write, units)
     names = files(job, units, "json")
     job.close_lists(names)
     return names
+
+
+def _write(part: Part, unit: Unit) -> None:
+    name = file_name(part.request, unit, "json")
+    for row, question, answer, _ in samples(part, unit, (IMAGE,)):
+        image = part.write_picture(row.picture_name, row.picture)
+        turns = [
+            {"from": "human", "value": f"{IMAGE}\n{question}"},
+            {"from": "gpt", "value": answer},
+        ]
+        part.add(name, {"id": row.item.id, "image": image, "conversations": turns})

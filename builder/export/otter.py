@@ -9,7 +9,7 @@ alone. Files of a run share one name space: ids are those of the rows.
 import base64
 import contextlib
 import datetime
-import itertools
+import functools
 import json
 from typing import IO, Any
 
@@ -19,10 +19,11 @@ import pyarrow.parquet as pq
 import yaml
 
 from builder import folders
-from builder.assemble import MANIFEST
-from builder.export.chat import IMAGE, Sample, chooser, every_unit, samples
-from builder.export.job import Job
+from builder.export.chat import IMAGE, Sample, samples
+from builder.export.job import Job, Part
 from builder.export.shards import Shard, pack
+from builder.export.units import Request, every_unit
+from builder.manifest import MANIFEST
 from evaluation.prompts import Setting
 
 CONFIGS = ("scene", "object", "state")
@@ -46,59 +47,56 @@ cd {folder} && python path/to/Otter/pipeline/train/instruction_following.py \\
 
 def write(job: Job) -> list[str]:
     """Write parts of instructions, pictures and links, and the YAML; returns the parts' stems."""
-    units = every_unit(job)
+    request = job.request
     # base64 makes three bytes four.
-    parts = pack(job, units, (job.request.shard_bytes or PART_BYTES) * 3 // 4)
-    for part in job.work("parts", parts):
-        _write_part(job, part)
+    shards = pack(request, every_unit(request), (request.shard_bytes or PART_BYTES) * 3 // 4)
+    job.each("parts", functools.partial(_write, _meta(job)), shards)
     (job.folder / NOTHING).write_text("{}\n")
-    for split in dict.fromkeys(part.split for part in parts):
-        text = yaml.safe_dump(_sets(job, parts, split), sort_keys=False)
+    for split in dict.fromkeys(shard.split for shard in shards):
+        text = yaml.safe_dump(_sets(job, shards, split), sort_keys=False)
         (job.folder / f"otter_{split}.yaml").write_text(text)
-    return [part.stem for part in parts]
+    return [shard.stem for shard in shards]
 
 
-def _write_part(job: Job, part: Shard) -> None:
+def _write(meta: dict[str, str], part: Part, shard: Shard) -> None:
     with contextlib.ExitStack() as stack:
 
         def opened(name: str) -> IO[str]:
-            path = stack.enter_context(folders.writing(job.folder / f"{part.stem}_{name}.json"))
+            path = stack.enter_context(folders.writing(part.folder / f"{shard.stem}_{name}.json"))
             return stack.enter_context(path.open("w", encoding="utf-8"))
 
-        instructions = stack.enter_context(
-            _mapping(opened("instructions"), {"meta": _meta(job)}, "data")
-        )
+        instructions = stack.enter_context(_mapping(opened("instructions"), {"meta": meta}, "data"))
         linked = stack.enter_context(_mapping(opened("in_context")))
         alone = stack.enter_context(_mapping(opened("alone")))
-        pictures = stack.enter_context(folders.writing(job.folder / f"{part.stem}_images.parquet"))
+        pictures = stack.enter_context(
+            folders.writing(part.folder / f"{shard.stem}_images.parquet")
+        )
         writer = stack.enter_context(pq.ParquetWriter(pictures, _schema(), compression="zstd"))
-        for config, units in itertools.groupby(part.units, key=lambda unit: unit.config):
-            choose = chooser(job, config, RESERVED)
-            for unit in units:
-                encoded: dict[str, str] = {}
-                for sample in samples(job, unit, RESERVED, choose):
-                    own, links = sample.row.item.id, _links(job, sample)
-                    encoded[f"LA_IMG_{own}"] = base64.b64encode(sample.row.picture).decode()
-                    record = {
-                        "instruction": sample.question,
-                        "answer": sample.answer,
-                        "image_ids": [f"LA_IMG_{i}" for i in (*links, own)],
-                        "rel_ins_ids": [f"LA_INS_{i}" for i in links],
-                    }
-                    instructions(f"LA_INS_{own}", record)
-                    (linked if links else alone)(f"LA_INS_{own}", record["rel_ins_ids"])
-                    job.counts[f"rows: {part.stem}"] += 1
-                    kind = "in_context" if links else "alone"
-                    job.counts[f"{kind}: {part.stem}"] += 1
-                columns = [list(encoded.values()), list(encoded)]
-                writer.write_table(pa.table(columns, schema=_schema()))
+        for unit in shard.units:
+            encoded: dict[str, str] = {}
+            for sample in samples(part, unit, RESERVED):
+                own, links = sample.row.item.id, _links(part.request, sample)
+                encoded[f"LA_IMG_{own}"] = base64.b64encode(sample.row.picture).decode()
+                record = {
+                    "instruction": sample.question,
+                    "answer": sample.answer,
+                    "image_ids": [f"LA_IMG_{i}" for i in (*links, own)],
+                    "rel_ins_ids": [f"LA_INS_{i}" for i in links],
+                }
+                instructions(f"LA_INS_{own}", record)
+                (linked if links else alone)(f"LA_INS_{own}", record["rel_ins_ids"])
+                part.counts[f"rows: {shard.stem}"] += 1
+                kind = "in_context" if links else "alone"
+                part.counts[f"{kind}: {shard.stem}"] += 1
+            columns = [list(encoded.values()), list(encoded)]
+            writer.write_table(pa.table(columns, schema=_schema()))
 
 
-def _links(job: Job, sample: Sample) -> list[str]:
+def _links(request: Request, sample: Sample) -> list[str]:
     """Ids of the examples of the row's own manual; none unless there are as many as asked for."""
     manual = sample.row.item.manual_id
     own = [e.item.id for e in sample.examples if e.item and e.item.manual_id == manual]
-    return own if len(own) == job.request.setting.shots else []
+    return own if len(own) == request.setting.shots else []
 
 
 def _schema() -> pa.Schema:
@@ -129,32 +127,32 @@ def _meta(job: Job) -> dict[str, str]:
     return {"version": job.manifest["version"], "time": day.isoformat(), "author": "lego-arta"}
 
 
-def _sets(job: Job, parts: list[Shard], split: str) -> dict[str, dict[str, dict[str, Any]]]:
+def _sets(job: Job, shards: list[Shard], split: str) -> dict[str, dict[str, dict[str, Any]]]:
     """The training YAML of a split. Linked rows of test need the train files to be read, not
     trained on.
     """
     groups: dict[str, dict[str, dict[str, Any]]] = {}
-    for part in parts:
+    for shard in shards:
         for group, kind in (("IMAGE_TEXT_IN_CONTEXT", "in_context"), ("IMAGE_TEXT", "alone")):
-            if part.split == split and job.counts[f"{kind}: {part.stem}"]:
-                groups.setdefault(group, {})[_set_name(part)] = _set(
-                    part, f"{part.stem}_{kind}.json"
+            if shard.split == split and job.counts[f"{kind}: {shard.stem}"]:
+                groups.setdefault(group, {})[_set_name(shard)] = _set(
+                    shard, f"{shard.stem}_{kind}.json"
                 )
     if split != "train" and "IMAGE_TEXT_IN_CONTEXT" in groups:
-        for part in parts:
-            if part.split == "train":
-                groups["IMAGE_TEXT_IN_CONTEXT"][_set_name(part)] = _set(part, NOTHING)
+        for shard in shards:
+            if shard.split == "train":
+                groups["IMAGE_TEXT_IN_CONTEXT"][_set_name(shard)] = _set(shard, NOTHING)
     return groups
 
 
-def _set_name(part: Shard) -> str:
-    return f"LA_{part.stem}".replace("-", "_").upper()
+def _set_name(shard: Shard) -> str:
+    return f"LA_{shard.stem}".replace("-", "_").upper()
 
 
-def _set(part: Shard, config: str) -> dict[str, Any]:
+def _set(shard: Shard, config: str) -> dict[str, Any]:
     return {
-        "mimicit_path": f"{part.stem}_instructions.json",
-        "images_path": f"{part.stem}_images.parquet",
+        "mimicit_path": f"{shard.stem}_instructions.json",
+        "images_path": f"{shard.stem}_images.parquet",
         "train_config_path": config,
         "num_samples": -1,
     }

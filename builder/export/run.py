@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import string
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,8 @@ from types import ModuleType
 from typing import Any
 
 from builder import folders
-from builder.export.job import DROPPED, README, RECORD, Job, Request, check_build, working
+from builder.export.job import DROPPED, README, RECORD, Job, check_build, working
+from builder.export.units import Request, shards
 from builder.records import UserError
 from evaluation.frames import MAX_PIXELS, MIN_PIXELS
 from evaluation.prompts import FRAME_WORDS, Setting
@@ -25,6 +27,7 @@ FORMATS = {
     "coco": "COCO detection JSON",
     "webdataset": "tar shards of a picture and a JSON a row",
 }
+BYTES_FOR_WORKERS = 128 * 2**20
 TEMPLATE = Path(__file__).with_name("readme.md")
 NO_LEAK = "No state label can be read off a file name, an id or the order of rows."
 
@@ -60,15 +63,18 @@ def check(request: Request) -> ModuleType:
     return module
 
 
-def export(request: Request) -> dict[str, Any]:
-    """Carry out a request; returns what export.json says. A finished export is left as it is."""
+def export(request: Request, workers: int | None = None) -> dict[str, Any]:
+    """Carry out a request; returns what export.json says. A finished export is left as it is.
+
+    Without `workers`, small exports take no process but this one, others as many as there are
+    cores.
+    """
     module = check(request)
     manifest = check_build(request.build)
-    with working(request, manifest) as job:
+    with working(request, manifest, workers or _workers(request)) as job:
         if job is not None:
             written = module.write(job)
             rows = sum(n for what, n in job.counts.items() if what.startswith("rows: "))
-            rows -= job.counts[f"rows: {DROPPED}"]
             if not rows:
                 raise UserError(
                     f"not one row could be expressed in {request.format}: {dropped_counts(job)}; "
@@ -76,6 +82,15 @@ def export(request: Request) -> dict[str, Any]:
                 )
             _describe(job, module, written, rows)
     return json.loads((request.out / RECORD).read_bytes())
+
+
+def _workers(request: Request) -> int:
+    """One a core, but for what is done before they have started."""
+    paths = [
+        p for c in request.configs for s in request.splits for p in shards(request.build, c, s)
+    ]
+    large = sum(path.stat().st_size for path in paths) >= BYTES_FOR_WORKERS
+    return (os.cpu_count() or 1) if large else 1
 
 
 def dropped_counts(job: Job) -> dict[str, int]:

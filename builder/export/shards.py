@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from builder.export.job import Job, Unit
+from builder.export.units import Request, Unit
 
 
 class Shard(NamedTuple):
@@ -19,13 +19,13 @@ class Shard(NamedTuple):
         return "-".join(filter(None, (self.config, self.split, f"{self.number:06d}")))
 
 
-def pack(job: Job, units: list[Unit], image_bytes: int) -> list[Shard]:
+def pack(request: Request, units: list[Unit], image_bytes: int) -> list[Shard]:
     """Units in order in shards of at most `image_bytes` of pictures; splits and, unless merged,
     configs apart. A unit that is larger alone stands alone.
     """
     groups: dict[tuple[str, str], list[list[Unit]]] = {}
     for unit in units:
-        key = ("" if job.request.merge else unit.config, unit.split)
+        key = ("" if request.merge else unit.config, unit.split)
         several = groups.setdefault(key, [[]])
         if several[-1] and sum(u.image_bytes for u in several[-1]) + unit.image_bytes > image_bytes:
             several.append([])

@@ -5,17 +5,9 @@ told in the question. It adds the think template itself: --template plain is rig
 forks that add none.
 """
 
-from builder.export.chat import (
-    IMAGE,
-    Sample,
-    by_config,
-    every_unit,
-    example_pictures,
-    file_name,
-    files,
-    samples,
-)
-from builder.export.job import Job
+from builder.export.chat import IMAGE, Sample, example_pictures, file_name, files, samples
+from builder.export.job import Job, Part
+from builder.export.units import Unit, every_unit
 from builder.records import UserError
 from evaluation.frames import MAX_PIXELS, MIN_PIXELS
 from evaluation.prompts import Setting
@@ -68,26 +60,8 @@ def write(job: Job) -> list[str]:
     """Write the lines and the script; returns the lines' files."""
     if ":" in str(job.request.out.resolve()):
         raise UserError(f"--out {job.request.out}: VLM-R1 splits paths at ':'; choose another")
-    units = every_unit(job)
-    several = job.request.setting.examples == "dynamic"
-    for unit, choose in by_config(job, units, RESERVED):
-        name = file_name(job, unit, "jsonl")
-        for sample in samples(job, unit, RESERVED, choose):
-            own = job.write_picture(sample.row.picture_name, sample.row.picture)
-            images = [*example_pictures(job, sample), own]
-            turns = [
-                {"from": "human", "value": IMAGE * len(images) + _question(sample)},
-                {"from": "gpt", "value": sample.answer},
-            ]
-            job.add_line(
-                name,
-                {
-                    "id": sample.row.item.id,
-                    "image": images if several else own,  # one type a file
-                    "conversations": turns,
-                    "accu_reward_method": REWARDS[unit.config],
-                },
-            )
+    units = every_unit(job.request)
+    job.each("rows", _write, units)
     names = files(job, units, "jsonl")
     train = [name for name in names if name.endswith("train.jsonl")] or names
     pixels = (job.request.setting.pixels or (MIN_PIXELS, MAX_PIXELS))[1]
@@ -97,6 +71,25 @@ def write(job: Job) -> list[str]:
     path.write_text(script.replace("@MAX_PIXELS@", str(pixels)), encoding="utf-8")
     path.chmod(0o755)
     return names
+
+
+def _write(part: Part, unit: Unit) -> None:
+    name = file_name(part.request, unit, "jsonl")
+    several = part.request.setting.examples == "dynamic"
+    for sample in samples(part, unit, RESERVED):
+        own = part.write_picture(sample.row.picture_name, sample.row.picture)
+        images = [*example_pictures(part, sample), own]
+        turns = [
+            {"from": "human", "value": IMAGE * len(images) + _question(sample)},
+            {"from": "gpt", "value": sample.answer},
+        ]
+        record = {
+            "id": sample.row.item.id,
+            "image": images if several else own,  # one type a file
+            "conversations": turns,
+            "accu_reward_method": REWARDS[unit.config],
+        }
+        part.add(name, record)
 
 
 def _question(sample: Sample) -> str:

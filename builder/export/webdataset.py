@@ -10,9 +10,9 @@ import tarfile
 from pathlib import Path
 
 from builder import folders
-from builder.export.chat import every_unit
-from builder.export.job import Dropped, Job
+from builder.export.job import Dropped, Job, Part
 from builder.export.shards import Shard, pack
+from builder.export.units import every_unit
 
 CONFIGS = ("scene", "object", "state")
 EXAMPLES = ("none",)
@@ -34,26 +34,27 @@ rows = wds.WebDataset("{folder}/{glob}", shardshuffle=100).shuffle(1000).decode(
 
 def write(job: Job) -> list[str]:
     """Write the shards; returns their names."""
-    shards = pack(job, every_unit(job), job.request.shard_bytes or SHARD_BYTES)
-    for shard in job.work("shards", shards):
-        with (
-            folders.writing(job.folder / f"{shard.stem}.tar") as path,
-            tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar,
-        ):
-            _fill(job, shard, tar)
+    request = job.request
+    shards = pack(request, every_unit(request), request.shard_bytes or SHARD_BYTES)
+    job.each("shards", _write, shards)
     return [f"{shard.stem}.tar" for shard in shards]
 
 
-def _fill(job: Job, shard: Shard, tar: tarfile.TarFile) -> None:
-    for unit in shard.units:
-        for row in job.rows(unit):
-            if not row.item.id.isalnum():
-                job.drop(row.item.id, unit, Dropped("id_is_no_key", "letters and digits only"))
-                continue
-            record = {"config": unit.config, "split": unit.split, **row.columns}
-            _add(tar, row.item.id + Path(row.picture_name).suffix, row.picture)
-            _add(tar, f"{row.item.id}.json", json.dumps(record).encode())
-            job.counts[f"rows: {shard.stem}.tar"] += 1
+def _write(part: Part, shard: Shard) -> None:
+    with (
+        folders.writing(part.folder / f"{shard.stem}.tar") as path,
+        tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar,
+    ):
+        for unit in shard.units:
+            for row in part.rows(unit):
+                if not row.item.id.isalnum():
+                    dropped = Dropped("id_is_no_key", "letters and digits only")
+                    part.drop(row.item.id, unit, dropped)
+                    continue
+                record = {"config": unit.config, "split": unit.split, **row.columns}
+                _add(tar, row.item.id + Path(row.picture_name).suffix, row.picture)
+                _add(tar, f"{row.item.id}.json", json.dumps(record).encode())
+                part.counts[f"rows: {shard.stem}.tar"] += 1
 
 
 def _add(tar: tarfile.TarFile, name: str, data: bytes | memoryview) -> None:

@@ -1,0 +1,148 @@
+"""What is exported: a request, its row groups as units of work, and the rows of a unit."""
+
+import functools
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from builder import folders
+from builder.records import UserError
+from evaluation.items import Item, Place, item_of
+from evaluation.prompts import Setting
+from lego_arta import FEATURES
+
+# Names that builds give to pictures: a hash of the content. Others might tell something.
+_HASHED = re.compile(r"[0-9a-f]{32}\.(webp|png)")
+_SUFFIXES = {b"RIFF": "webp", b"\x89PNG": "png"}
+
+# In place of columns that were left out; only the choice of examples needs them.
+_UNREAD = {"entities": (), "provenance": {"source_images": [{"path": None, "sha256": None}] * 4}}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is exported. `setting` says how is asked and answered, for formats that ask."""
+
+    build: Path
+    out: Path
+    format: str
+    configs: tuple[str, ...]
+    splits: tuple[str, ...]
+    merge: bool = False
+    min_confidence: float = 0.0
+    limit: int | None = None
+    setting: Setting = field(default_factory=lambda: Setting(examples="none"))
+    seed: int = 42
+    shard_bytes: int | None = None
+
+
+class Unit(NamedTuple):
+    """Rows of one row group that are wanted, by their place in it."""
+
+    config: str
+    split: str
+    path: Path
+    row_group: int
+    rows: tuple[int, ...]
+    image_bytes: int
+
+
+class Row(NamedTuple):
+    """One row: its columns but the picture, the picture's name (a content hash) and file bytes.
+
+    A row without a picture has no bytes.
+    """
+
+    columns: dict[str, Any]
+    picture_name: str
+    picture: memoryview
+    item: Item
+
+
+def every_unit(request: Request) -> list[Unit]:
+    """The units of all wanted configs and splits; raises `UserError` when there is no row."""
+    wanted = [(config, split) for config in request.configs for split in request.splits]
+    found = [unit for config, split in wanted for unit in units(request, config, split)]
+    if not found:
+        raise UserError(
+            f"{request.build}: not one row of {', '.join(request.configs)} in "
+            f"{', '.join(request.splits)} with a confidence of at least "
+            f"{request.min_confidence:g}; ask for less"
+        )
+    return found
+
+
+def units(request: Request, config: str, split: str) -> list[Unit]:
+    """The row groups of a split that hold wanted rows, in the order of the build."""
+    left = request.limit
+    found = []
+    for path in shards(request.build, config, split):
+        file = _open(path)
+        image = _leaf(file, "image.bytes")
+        for group in range(file.num_row_groups):
+            wanted = _wanted(file, group, request.min_confidence)
+            if left is not None:
+                wanted, left = wanted[:left], left - len(wanted[:left])
+            if wanted:
+                size = file.metadata.row_group(group).column(image).total_uncompressed_size
+                found.append(Unit(config, split, path, group, tuple(wanted), size))
+    return found
+
+
+def _wanted(file: pq.ParquetFile, group: int, min_confidence: float) -> Sequence[int]:
+    least = pa.scalar(min_confidence, pa.float32())  # as precise as the column
+    if not min_confidence:
+        return range(file.metadata.row_group(group).num_rows)
+    column = file.read_row_group(group, columns=["confidence"]).column(0)
+    return pc.indices_nonzero(pc.greater_equal(column, least)).to_pylist()
+
+
+def rows(unit: Unit, left_out: Collection[str] = ()) -> Iterator[Row]:
+    """The wanted rows of a unit. Nested columns cost time: those `left_out` are not read."""
+    wanted = [name for name in FEATURES[unit.config] if name not in left_out]
+    table = _open(unit.path).read_row_group(unit.row_group, columns=wanted)
+    images = table.column("image").combine_chunks()
+    names, pictures = images.field("path").to_pylist(), images.field("bytes")
+    every = table.drop_columns(["image"]).to_pylist()
+    for index in unit.rows:
+        row = every[index]
+        buffer = pictures[index].as_buffer()
+        data = memoryview(buffer if buffer is not None else b"")
+        name = (hashed_name(names[index]) or name_of(data)) if data else ""
+        item = item_of(
+            {**_UNREAD, **row}, unit.config, unit.split, Place(unit.path, unit.row_group, index)
+        )
+        yield Row(row, name, data, item)
+
+
+def shards(build: Path, config: str, split: str) -> list[Path]:
+    """The Parquet files of a split in order."""
+    return sorted((build / "data" / config).glob(f"{split}-*.parquet"))
+
+
+@functools.lru_cache(maxsize=2)
+def _open(path: Path) -> pq.ParquetFile:
+    return pq.ParquetFile(path)
+
+
+def _leaf(file: pq.ParquetFile, name: str) -> int:
+    return next(i for i in range(len(file.schema)) if file.schema.column(i).path == name)
+
+
+def hashed_name(name: str | None) -> str | None:
+    """A picture's name in a build if it is a content hash, else None: it might tell something."""
+    return name if name and _HASHED.fullmatch(name) else None
+
+
+def name_of(data: memoryview | bytes) -> str:
+    """A picture's name made of its content; raises `UserError` for other than WebP and PNG."""
+    suffix = _SUFFIXES.get(bytes(data[:4]))
+    if suffix is None:
+        raise UserError("a picture is neither WebP nor PNG; build it anew")
+    return f"{folders.sha256(bytes(data))[:32]}.{suffix}"
