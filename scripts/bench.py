@@ -32,10 +32,8 @@ sys.path.insert(0, str(ROOT))
 
 from builder.media import WEBP_METHOD, WEBP_QUALITY, encode
 from scripts import bench_annotate, bench_export, bench_load
+from scripts.bench_memory import SAMPLE_S, resident_bytes
 from scripts.bench_review import bench_review
-
-# Asking for proportional sizes costs the kernel time, so not too often.
-SAMPLE_S = 0.5
 
 
 class Run(NamedTuple):
@@ -54,22 +52,11 @@ def timed_build(arguments: list[str], folder: Path, workers: int) -> Run:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     peak, watched = 0, psutil.Process(process.pid)
     while process.poll() is None:
-        peak = max(peak, _resident(watched))
+        peak = max(peak, resident_bytes(watched))
         time.sleep(SAMPLE_S)
     if process.returncode:
         raise SystemExit(f"the build failed with status {process.returncode}: {' '.join(command)}")
     return Run(time.perf_counter() - started, peak)
-
-
-def _resident(process: psutil.Process) -> int:
-    """Proportional set size of a process and its children, so shared pages count once."""
-    total = 0
-    try:
-        for one in [process, *process.children(recursive=True)]:
-            total += one.memory_full_info().pss
-    except psutil.Error:  # it ended between listing and asking
-        return 0
-    return total
 
 
 def shards(out: Path) -> list[Path]:

@@ -5,9 +5,9 @@ of its own, so the number of rows and files is that of so many manuals.
 """
 
 import argparse
-import contextlib
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -15,7 +15,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import psutil
 import pyarrow as pa
@@ -28,29 +27,19 @@ from builder.export.parquet import GroupWriter, schema
 from builder.export.run import FORMATS
 from builder.manifest import MANIFEST, manifest_of
 from lego_arta import CONFIGS, SPLITS
-
-SAMPLE_S = 0.1
-
-
-class Seconds(NamedTuple):
-    """By the clock, and of the processor: the second is what a busy machine does not change."""
-
-    wall: float
-    cpu: float
-
+from scripts.bench_memory import SAMPLE_S, resident_bytes
 
 # Told apart from the start of Python and the imports, which a small export mostly is.
 TIMED = """
 import logging, sys, time
-logging.disable()
-from pathlib import Path
 from scripts import export
+logging.disable()
 command_line = export.parser()
 options = command_line.parse_args(sys.argv[1:])
 request = export.request_of(options, command_line)
-wall_s, cpu_s = time.perf_counter(), time.process_time()
+started = time.perf_counter()
 export.export(request, options.workers)
-print(time.perf_counter() - wall_s, time.process_time() - cpu_s)
+print(time.perf_counter() - started)
 """
 
 
@@ -110,19 +99,18 @@ def _hash(value: str, copy: int) -> str:
     return hashlib.sha256(f"{copy}:{value}".encode()).hexdigest()[:32]
 
 
-def timed(arguments: list[str]) -> tuple[Seconds, int]:
-    """(seconds of the export itself, largest resident bytes of its process)."""
+def timed(arguments: list[str]) -> tuple[float, int]:
+    """(seconds of the export itself, largest resident bytes of it and its workers)."""
     process = subprocess.Popen([sys.executable, "-c", TIMED, *arguments], cwd=ROOT,
                                stdout=subprocess.PIPE, text=True)  # fmt: skip
     peak, watched = 0, psutil.Process(process.pid)
     while process.poll() is None:
-        with contextlib.suppress(psutil.Error):
-            peak = max(peak, watched.memory_info().rss)
+        peak = max(peak, resident_bytes(watched))
         time.sleep(SAMPLE_S)
     said = process.communicate()[0]
     if process.returncode:
         raise SystemExit(f"the export failed: {' '.join(arguments)}")
-    return Seconds(*map(float, said.split())), peak
+    return float(said), peak
 
 
 def files_of(folder: Path) -> Iterator[Path]:
@@ -130,19 +118,17 @@ def files_of(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if path.is_file())
 
 
-def plain_copy(folder: Path, target: Path) -> tuple[Seconds, int, int]:
+def plain_copy(folder: Path, target: Path) -> tuple[float, int, int]:
     """(seconds, files, bytes) of copying a folder's files into folders of the same names."""
     paths = sorted(files_of(folder))
-    wall_s, cpu_s = time.perf_counter(), time.process_time()
-    size = 0
+    started, size = time.perf_counter(), 0
     for path in paths:
         copy = target / path.relative_to(folder)
         if not copy.parent.is_dir():
             copy.parent.mkdir(parents=True)
         shutil.copyfile(path, copy)
         size += path.stat().st_size
-    spent = Seconds(time.perf_counter() - wall_s, time.process_time() - cpu_s)
-    return spent, len(paths), size
+    return time.perf_counter() - started, len(paths), size
 
 
 def bench_export(options: argparse.Namespace) -> None:
@@ -151,24 +137,23 @@ def bench_export(options: argparse.Namespace) -> None:
         folder = Path(name)
         build = enlarge(options.out, folder / "lego-arta", options.manuals, options.padding)
         rows = sum(pq.read_metadata(path).num_rows for path in build.rglob("*.parquet"))
-        print(f"{options.manuals} manuals, {rows:,} rows")
-        print(f"{'format':<32}{'export wall, CPU':>18}{'copy wall, CPU':>18}{'ratios':>12}"
-              f"{'peak':>10}{'files':>10}")  # fmt: skip
+        print(f"{options.manuals} manuals, {rows:,} rows, {os.cpu_count()} cores")
+        print(f"{'format':<32}{'export':>10}{'copy':>10}{'ratio':>8}{'peak':>12}{'files':>10}")
         for wanted in options.formats:
             format_name, *more = wanted.split()
-            out, times, peak = folder / "out", [], 0
+            out, pairs, peak = folder / "out", [], 0
             arguments = [str(build), "--format", format_name, "--out", str(out), *more]
             for _ in range(options.rounds):  # in turn: a slow moment of the machine meets both
-                spent, memory = timed(arguments)
-                copy, files, size = plain_copy(out, folder / "copy")
-                times.append((*spent, *copy))
+                spent_s, memory = timed(arguments)
+                copy_s, files, size = plain_copy(out, folder / "copy")
+                pairs.append((spent_s, copy_s))
                 peak = max(peak, memory)
                 shutil.rmtree(out)
                 shutil.rmtree(folder / "copy")
-            wall, cpu, copy_wall, copy_cpu = map(min, zip(*times, strict=True))
-            print(f"{wanted:<32}{wall:8.1f}{cpu:8.1f} s{copy_wall:8.1f}{copy_cpu:8.1f} s"
-                  f"{wall / copy_wall:6.2f}{cpu / copy_cpu:6.2f}{peak / 2**20:6.0f} MiB"
-                  f"{files:10,}  {size / 1e6:,.0f} MB", flush=True)  # fmt: skip
+            spent_s, copy_s = map(min, zip(*pairs, strict=True))
+            print(f"{wanted:<32}{spent_s:8.1f} s{copy_s:8.1f} s{spent_s / copy_s:8.2f}"
+                  f"{peak / 2**20:8.0f} MiB{files:10,}  {size / 1e6:,.0f} MB",
+                  flush=True)  # fmt: skip
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:

@@ -47,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
     add("--min-confidence", type=_share, default=0.0, metavar="C", help="only surer rows (0)")
     add("--limit", type=_positive, metavar="N", help="at most N rows a task and split")
     add("--seed", type=int, default=42, help="of the choice of examples (%(default)s)")
-    add("--workers", type=_positive, metavar="N", help="processes (one a core, 1 if it is small)")
+    add("--workers", type=_positive, metavar="N", help="processes (one a core, at most 4)")
     asked = result.add_argument_group("questions and answers", "of formats made of them")
     asked.add_argument(
         "--boxes",

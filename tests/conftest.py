@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from outside import NO_MANUAL_SITE
+from outside import MANUAL_SITE, NO_MANUAL_SITE
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -30,6 +30,13 @@ def one_thread():
     torch.set_num_threads(before)
 
 
+def pytest_collection_modifyitems(items):
+    """Skip tests of the manual site where it is missing."""
+    for item in items:
+        if item.get_closest_marker("manual_site") and not MANUAL_SITE.is_dir():
+            item.add_marker(pytest.mark.skip(reason=NO_MANUAL_SITE))
+
+
 def pytest_terminal_summary(terminalreporter):
     """Say in CI which skips are none of those that may be; `pytest_sessionfinish` fails for them.
 
@@ -49,5 +56,9 @@ def pytest_sessionfinish(session):
 
 def _unexpected(reporter) -> list[str]:
     skipped = reporter.stats.get("skipped", []) if IN_CI else []
-    reasons = [f"{report.nodeid}: {report.longrepr[2]}" for report in skipped]
-    return [r for r in reasons if not any(known in r for known in MAY_BE_MISSING)]
+    reasons = [(report.nodeid, report.longrepr[2]) for report in skipped]
+    return [
+        f"{nodeid}: {reason}"
+        for nodeid, reason in reasons
+        if not any(known in reason for known in MAY_BE_MISSING)
+    ]

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-# Made from real LEGO models; it is no part of the project, so tests of it skip where it is missing.
+# Made from real LEGO models; it is no part of the project: tests marked manual_site skip without.
 MANUAL_SITE = ROOT.parent / "shared" / "manual-site"
 NO_MANUAL_SITE = "the manual site does not stand beside the checkout"
-needs_manual_site = pytest.mark.skipif(not MANUAL_SITE.is_dir(), reason=NO_MANUAL_SITE)
 # Libraries' own notices about themselves are not ours; one thread, for workers share the cores.
 MODEL_TEST = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),

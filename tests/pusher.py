@@ -97,7 +97,8 @@ class Pusher:
         pid = int(self._process.stdout.readline())
         while kill_when and not select.select([self._process.stdout], [], [], POLL_S)[0]:
             if kill_when():
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it ended just now
+                    os.kill(pid, signal.SIGKILL)
                 break
         code, peak_bytes = map(int, self._process.stdout.readline().split())
         return Result(code, said["stdout"].read_text(), said["stderr"].read_text(), peak_bytes)

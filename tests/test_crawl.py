@@ -27,7 +27,7 @@ from faulty_server import (
     set_html,
     short_body,
 )
-from outside import MANUAL_SITE, needs_manual_site
+from outside import MANUAL_SITE
 
 from builder import crawl, crawl_store
 from builder.crawl import CrawlOptions, crawl_site
@@ -476,7 +476,6 @@ def test_an_old_journal_is_asked_about(server, tmp_path):
 
 
 @pytest.mark.manual_site
-@needs_manual_site
 def test_the_manual_site(tmp_path):
     command = [sys.executable, str(MANUAL_SITE / "serve.py"), "0"]
     with subprocess.Popen(

@@ -20,7 +20,7 @@ from makers import (
     parts_picture,
     plain,
 )
-from outside import MANUAL_SITE, needs_manual_site
+from outside import MANUAL_SITE
 
 from builder.annotate.foreground import annotate
 from builder.media import Picture, read_picture
@@ -277,7 +277,6 @@ def test_every_kind_of_background_gives_boxes_within_a_few_pixels(kind):
 
 
 @pytest.mark.manual_site
-@needs_manual_site
 @pytest.mark.parametrize("number", ["10156", "6716", "7150a"])  # RGBA, JPEG, RGB
 def test_boxes_of_rendered_parts(number):
     """Real shapes: thin rods, transparent parts, white on nearly white."""

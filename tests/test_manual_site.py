@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from outside import MANUAL_SITE, needs_manual_site
+from outside import MANUAL_SITE
 
 from builder import pipeline
 from builder.annotate.models import ModelOptions
@@ -24,10 +24,7 @@ from builder.tasks import state
 from builder.tasks.context import Context, TaskOptions
 from scripts import compare, measure
 
-pytestmark = [
-    pytest.mark.manual_site,
-    needs_manual_site,
-]
+pytestmark = pytest.mark.manual_site
 
 
 @pytest.fixture(scope="module")

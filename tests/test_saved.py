@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from faulty_server import manual_html, png
-from outside import MANUAL_SITE, needs_manual_site
+from outside import MANUAL_SITE
 
 from builder import images
 from builder.records import CrawledManual, UserError, load
@@ -172,7 +172,6 @@ def test_the_saved_site_itself_stays_untouched(tmp_path):
 
 
 @pytest.mark.manual_site
-@needs_manual_site
 def test_the_manual_site(tmp_path):
     pages = saved.find_pages(MANUAL_SITE / "site")
     records = [imported(MANUAL_SITE / "site", page, tmp_path) for page in pages]

@@ -20,7 +20,7 @@ from makers import (
     plain,
     step_pictures,
 )
-from outside import MANUAL_SITE, needs_manual_site
+from outside import MANUAL_SITE
 
 from builder.media import read_picture
 from synthesis import boxes
@@ -177,7 +177,6 @@ def test_without_an_outline_before_there_is_no_old_one(seed):
 
 
 @pytest.mark.manual_site
-@needs_manual_site
 @pytest.mark.parametrize(
     ("number", "least"),
     [("10156", 0.9), ("6716", 0.75)],  # transparent PNG, JPEG

@@ -28,6 +28,7 @@ FORMATS = {
     "webdataset": "tar shards of a picture and a JSON a row",
 }
 BYTES_FOR_WORKERS = 128 * 2**20
+WORKERS = 4  # each takes about 120 MB; disks are seldom faster than these
 TEMPLATE = Path(__file__).with_name("readme.md")
 NO_LEAK = "No state label can be read off a file name, an id or the order of rows."
 
@@ -66,8 +67,7 @@ def check(request: Request) -> ModuleType:
 def export(request: Request, workers: int | None = None) -> dict[str, Any]:
     """Carry out a request; returns what export.json says. A finished export is left as it is.
 
-    Without `workers`, small exports take no process but this one, others as many as there are
-    cores.
+    Without `workers`, small exports take no process but this one, others one a core up to WORKERS.
     """
     module = check(request)
     manifest = check_build(request.build)
@@ -85,12 +85,12 @@ def export(request: Request, workers: int | None = None) -> dict[str, Any]:
 
 
 def _workers(request: Request) -> int:
-    """One a core, but for what is done before they have started."""
+    """One a core up to a few, none for what is done before they would have started."""
     paths = [
         p for c in request.configs for s in request.splits for p in shards(request.build, c, s)
     ]
     large = sum(path.stat().st_size for path in paths) >= BYTES_FOR_WORKERS
-    return (os.cpu_count() or 1) if large else 1
+    return min(WORKERS, os.cpu_count() or 1) if large else 1
 
 
 def dropped_counts(job: Job) -> dict[str, int]:

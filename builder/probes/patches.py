@@ -48,10 +48,10 @@ def fine_detail(seen: np.ndarray) -> np.ndarray:
     """Patches (..., 64, 64, 3) uint8 less their median of 3 x 3, magnified around mid-grey: shapes
     and colours are gone, what pasting and encoders leave at seams stays."""
     fine = [
-        128 + DETAIL_GAIN * (patch.astype(np.int16) - cv2.medianBlur(patch, 3))
+        cv2.addWeighted(patch, DETAIL_GAIN, cv2.medianBlur(patch, 3), -DETAIL_GAIN, 128)
         for patch in seen.reshape(-1, SIDE_PX, SIDE_PX, 3)
     ]
-    return np.clip(fine, 0, 255).astype(np.uint8).reshape(seen.shape)
+    return np.stack(fine).reshape(seen.shape)
 
 
 def cross_validated(
