@@ -193,9 +193,11 @@ def _in_test(
             for config in CONFIGS
         }
 
+    # With a single set there is nothing to hold out but its sessions.
+    several = len(set(set_of.values())) > 1
+
     def unit(manual_id: str, row: RowIndex) -> str:
-        # With a single set there is nothing to hold out but its sessions.
-        return set_of[manual_id] if len(set(set_of.values())) > 1 else row.session_id
+        return set_of[manual_id] if several else row.session_id
 
     rows_by_unit: dict[str, collections.Counter] = collections.defaultdict(collections.Counter)
     for m, rows in index.items():

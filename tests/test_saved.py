@@ -44,6 +44,15 @@ def test_pages_are_found_by_what_they_hold(tmp_path):
     assert saved.manual_id_of(tmp_path, tmp_path / "LEGO 7 Thing.html") == "lego-7-thing"
 
 
+@pytest.mark.parametrize("charset", ["utf-16", "utf-8-sig"])
+def test_a_page_saved_with_a_byte_order_mark_is_read(charset, tmp_path):
+    page = site(tmp_path, ["a.png"])
+    page.write_bytes(page.read_text(encoding="utf-8").encode(charset))
+    assert saved.find_pages(tmp_path) == [page]
+    record = imported(tmp_path, page, tmp_path / "out")
+    assert record.title == "LEGO 7 Thing" and [image.src for image in record.images] == ["a.png"]
+
+
 def test_no_pages_is_one_line_for_the_user(tmp_path):
     with pytest.raises(UserError, match="no such folder; give") as caught:
         saved.find_pages(tmp_path / "nowhere")

@@ -183,7 +183,8 @@ def _is_manual(root: Path, page: Path) -> bool:
     if not page.resolve().is_relative_to(root.resolve()) or not page.is_file():
         return False  # a link that leads out of the site
     data = page.read_bytes()
-    return _MARK in data and web.is_manual_page(web.decode_html(data))
+    likely = _MARK in data or b"\0" in data  # UTF-16: some editors save pages so
+    return likely and web.is_manual_page(web.decode_html(data))
 
 
 def _check_ids(root: Path, pages: list[Path]) -> None:

@@ -24,8 +24,11 @@ _SRC_SAFE = "/:?&=@+,;!$'()*~-._[]"
 
 
 def decode_html(data: bytes) -> str:
-    """Text of a page: the charset it declares, else UTF-8; odd bytes never stop a crawl."""
-    charset = EncodingDetector.find_declared_encoding(data, is_html=True) or "utf-8"
+    """Text of a page: the charset its byte order mark or it declares, else UTF-8; odd bytes never
+    stop a crawl.
+    """
+    data, charset = EncodingDetector.strip_byte_order_mark(data)
+    charset = charset or EncodingDetector.find_declared_encoding(data, is_html=True) or "utf-8"
     try:
         return data.decode(charset, errors="replace")
     except LookupError:
