@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pyarrow.parquet as pq
 
+from builder import folders
 from builder.export.job import Dropped, Job, Part, picture_path
 from builder.export.units import Request, Row, Unit, hashed_name, name_of, units
 from evaluation.answers import parse_boxes
@@ -97,8 +98,9 @@ def example_pictures(part: Part, sample: Sample) -> list[str]:
 def _written(part: Part, item: Item) -> str:
     name = _names(item.place.path, item.place.row_group)[item.place.row]
     name = name or name_of(picture_bytes(item))
-    if not (part.folder / picture_path(name)).is_file():
-        part.write_picture(name, picture_bytes(item))
+    path = part.folder / picture_path(name)
+    if not path.is_file():  # whole at once: no task that is done again would mend it
+        folders.write_bytes(path, picture_bytes(item))
     return picture_path(name)
 
 
