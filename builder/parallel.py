@@ -1,9 +1,11 @@
-"""Worker processes: the manual is the unit of parallel work, results don't depend on their number.
+"""Worker processes: of builds, a manual at a time, and of exports; results never depend on their
+number.
 
-Workers are forked from a server that has imported everything once; it starts early, so it imports
-while the command does. This module imports next to nothing itself for that reason.
+Workers are forked from a server that has imported everything once. For builds it starts early, so
+it imports while the command does; this module imports next to nothing itself for that reason.
 """
 
+import contextlib
 import importlib
 import logging
 import multiprocessing
@@ -13,20 +15,48 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from typing import Any
 
 log = logging.getLogger("lego_arta")
 
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
 PRELOAD = ["builder.pipeline", "builder.sources.demo", "builder.sources.saved",
            "sklearn.cluster", "scipy.optimize"]  # fmt: skip
 
 
 def start_server(preload: Sequence[str] = PRELOAD) -> None:
-    """Start the server that workers are forked from, without waiting for it."""
+    """Start the server that workers are forked from, without waiting for it.
+
+    It imports from the folder it stands in before any other: from ours, then, for the user's may
+    hold another checkout, or a `datasets` of its own. Ctrl-C is for the command alone.
+    """
     multiprocessing.get_context("forkserver").set_forkserver_preload(list(preload))
-    multiprocessing.forkserver.ensure_running()
+    with _standing_in(ROOT), _deaf_to_ctrl_c():
+        multiprocessing.forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def _standing_in(folder: str) -> Iterator[None]:
+    before = os.getcwd()  # noqa: PTH109 - pathlib is one of the imports that can wait
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+@contextlib.contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only there signals can be set
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def run_parallel(what: str, function: Callable, calls: list[tuple], workers: int) -> list:
@@ -53,12 +83,17 @@ def run_parallel(what: str, function: Callable, calls: list[tuple], workers: int
 
 
 def in_order(
-    function: Callable, calls: Iterable[tuple], workers: int, preload: Sequence[str]
+    function: Callable,
+    calls: Iterable[tuple],
+    workers: int,
+    preload: Sequence[str] = (),
+    meanwhile: bool = False,
 ) -> Generator[Any, None, None]:
     """`function(*call)` for every call, in worker processes; results as they come, in order.
 
-    Only a few results wait at a time. Workers start with the modules `preload`; until the first
-    stands, calls are done here. Close what this returns: work under way is then waited for.
+    Only a few results wait at a time. The server imports `preload`, if it is not running yet. With
+    `meanwhile`, which is for small calls, this process does them until the first worker stands.
+    Close what this returns: work under way is then broken off, as it is when a call raises.
     """
     if workers <= 1:
         yield from (function(*call) for call in calls)
@@ -73,7 +108,7 @@ def in_order(
         waiting: deque[Future] = deque()
         try:
             for call in calls:
-                if not start.done():
+                if meanwhile and not start.done():
                     yield function(*call)
                     continue
                 waiting.append(pool.submit(function, *call))
@@ -81,6 +116,10 @@ def in_order(
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
+        except BaseException:
+            for worker in multiprocessing.active_children():
+                worker.terminate()  # else this waits for all that was begun
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
 

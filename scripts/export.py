@@ -10,6 +10,7 @@ dropped.jsonl, never changed. The README.md in the folder says how to train from
 """
 
 import argparse
+import contextlib
 import dataclasses
 import logging
 import sys
@@ -47,7 +48,10 @@ def parser() -> argparse.ArgumentParser:
     add("--min-confidence", type=_share, default=0.0, metavar="C", help="only surer rows (0)")
     add("--limit", type=_positive, metavar="N", help="at most N rows a task and split")
     add("--seed", type=int, default=42, help="of the choice of examples (%(default)s)")
-    add("--workers", type=_positive, metavar="N", help="processes (one a core, at most 4)")
+    add(
+        "--workers", type=_positive, metavar="N",
+        help="processes (one a core, at most 4, for large builds; dynamic examples take one)",
+    )  # fmt: skip
     asked = result.add_argument_group("questions and answers", "of formats made of them")
     asked.add_argument(
         "--boxes",
@@ -79,17 +83,16 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text}: give a whole number from 1 up")
-    return value
+    return int(text)
 
 
 def _share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text}: give a number from 0 to 1")
-    return value
+    with contextlib.suppress(ValueError):
+        if 0 <= float(text) <= 1:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text}: give a number from 0 to 1")
 
 
 def request_of(options: argparse.Namespace, command_line: argparse.ArgumentParser) -> Request:

@@ -2,14 +2,12 @@
 
 import hashlib
 import json
-import multiprocessing
 import random
 import re
 import shutil
 import signal
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -21,7 +19,7 @@ from builder.export import job
 from builder.export.job import Job
 from builder.export.run import FORMATS
 from builder.folders import ROOT
-from builder.parallel import die_with_parent
+from builder.parallel import in_order
 from scripts import export
 from tests.export_build import all_rows, export_build, rows_of
 
@@ -207,17 +205,15 @@ def test_a_stopped_export_goes_on_and_ends_the_same(build, tmp_path, name, after
     assert len(left_over) > 1  # there was something to go on from
 
 
-def in_processes(function, calls, workers, preload):
-    """Every call in a worker: what `in_order` does when they have started."""
-    context = multiprocessing.get_context("forkserver")
-    with ProcessPoolExecutor(2, mp_context=context, initializer=die_with_parent) as pool:
-        yield from [future.result() for future in [pool.submit(function, *c) for c in calls]]
+def in_workers(function, calls, workers, preload, meanwhile):
+    """Small builds too: every call by a worker, none by this process until they stand."""
+    return in_order(function, calls, workers, preload)
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_workers_write_the_same(build, tmp_path, name, monkeypatch):
     alone = files_of(run(build, tmp_path / "alone" / "x", name, "--workers", "1"))
-    monkeypatch.setattr(job, "in_order", in_processes)
+    monkeypatch.setattr(job, "in_order", in_workers)
     assert files_of(run(build, tmp_path / "x", name, "--workers", "2")) == alone
 
 
@@ -225,14 +221,14 @@ KILLED = """
 import os, signal, sys
 from builder.export import job
 from scripts import export
-from tests.test_export import in_processes
+from tests.test_export import in_workers
 saved, left = job.Job.save, [4]
 def save(self):
     left[0] -= 1
     if not left[0]:
         os.kill(os.getpid(), signal.SIGKILL)
     saved(self)
-job.Job.save, job.in_order = save, in_processes
+job.Job.save, job.in_order = save, in_workers
 export.main(sys.argv[1:])
 """
 
@@ -244,6 +240,32 @@ def test_a_killed_export_with_workers_goes_on_and_ends_the_same(build, tmp_path)
     assert killed.returncode == -signal.SIGKILL
     assert json.loads((tmp_path / ".x.partial" / "progress.json").read_text())["done"]
     assert files_of(run(build, tmp_path / "x", "llava")) == whole
+
+
+@pytest.mark.parametrize("moment", ["begun", "wiping", "renaming"])
+def test_a_run_killed_at_the_edges_is_no_stranger(build, tmp_path, moment, monkeypatch):
+    """Before the first note of how far it is, while another's leavings go, and at the very end."""
+    whole = files_of(run(build, tmp_path / "whole" / "x", "coco"))
+    arguments = [str(build), "--format", "coco", "--out", str(tmp_path / "x")]
+    saved = Job.save
+    if moment != "renaming":
+        monkeypatch.setattr(Job, "save", lambda self: killed())
+    if moment == "wiping":
+        folder = tmp_path / ".x.partial"
+        (folder / "images").mkdir(parents=True)
+        (folder / "progress.json").write_text('{"fingerprint": "another"}')
+    if moment == "renaming":
+        monkeypatch.setattr(Path, "rename", lambda self, target: killed())
+    with pytest.raises(Killed):
+        export.main(arguments)
+    monkeypatch.undo()
+    assert Job.save is saved and not (tmp_path / "x").exists()
+    assert export.main(arguments) == 0
+    assert files_of(tmp_path / "x") == whole
+
+
+def killed():
+    raise Killed
 
 
 def test_another_request_does_not_take_over_what_was_left(build, tmp_path, monkeypatch):
@@ -317,6 +339,18 @@ def test_folders_that_are_no_build(build, tmp_path, capsys):
     assert "recipe" in said(copy)
 
 
+def test_a_row_group_that_cannot_be_read_is_named(build, tmp_path, capsys):
+    copy = shutil.copytree(build, tmp_path / "copy")
+    shard = next((copy / "data" / "state").glob("train-*"))
+    data = bytearray(shard.read_bytes())
+    data[100:1500] = bytes(1400)
+    shard.write_bytes(data)
+    assert export.main([str(copy), "--format", "llava", "--out", str(tmp_path / "x")]) == 1
+    line = error_of(capsys)
+    assert str(shard) in line and "row group 0" in line and "build it anew" in line
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy"]
+
+
 def test_output_folders_that_hold_something(build, tmp_path, capsys):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("keep")
@@ -355,6 +389,24 @@ def test_nothing_to_export(build, tmp_path, capsys):
     assert "no train rows" in error_of(capsys)
 
 
+@pytest.mark.parametrize("name", ["vlm-r1", "otter"])
+def test_a_row_without_a_picture_is_no_example(tmp_path, name):
+    lacking: set[str] = set()
+
+    def take_away(config, row):
+        if len(lacking) < 6 and config == "state":
+            lacking.add(row["id"])
+            return {**row, "image": None if len(lacking) % 2 else {"bytes": None, "path": "x"}}
+        return row
+
+    build = export_build(tmp_path / "b", take_away, manuals=2, test_manuals=1)
+    out = run(build, tmp_path / "x", name, "--config", "state", "--examples", "dynamic")
+    assert {line["id"] for line in records(out / "dropped.jsonl")} == lacking
+    pairs = shown(build, out, name)
+    assert pairs and any(others for _, others in pairs)
+    assert not {other["id"] for _, others in pairs for other in others} & lacking
+
+
 # Leaks -------------------------------------------------------------------------------------------
 
 
@@ -363,9 +415,10 @@ def shown(build: Path, out: Path, name: str) -> list[tuple[dict, list[dict]]]:
     rows = all_rows(build)
     by_picture: dict[str, list[dict]] = {}
     for row in rows.values():
-        by_picture.setdefault(row["image"]["path"], []).append(row)
+        if row["image"]:
+            by_picture.setdefault(row["image"]["path"], []).append(row)
     pairs = []
-    for path in sorted(out.glob("*_instructions.json" if name == "otter" else "*.jsonl")):
+    for path in sorted(out.glob("*_instructions.json" if name == "otter" else "*_t*.jsonl")):
         if name == "otter":
             for key, entry in json.loads(path.read_text())["data"].items():
                 ids = [i.removeprefix("LA_INS_") for i in entry["rel_ins_ids"]]

@@ -3,11 +3,15 @@
 import contextlib
 import itertools
 import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from builder.folders import ROOT
 from builder.parallel import in_order
 from builder.records import UserError
 
@@ -28,7 +32,7 @@ def test_results_come_in_order_from_processes_and_few_wait():
     taken: list[int] = []
     calls = ((taken.append(number) or number,) for number in itertools.count())
     pids: set[int] = set()
-    with contextlib.closing(in_order(_who, calls, 2, [__name__])) as results:
+    with contextlib.closing(in_order(_who, calls, 2, [__name__], meanwhile=True)) as results:
         for expected, (number, pid) in enumerate(results):
             pids.add(pid)
             assert number == expected and taken[-1] - number <= 5
@@ -48,3 +52,67 @@ def test_a_call_that_raises_ends_the_rest(tmp_path):
     done = len(list(tmp_path.iterdir()))
     time.sleep(0.2)
     assert 150 <= done < 200 and len(list(tmp_path.iterdir())) == done  # nobody goes on
+
+
+COMMAND = """
+import os, sys, time
+sys.path.insert(0, sys.argv[1])
+from builder.parallel import in_order
+
+def who(number, seconds):
+    import builder.folders
+    time.sleep(seconds)
+    return os.getpid(), builder.folders.__file__
+
+if __name__ == "__main__":
+    pids, files = set(), set()
+    seconds = float(sys.argv[2])
+    calls = ((n, 0.02 if n < 4 else seconds) for n in range(2000))
+    print("starting", flush=True)
+    try:
+        for pid, file in in_order(who, calls, 2, ["datasets", "builder.folders"]):
+            pids.add(pid), files.add(file)
+            print("one", flush=True)
+            if len(pids) == 2 and seconds < 1:
+                break
+        print(*files)
+    except KeyboardInterrupt:
+        print("stopped")
+"""
+
+
+def command(folder: Path, seconds: float) -> subprocess.Popen:
+    """A command of its own that runs from `folder`, where other modules have our names."""
+    script = folder / "command.py"
+    script.write_text(COMMAND)
+    (folder / "here" / "builder").mkdir(parents=True)
+    (folder / "here" / "builder" / "__init__.py").touch()
+    (folder / "here" / "builder" / "folders.py").touch()
+    return subprocess.Popen([sys.executable, script, str(ROOT), str(seconds)],
+                            cwd=folder / "here", start_new_session=True, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+
+
+def test_workers_run_this_code_wherever_the_command_stands(tmp_path):
+    process = command(tmp_path, 0.02)
+    stdout, stderr = process.communicate(timeout=60)
+    assert stderr == "" and stdout.splitlines()[-1] == str(ROOT / "builder/folders.py")
+
+
+def test_ctrl_c_breaks_off_what_workers_do(tmp_path):
+    process = command(tmp_path, 600)
+    assert process.stdout and process.stdout.readline() == "starting\n"
+    assert process.stdout.readline() == "one\n"
+    time.sleep(0.3)  # both workers sleep for ten minutes now
+    os.killpg(process.pid, signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=30)
+    assert stderr == "" and stdout.splitlines()[-1] == "stopped"
+
+
+def test_ctrl_c_while_workers_start_says_no_more(tmp_path):
+    process = command(tmp_path, 600)
+    assert process.stdout and process.stdout.readline() == "starting\n"
+    time.sleep(0.5)  # the server imports
+    os.killpg(process.pid, signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=30)
+    assert stderr == "" and stdout.splitlines()[-1] == "stopped"

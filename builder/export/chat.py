@@ -13,7 +13,15 @@ import pyarrow.parquet as pq
 
 from builder import folders
 from builder.export.job import Dropped, Job, Part, picture_path
-from builder.export.units import Request, Row, Unit, hashed_name, name_of, units
+from builder.export.units import (
+    Request,
+    Row,
+    Unit,
+    hashed_name,
+    name_of,
+    units,
+    without_picture,
+)
 from evaluation.answers import parse_boxes
 from evaluation.examples import Chooser
 from evaluation.items import Item, load_items, picture_bytes
@@ -63,11 +71,21 @@ def said(item: Item, setting: Setting, reserved: Collection[str]) -> tuple[str, 
     return texts
 
 
-@functools.lru_cache(maxsize=1)  # one config's rows in memory, for all its units
-def chooser(request: Request, config: str, reserved: tuple[str, ...]) -> Choose:
-    """Who picks the examples of a config's rows.
+_kept: dict[tuple, Choose] = {}
 
-    They come from the train rows that this export holds or, with another --split, would hold.
+
+def chooser(request: Request, config: str, reserved: tuple[str, ...]) -> Choose:
+    """Who picks the examples of a config's rows, the same one for all its units."""
+    key = (request, config, reserved)
+    if key not in _kept:
+        _kept.clear()  # before the next one is made: each holds a config's rows
+        _kept[key] = _chooser(request, config, reserved)
+    return _kept[key]
+
+
+def _chooser(request: Request, config: str, reserved: tuple[str, ...]) -> Choose:
+    """Examples come from the train rows that this export holds or, with another --split, would
+    hold.
     """
     setting = request.setting
     if setting.examples == "none":
@@ -75,7 +93,7 @@ def chooser(request: Request, config: str, reserved: tuple[str, ...]) -> Choose:
     wanted = {
         (unit.path, unit.row_group, row)
         for unit in units(request, config, "train")
-        for row in unit.rows
+        for row in set(unit.rows) - without_picture(unit)
     }
     every = load_items(request.build, config, "train") if wanted else []
     train = [i for i in every if tuple(i.place) in wanted and _sayable(i, setting, reserved)]

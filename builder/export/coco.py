@@ -56,7 +56,9 @@ def write(job: Job) -> list[str]:
 
 
 def _numbered(request: Request, units: list[Unit]) -> list[tuple[Unit, int]]:
-    """The units, each with the image id of its first row: ids count the rows of a file."""
+    """The units, each with the image id of its first row: ids count a file's rows, also those
+    that are dropped.
+    """
     next_id: Counter = Counter()
     numbered = []
     for unit in units:

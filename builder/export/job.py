@@ -4,7 +4,7 @@ Everything is written into `.NAME.partial` beside the output folder, which gets 
 it is whole. A task (mostly a row group) writes its pictures itself and gives its texts back. Text
 files only grow, in the order of the tasks: after every one their sizes go into `progress.json`, so
 a run that goes on cuts off what a killed one had not finished. The number of workers changes no
-byte. Memory holds a row group a worker.
+byte. Memory holds a row group a worker, and what a format has to know of all rows.
 """
 
 import contextlib
@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from builder import folders
 from builder.export.units import Request, Row, Unit, rows
+from builder.folders import ROOT
 from builder.manifest import manifest_of
 from builder.parallel import in_order, progress
 from builder.records import UserError
@@ -84,14 +85,13 @@ class Part:
         self.counts[f"dropped: {reason}"] += 1
 
 
-Function = Callable[[Part, T], None]
-
-
-def _part(function: Function, request: Request, folder: Path, task: T) -> Part:
-    """A task done, in any process."""
+def _do(
+    function: Callable[[Part, T], None], request: Request, folder: Path, task: T
+) -> tuple[Counter, dict[str, list[str]]]:
+    """A task done, in any process: its counts and records."""
     part = Part(request, folder)
     function(part, task)
-    return part
+    return part.counts, part.records
 
 
 class Job:
@@ -106,22 +106,25 @@ class Job:
         self._done: dict[str, int] = {}
         self.fingerprint = fingerprint(request, manifest)
 
-    def each(self, what: str, function: Function, tasks: Sequence[T]) -> None:
+    def each(
+        self, what: str, function: Callable[[Part, T], None], tasks: Sequence[T], small: bool = True
+    ) -> None:
         """`function(part, task)` for the tasks that are not done yet, in worker processes.
 
-        Functions can be pickled and know nothing of each other; their parts are joined in order.
+        The function is one of a module, or a partial of one. What tasks keep is joined in their
+        order. Not `small` are those that write whole files of hundreds of megabytes.
         """
         done = self._done.get(what, 0)
-        calls = ((function, self.request, self.folder, task) for task in tasks[done:])
+        calls = [(function, self.request, self.folder, task) for task in tasks[done:]]
         module = getattr(function, "func", function).__module__  # of partial, what it calls
-        parts = in_order(_part, calls, self.workers, [module])
-        with contextlib.closing(parts):
+        results = in_order(_do, calls, min(self.workers, len(calls)), [module], meanwhile=small)
+        with contextlib.closing(results):
             for number, _ in enumerate(progress(tasks, what, len(tasks)), 1):
                 if number > done:
-                    part = next(parts)
-                    self.counts += part.counts
-                    self._write({name: joined(name, records, name not in self._sizes)
-                                 for name, records in part.records.items()})  # fmt: skip
+                    counts, records = next(results)
+                    self.counts += counts
+                    self._write({name: joined(name, texts, name not in self._sizes)
+                                 for name, texts in records.items()})  # fmt: skip
                     self._done[what] = number
                     self.save()
 
@@ -149,7 +152,7 @@ class Job:
         folders.write_bytes(self.folder / PROGRESS, json.dumps(state).encode())
 
     def resume(self) -> bool:
-        """Take over what a stopped run left, cut to its last whole unit; False if it is no use."""
+        """Take over what a stopped run left, cut to its last whole task; False if it is no use."""
         try:
             state = json.loads((self.folder / PROGRESS).read_bytes())
             if state["fingerprint"] != self.fingerprint:
@@ -159,6 +162,8 @@ class Job:
                     file.truncate(size)
         except (OSError, ValueError, KeyError):
             return False
+        for path in self.folder.rglob(f".*{folders.TEMPORARY}"):
+            path.unlink()
         self.counts, self._sizes = Counter(state["counts"]), state["sizes"]
         self._done = state["done"]
         return True
@@ -178,7 +183,13 @@ def picture_path(name: str) -> str:
 
 def fingerprint(request: Request, manifest: Mapping[str, Any]) -> str:
     """Hash of all that an export depends on; where it is written does not count."""
-    described = {**asdict(request), "build": manifest["files"], "out": ""}
+    asking = [*ROOT.glob("evaluation/**/*.py"), *ROOT.glob("scripts/train/*.yaml")]
+    described = {
+        **asdict(request),
+        "build": manifest["files"],
+        "out": "",
+        "asking": folders.sha256(b"".join(path.read_bytes() for path in sorted(asking))),
+    }
     return folders.fingerprint("export", json.dumps(described, default=str), everything=True)
 
 
@@ -221,7 +232,7 @@ def working(request: Request, manifest: Mapping[str, Any], workers: int) -> Iter
         yield None
         return
     folder = out.with_name(f".{out.name}.partial")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / PROGRESS).is_file():
+    if folder.is_dir() and not _is_ours(folder):
         raise UserError(f"{folder}: stands where the export is prepared; move it away")
     folder.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(folder / ".lock", timeout=0)
@@ -230,22 +241,46 @@ def working(request: Request, manifest: Mapping[str, Any], workers: int) -> Iter
     except filelock.Timeout:
         raise UserError(f"--out {out}: another export is running there; wait for it") from None
     with lock:
-        job = Job(request, folder, manifest, workers)
-        if not job.resume():
-            for path in folder.iterdir():
-                if path.name != ".lock":
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
-            job.save()
-        try:
-            yield job
-        except (UserError, AskingError):
-            shutil.rmtree(folder)  # the same request would fail again: nothing to go on from
-            raise
+        if _fingerprint_in(folder) == fingerprint(request, manifest):
+            yield None  # killed when all but what follows was done
+        else:
+            job = Job(request, folder, manifest, workers)
+            if not job.resume():
+                _clear(folder)
+                job.save()
+            try:
+                yield job
+            except (UserError, AskingError):
+                shutil.rmtree(folder)  # the same request would fail again
+                raise
         for path in (*folder.rglob(".*"), folder / PROGRESS):  # what formats needed on the way
-            path.unlink()
+            path.unlink(missing_ok=True)
         if out.is_dir():
             out.rmdir()  # empty, or this fails
         folder.rename(out)
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder is empty or one that an export was prepared in."""
+    names = {path.name for path in folder.iterdir()}
+    left = {name for name in names if name != ".lock" and not name.endswith(folders.TEMPORARY)}
+    return not left or bool(left & {PROGRESS, RECORD})
+
+
+def _clear(folder: Path) -> None:
+    """Empty a folder but for what says that it is ours; killed anywhere, it is still no export."""
+    (folder / PROGRESS).touch()
+    (folder / RECORD).unlink(missing_ok=True)
+    for path in folder.iterdir():
+        if path.name not in (".lock", PROGRESS):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _fingerprint_in(folder: Path) -> str | None:
+    """The fingerprint of the export that a folder holds whole."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        return json.loads((folder / RECORD).read_bytes())["fingerprint"]
+    return None
 
 
 def _is_done(out: Path, print_: str) -> bool:
@@ -254,9 +289,8 @@ def _is_done(out: Path, print_: str) -> bool:
         raise UserError(f"--out {out}: it is a file; choose a folder that does not exist yet")
     if not out.is_dir() or not any(out.iterdir()):
         return False
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        if json.loads((out / RECORD).read_bytes())["fingerprint"] == print_:
-            return True
+    if _fingerprint_in(out) == print_:
+        return True
     raise UserError(
         f"--out {out}: it is not empty and not this export; choose another folder or empty it"
     )

@@ -50,7 +50,7 @@ def write(job: Job) -> list[str]:
     request = job.request
     # base64 makes three bytes four.
     shards = pack(request, every_unit(request), (request.shard_bytes or PART_BYTES) * 3 // 4)
-    job.each("parts", functools.partial(_write, _meta(job)), shards)
+    job.each("parts", functools.partial(_write, _meta(job)), shards, small=False)
     (job.folder / NOTHING).write_text("{}\n")
     for split in dict.fromkeys(shard.split for shard in shards):
         text = yaml.safe_dump(_sets(job, shards, split), sort_keys=False)

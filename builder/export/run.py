@@ -85,7 +85,9 @@ def export(request: Request, workers: int | None = None) -> dict[str, Any]:
 
 
 def _workers(request: Request) -> int:
-    """One a core up to a few, none for what is done before they would have started."""
+    """One a core up to a few; none for what is done before they would have started."""
+    if request.limit:
+        return 1
     paths = [
         p for c in request.configs for s in request.splits for p in shards(request.build, c, s)
     ]

@@ -103,10 +103,20 @@ def _wanted(file: pq.ParquetFile, group: int, min_confidence: float) -> Sequence
     return pc.indices_nonzero(pc.greater_equal(column, least)).to_pylist()
 
 
+def without_picture(unit: Unit) -> set[int]:
+    """The rows of a unit's row group that have no picture; pictures are read only if some lack."""
+    file = _open(unit.path)
+    chunk = file.metadata.row_group(unit.row_group).column(_leaf(file, "image.bytes"))
+    if chunk.statistics and chunk.statistics.null_count == 0:
+        return set()
+    images = _read(unit, ["image.bytes"]).column(0).to_pylist()
+    return {index for index, image in enumerate(images) if not (image and image["bytes"])}
+
+
 def rows(unit: Unit, left_out: Collection[str] = ()) -> Iterator[Row]:
     """The wanted rows of a unit. Nested columns cost time: those `left_out` are not read."""
     wanted = [name for name in FEATURES[unit.config] if name not in left_out]
-    table = _open(unit.path).read_row_group(unit.row_group, columns=wanted)
+    table = _read(unit, wanted)
     images = table.column("image").combine_chunks()
     names, pictures = images.field("path").to_pylist(), images.field("bytes")
     every = table.drop_columns(["image"]).to_pylist()
@@ -124,6 +134,15 @@ def rows(unit: Unit, left_out: Collection[str] = ()) -> Iterator[Row]:
 def shards(build: Path, config: str, split: str) -> list[Path]:
     """The Parquet files of a split in order."""
     return sorted((build / "data" / config).glob(f"{split}-*.parquet"))
+
+
+def _read(unit: Unit, columns: Sequence[str]) -> pa.Table:
+    try:
+        return _open(unit.path).read_row_group(unit.row_group, columns=list(columns))
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UserError(
+            f"{unit.path}: row group {unit.row_group} can't be read ({error}); build it anew"
+        ) from error
 
 
 @functools.lru_cache(maxsize=2)

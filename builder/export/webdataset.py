@@ -36,7 +36,7 @@ def write(job: Job) -> list[str]:
     """Write the shards; returns their names."""
     request = job.request
     shards = pack(request, every_unit(request), request.shard_bytes or SHARD_BYTES)
-    job.each("shards", _write, shards)
+    job.each("shards", _write, shards, small=False)
     return [f"{shard.stem}.tar" for shard in shards]
 
 
