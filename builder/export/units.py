@@ -1,5 +1,6 @@
 """What is exported: a request, its row groups as units of work, and the rows of a unit."""
 
+import contextlib
 import functools
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -20,6 +21,9 @@ from lego_arta import FEATURES
 # Names that builds give to pictures: a hash of the content. Others might tell something.
 _HASHED = re.compile(r"[0-9a-f]{32}\.(webp|png)")
 _SUFFIXES = {b"RIFF": "webp", b"\x89PNG": "png"}
+
+# Of a row group's pictures, in memory at a time: bytes of the file, and pictures taken from them.
+READ_BYTES, PICTURES_READ = 2**20, 20
 
 # In place of columns that were left out; only the choice of examples needs them.
 _UNREAD = {"entities": (), "provenance": {"source_images": [{"path": None, "sha256": None}] * 4}}
@@ -115,16 +119,13 @@ def without_picture(unit: Unit) -> set[int]:
 
 def rows(unit: Unit, left_out: Collection[str] = ()) -> Iterator[Row]:
     """The wanted rows of a unit. Nested columns cost time: those `left_out` are not read."""
-    wanted = [name for name in FEATURES[unit.config] if name not in left_out]
-    table = _read(unit, wanted)
-    images = table.column("image").combine_chunks()
-    names, pictures = images.field("path").to_pylist(), images.field("bytes")
-    every = table.drop_columns(["image"]).to_pylist()
-    for index in unit.rows:
-        row = every[index]
-        buffer = pictures[index].as_buffer()
-        data = memoryview(buffer if buffer is not None else b"")
-        name = (hashed_name(names[index]) or name_of(data)) if data else ""
+    wanted = [name for name in FEATURES[unit.config] if name not in {*left_out, "image"}]
+    every, among = _read(unit, wanted).to_pylist(), set(unit.rows)
+    for index, (row, picture) in enumerate(zip(every, _pictures(unit), strict=True)):
+        if index not in among:
+            continue
+        given, data = picture
+        name = (hashed_name(given) or name_of(data)) if data else ""
         item = item_of(
             {**_UNREAD, **row}, unit.config, unit.split, Place(unit.path, unit.row_group, index)
         )
@@ -136,9 +137,31 @@ def shards(build: Path, config: str, split: str) -> list[Path]:
     return sorted((build / "data" / config).glob(f"{split}-*.parquet"))
 
 
+def _pictures(unit: Unit) -> Iterator[tuple[str | None, memoryview]]:
+    """Name and bytes of every picture of a row group, few in memory at a time; the bytes of one
+    last as long as somebody holds them.
+    """
+    batches = _open(unit.path).iter_batches(
+        PICTURES_READ, row_groups=[unit.row_group], columns=["image"]
+    )
+    with _named(unit):
+        for batch in batches:
+            images = batch.column("image")
+            for name, picture in zip(images.field("path"), images.field("bytes"), strict=True):
+                buffer = picture.as_buffer()
+                yield name.as_py(), memoryview(buffer if buffer is not None else b"")
+
+
 def _read(unit: Unit, columns: Sequence[str]) -> pa.Table:
-    try:
+    with _named(unit):
         return _open(unit.path).read_row_group(unit.row_group, columns=list(columns))
+
+
+@contextlib.contextmanager
+def _named(unit: Unit) -> Iterator[None]:
+    """Errors of reading say what was read."""
+    try:
+        yield
     except (OSError, pa.ArrowInvalid) as error:
         raise UserError(
             f"{unit.path}: row group {unit.row_group} can't be read ({error}); build it anew"
@@ -147,7 +170,7 @@ def _read(unit: Unit, columns: Sequence[str]) -> pa.Table:
 
 @functools.lru_cache(maxsize=2)
 def _open(path: Path) -> pq.ParquetFile:
-    return pq.ParquetFile(path)
+    return pq.ParquetFile(path, buffer_size=READ_BYTES)
 
 
 def _leaf(file: pq.ParquetFile, name: str) -> int:
