@@ -6,6 +6,7 @@ with whether the step was done right, trained on some manuals and asked about ot
 """
 
 import collections
+import importlib
 import importlib.util
 import io
 from collections.abc import Callable, Iterator, Sequence
@@ -118,6 +119,7 @@ def run(
     rows = [row for part in run_calls(look_at_rows, calls) for row in part]
     if len(wanted) < GROUPS_MIN or len({row.manual_id for row in rows}) < MANUALS_MIN:
         return []
+    importlib.import_module("sklearn.ensemble")  # later, its threads would escape the limit
     with threadpool_limits(1):  # small models: more threads only wait for each other
         return [_probe(name, rows, effort.epochs) for name in only]
 

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from sklearn.model_selection import GroupKFold
 
 SIDE_PX = 64
 FOLDS, BATCH = 3, 64
@@ -62,6 +61,7 @@ def cross_validated(
     Raises ImportError without torch.
     """
     import torch
+    from sklearn.model_selection import GroupKFold
 
     predicted = np.zeros(len(labels))
     deterministic, threads = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()

@@ -1,15 +1,14 @@
-"""How well a classifier tells right from wrong: cross-validated AUC with an honest interval."""
+"""How well a classifier tells right from wrong: cross-validated AUC with an honest interval.
 
-from typing import NamedTuple
+scikit-learn and scipy take two seconds to import, so only what uses them does.
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata
-from sklearn.base import ClassifierMixin
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
+
+if TYPE_CHECKING:
+    from sklearn.base import ClassifierMixin
 
 FOLDS = 5
 BOOTSTRAPS = 1000
@@ -30,21 +29,29 @@ class Score(NamedTuple):
         return self.low > AUC_MAX
 
 
-def numbers_model() -> ClassifierMixin:
+def numbers_model() -> "ClassifierMixin":
     """For columns of numbers."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
     return HistGradientBoostingClassifier(max_depth=3, max_iter=100, random_state=0)
 
 
-def text_model() -> ClassifierMixin:
+def text_model() -> "ClassifierMixin":
     """For strings: short runs of characters."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
     vectors = TfidfVectorizer(analyzer="char", ngram_range=(1, 4), max_features=20_000)
     return make_pipeline(vectors, LogisticRegression(C=10, max_iter=1000))
 
 
 def cross_validated(
-    model: ClassifierMixin, features: np.ndarray, labels: np.ndarray, manuals: np.ndarray
+    model: "ClassifierMixin", features: np.ndarray, labels: np.ndarray, manuals: np.ndarray
 ) -> np.ndarray:
     """(n,) score of every row, given by a model trained on other manuals only."""
+    from sklearn.model_selection import GroupKFold, cross_val_predict
+
     folds = GroupKFold(min(FOLDS, len(np.unique(manuals))))
     return cross_val_predict(
         model, features, labels, groups=manuals, cv=folds, method="predict_proba"
@@ -65,6 +72,8 @@ def score(labels: np.ndarray, predicted: np.ndarray, manuals: np.ndarray, seed: 
 
 def auc(labels: np.ndarray, predicted: np.ndarray) -> float:
     """Area under the ROC curve; nan when one class is missing."""
+    from scipy.stats import rankdata
+
     positives = labels.astype(bool)
     n, m = int(positives.sum()), int((~positives).sum())
     if not n or not m:
