@@ -55,7 +55,7 @@ def test_a_call_that_raises_ends_the_rest(tmp_path):
 
 
 COMMAND = """
-import os, sys, time
+import os, signal, sys, time
 sys.path.insert(0, sys.argv[1])
 from builder.parallel import in_order
 
@@ -65,6 +65,7 @@ def who(number, seconds):
     return os.getpid(), builder.folders.__file__
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs start deaf to it
     pids, files = set(), set()
     seconds = float(sys.argv[2])
     calls = ((n, 0.02 if n < 4 else seconds) for n in range(2000))
