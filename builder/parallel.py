@@ -17,11 +17,12 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from pathlib import Path
 from typing import Any
 
 log = logging.getLogger("lego_arta")
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+ROOT = Path(__file__).resolve().parent.parent  # folders.py has it too, and imports more
 PRELOAD = ["builder.pipeline", "builder.sources.demo", "builder.sources.saved",
            "sklearn.cluster", "scipy.optimize"]  # fmt: skip
 
@@ -38,8 +39,8 @@ def start_server(preload: Sequence[str] = PRELOAD) -> None:
 
 
 @contextlib.contextmanager
-def _standing_in(folder: str) -> Iterator[None]:
-    before = os.getcwd()  # noqa: PTH109 - pathlib is one of the imports that can wait
+def _standing_in(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
     os.chdir(folder)
     try:
         yield

@@ -56,8 +56,8 @@ def write(job: Job) -> list[str]:
 
 
 def _numbered(request: Request, units: list[Unit]) -> list[tuple[Unit, int]]:
-    """The units, each with the image id of its first row: ids count a file's rows, also those
-    that are dropped.
+    """The units, each with the image id of its first row. Rows that are dropped leave gaps: how
+    many they are is known too late.
     """
     next_id: Counter = Counter()
     numbered = []

@@ -227,8 +227,8 @@ def working(request: Request, manifest: Mapping[str, Any], workers: int) -> Iter
 
     The block fills the job's folder; when it succeeds the folder becomes `request.out`.
     """
-    out = request.out.resolve()
-    if _is_done(out, fingerprint(request, manifest)):
+    out, print_ = request.out.resolve(), fingerprint(request, manifest)
+    if _is_done(out, print_):
         yield None
         return
     folder = out.with_name(f".{out.name}.partial")
@@ -241,7 +241,7 @@ def working(request: Request, manifest: Mapping[str, Any], workers: int) -> Iter
     except filelock.Timeout:
         raise UserError(f"--out {out}: another export is running there; wait for it") from None
     with lock:
-        if _fingerprint_in(folder) == fingerprint(request, manifest):
+        if _fingerprint_in(folder) == print_:
             yield None  # killed when all but what follows was done
         else:
             job = Job(request, folder, manifest, workers)
