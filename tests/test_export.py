@@ -268,6 +268,36 @@ def killed():
     raise Killed
 
 
+def test_half_an_example_picture_is_not_taken_for_one(build, tmp_path, monkeypatch):
+    """Only examples of train are written here: no row of this export would mend one."""
+    more = ["--config", "state", "--split", "test", "--examples", "dynamic"]
+    whole = files_of(run(build, tmp_path / "whole" / "x", "vlm-r1", *more))
+    wrote = Path.write_bytes
+
+    def half(path, data):
+        if "images" in path.parts:
+            wrote(path, data[: len(data) // 2])
+            raise Killed
+        return wrote(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    with pytest.raises(Killed):
+        run(build, tmp_path / "x", "vlm-r1", *more)
+    monkeypatch.undo()
+    assert files_of(run(build, tmp_path / "x", "vlm-r1", *more)) == whole
+
+
+def test_a_new_wording_of_questions_is_another_export(build, tmp_path, monkeypatch, capsys):
+    out = run(build, tmp_path / "x", "llava", "--config", "scene")
+    prompts = tmp_path / "code" / "evaluation" / "prompts.py"
+    prompts.parent.mkdir(parents=True)
+    prompts.write_text("DIRECTIVES = {}")
+    monkeypatch.setattr(job, "ROOT", tmp_path / "code")
+    assert export.main([str(build), "--format", "llava", "--out", str(out),
+                        "--config", "scene"]) == 1  # fmt: skip
+    assert "not this export" in error_of(capsys)
+
+
 def test_another_request_does_not_take_over_what_was_left(build, tmp_path, monkeypatch):
     saved = Job.save
     monkeypatch.setattr(Job, "save", lambda job: (saved(job), 1 / bool(not job.counts))[0])
