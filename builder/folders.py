@@ -32,7 +32,7 @@ NOT_IN_ROWS = (
     "builder/fetch.py", "builder/images.py", "builder/make.py", "builder/parallel.py",
     "builder/assemble.py", "builder/card", "builder/probes/", "builder/split.py",
     "builder/stats.py", "builder/validate", "builder/push", "builder/hub.py",
-    "builder/command_line.py", "builder/errors.py", "builder/manifest.py",
+    "builder/command_line.py", "builder/manifest.py",
     "builder/sources/legacy.py", "builder/export/", "builder/croissant.py", "builder/samples.py",
     "builder/recipe.py", "builder/reviews.py",
     # What models say is kept by their identity.

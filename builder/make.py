@@ -19,13 +19,13 @@ from builder.annotate import asking, models
 from builder.assemble import AssembleOptions, assemble, check_out
 from builder.command_line import DEMO_MANUALS, colors_by_hand, parser, reviews_of
 from builder.crawl import CrawlOptions, crawl_site
-from builder.errors import describe
 from builder.folders import CRAWL, DEMO, TASKS, working_in
 from builder.pipeline import COLORS_FILE, BuildOptions, SessionColors, build_manual, parse_manual
 from builder.records import UserError, load
 from builder.reviews import from_json
 from builder.sources import demo, legacy, legacy_rows, saved
 from builder.tasks.context import TaskOptions
+from core.errors import describe
 
 log = logging.getLogger("lego_arta")
 

@@ -11,14 +11,12 @@ from typing import TypeVar
 
 import msgspec
 
+from core.errors import UserError as UserError  # raised everywhere below scripts
+
 # The classes a word can be tagged with (T2), in the order Table 4.1 uses them.
 ENTITY_TAGS = ("verb", "det", "colorinfo", "theme", "target", "suffix")
 
 _SLUG_RE = re.compile(r"lego-(?P<number>\d+)(?:-(?P<part>[a-z])-)?")
-
-
-class UserError(Exception):
-    """Something the user can mend. The message is one line: what, the value found, the cure."""
 
 
 class CrawledImage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,14 +9,12 @@ from typing import NamedTuple
 
 import pyarrow.parquet as pq
 
+from core.errors import UserError as UserError  # raised by all of the benchmark
+
 CONFIGS = ("scene", "object", "state")
 SPLITS = ("train", "test")
 # Row groups kept in memory while pictures are read: one is at most about 32 MB.
 ROW_GROUPS_KEPT = 4
-
-
-class UserError(Exception):
-    """Something the user can mend. The message is one line: what, the value found, the cure."""
 
 
 class Place(NamedTuple):

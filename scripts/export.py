@@ -18,9 +18,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from builder.errors import describe
 from builder.export.run import FORMATS, export, format_of
 from builder.export.units import Request
+from core.errors import describe
 from evaluation.examples import SOURCES
 from evaluation.frames import MAX_PIXELS, MIN_PIXELS
 from evaluation.items import CONFIGS, SPLITS, UserError

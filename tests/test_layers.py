@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = {"builder", "synthesis", "evaluation", "review", "scripts", "lego_arta", "tests"}
-FOLDERS = ("builder", "synthesis", "evaluation", "review", "scripts")
+OURS = {"core", "builder", "synthesis", "evaluation", "review", "scripts", "lego_arta", "tests"}
+FOLDERS = ("core", "builder", "synthesis", "evaluation", "review", "scripts")
 MODULES = [
     ROOT / "lego_arta.py",
     *(p for name in FOLDERS for p in sorted((ROOT / name).rglob("*.py"))),
@@ -51,6 +51,13 @@ def test_the_loader_imports_only_datasets_and_the_standard_library():
     assert top <= {"datasets"} | set(sys.stdlib_module_names)
 
 
+@pytest.mark.parametrize("path", _in("core"))
+def test_the_ground_floor_stands_on_nothing_of_ours_and_is_light(path):
+    """Every command imports it before it can answer `--help`."""
+    top = {name.split(".")[0] for name in _imports(path)}
+    assert top <= {"core"} | set(sys.stdlib_module_names)
+
+
 @pytest.mark.parametrize("path", _in("synthesis"))
 def test_synthesis_knows_nothing_of_ours_and_no_disk(path):
     assert {name for name in _of_ours(path) if not name.startswith("synthesis")} == set()
@@ -60,11 +67,11 @@ def test_synthesis_knows_nothing_of_ours_and_no_disk(path):
 @pytest.mark.parametrize("path", _in("evaluation"))
 def test_evaluation_uses_only_box_arithmetic(path):
     """Scoring predictions must need no crawler, no pictures and no GPU."""
-    allowed = {"synthesis", "synthesis.boxes", "evaluation"}
+    allowed = {"synthesis", "synthesis.boxes", "evaluation", "core"}
     strange = {
         name
         for name in _of_ours(path)
-        if name not in allowed and not name.startswith(("synthesis.boxes.", "evaluation."))
+        if name not in allowed and not name.startswith(("synthesis.boxes.", "evaluation.", "core."))
     }
     assert strange == set()
 
@@ -72,7 +79,9 @@ def test_evaluation_uses_only_box_arithmetic(path):
 @pytest.mark.parametrize("path", _in("review"))
 def test_review_reads_builds_and_runs_none(path):
     """A page or a gallery needs no crawler and no model, only the rows of a build."""
-    allowed = ("review", "synthesis", "builder.records", "builder.folders", "evaluation.bootstrap")
+    allowed = (
+        "core", "review", "synthesis", "builder.records", "builder.folders", "evaluation.bootstrap",
+    )  # fmt: skip
     strange = {
         name
         for name in _of_ours(path)
