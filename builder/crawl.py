@@ -26,6 +26,7 @@ from builder.fetch import Fetched, Session
 from builder.folders import place_file, sha256
 from builder.records import CrawledImage, CrawledManual, UserError, split_slug
 from builder.sources import web
+from builder.sources.charset import decode_html, of_content_type
 
 _MAX_BARREN_PAGES = 3
 # Faults of the file itself: asking again is of use only once the server says that it changed.
@@ -172,6 +173,7 @@ async def _crawl_manual(run: _Run, url: str, quiet: bool) -> None:
         page_file=PAGE,
         page_sha256=entry.sha256 or "",
         images=crawled,
+        charset=entry.charset or None,
     )
     crawl_store.finish_manual(run.root / manual_id, record, run.root / (entry.file or ""))
     failed = sum(image.error is not None for image in crawled)
@@ -272,13 +274,15 @@ async def _page(run: _Run, url: str, kind: str) -> tuple[Entry, str | None]:
         entry = run.journal.entries[url]
     if entry.file is None:
         return entry, None
-    return entry, web.decode_html((run.root / entry.file).read_bytes())
+    return entry, decode_html((run.root / entry.file).read_bytes(), entry.charset)
 
 
 async def _ask(run: _Run, url: str, kind: str, known: Entry | None) -> tuple[Entry, Path | None]:
     """Fetch a URL: an entry, and the temporary file of its body if there is a new one."""
-    known_etag, known_date = (known.etag, known.last_modified) if known else (None, None)
-    fetched = await fetch.fetch(run.session, url, known_etag, known_date)
+    # Only a whole answer tells the charset of a page that was fetched by an older version.
+    ask_whole = known is None or (kind != "image" and known.charset is None)
+    validators = () if known is None or ask_whole else (known.etag, known.last_modified)
+    fetched = await fetch.fetch(run.session, url, *validators)
     if fetched.error:
         log.debug("%s: %s %s", url, fetched.error, fetched.detail)
     return _asked(known, kind, fetched), fetched.path
@@ -297,6 +301,7 @@ def _asked(known: Entry | None, kind: str, fetched: Fetched) -> Entry:
         fetched.last_modified,
         fetched.attempts,
         fetched.final_url,
+        charset=of_content_type(fetched.content_type) or "",
     )
     unchanged = fetched.status == 304 and fetched.error is None
     if known is None or not (unchanged or (fetched.transient and known.file)):
@@ -312,6 +317,8 @@ def _asked(known: Entry | None, kind: str, fetched: Fetched) -> Entry:
         last_modified=fetched.last_modified or known.last_modified,
         attempts=fetched.attempts,
         final_url=fetched.final_url if unchanged else known.final_url,
+        # Servers may leave Content-Type out of a 304.
+        charset=of_content_type(fetched.content_type) or known.charset,
     )
 
 

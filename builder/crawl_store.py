@@ -55,6 +55,8 @@ class Entry(msgspec.Struct, frozen=True):
     file: str | None = None
     size_bytes: int = 0
     size_wh: tuple[int, int] | None = None
+    # Of the Content-Type header; "" where it names none, null where nobody has looked yet.
+    charset: str | None = None
 
 
 class Journal:

@@ -25,6 +25,7 @@ import tenacity
 from protego import Protego
 
 from builder.records import UserError
+from builder.sources import charset
 
 RETRY_AFTER_CAP_S = 120.0  # a server that asks for more is asked again after this long
 _BACKOFF_CAP_S = 60.0
@@ -73,6 +74,7 @@ class Fetched:
     sha256: str | None = None
     etag: str | None = None
     last_modified: str | None = None
+    content_type: str | None = None
     error: str | None = None
     detail: str = ""
     transient: bool = False
@@ -253,6 +255,7 @@ async def _read(
         digest,
         etag=response.headers.get("etag"),
         last_modified=response.headers.get("last-modified"),
+        content_type=response.headers.get("content-type"),
     )
 
 
@@ -310,7 +313,8 @@ async def _load_robots(session: Session, host: _Host, url: httpx.URL) -> None:
     fetched = await fetch(session, str(url), ask_robots=False)
     text = ""
     if fetched.path is not None:
-        text = fetched.path.read_bytes().decode("utf-8-sig", errors="replace")
+        named = charset.of_content_type(fetched.content_type)
+        text = charset.decode_plain(fetched.path.read_bytes(), named)
         fetched.path.unlink()
     host.robots_fetched = dataclasses.replace(fetched, path=None)
     absent = fetched.status is not None and 400 <= fetched.status < 500 and not fetched.transient

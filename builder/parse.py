@@ -26,7 +26,7 @@ from builder.records import (
     UserError,
     Vlm,
 )
-from builder.sources.web import decode_html
+from builder.sources.charset import LOST, decode_html
 
 # `Car-28_eop_AG`, `sm01-island-0_step_Step ##E`, `car_0006_step_A`: sign, number, class, sign.
 _CLASSES = r"(?P<step_class>fullscreeneop|eop|step|start)(?:[-_](?P<other>.*))?$"
@@ -99,7 +99,8 @@ def parse_image_name(name: str) -> ImageName:
 def parse_manual(html: bytes | str, crawled: CrawledManual) -> Manual:
     """Parse one manual page. Raises `UserError` when it holds no manual at all."""
     # Read as the crawler reads it, so that both see the same src in odd bytes.
-    soup = BeautifulSoup(decode_html(html) if isinstance(html, bytes) else html, "lxml")
+    text = decode_html(html, crawled.charset) if isinstance(html, bytes) else html
+    soup = BeautifulSoup(text, "lxml")
     container = soup.select_one("div.manual-table-container")
     if container is None:
         raise UserError(
@@ -181,6 +182,9 @@ def _instruction(
         reason = "unrecognised_image_name"
     elif not text:
         reason = "row_without_text"
+    elif any(LOST in line for line in text):
+        # Bytes that mean nothing in the page's charset: a browser shows them as a mark, too.
+        reason, detail = "undecodable_text", " ".join(text)[:120]
     instruction = Instruction(
         instruction_id=row,
         text=text,

@@ -36,7 +36,11 @@ class CrawledImage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CrawledManual(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`crawl.json` of a manual folder: written last, so its existence means the manual is whole."""
+    """`crawl.json` of a manual folder: written last, so its existence means the manual is whole.
+
+    `charset` is the one that the server named in its Content-Type header, which counts before
+    what the page says itself; null where it named none and for pages from disk.
+    """
 
     manual_id: str
     set_number: str
@@ -45,6 +49,7 @@ class CrawledManual(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     page_file: str
     page_sha256: str
     images: list[CrawledImage] = []
+    charset: str | None = None
 
 
 class Vlm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

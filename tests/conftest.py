@@ -1,7 +1,9 @@
 """Tests import the checkout they stand in, from wherever pytest is started."""
 
 import os
+import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,19 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    """Chromium from the system; without one a skip, but in CI a failure."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not path:
+        (pytest.fail if IN_CI else pytest.skip)("needs chromium: apt-get install chromium")
+    with sync_api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=["--disable-gpu"])
+        yield running
+        running.close()
 
 
 def pytest_collection_modifyitems(items):

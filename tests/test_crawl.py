@@ -1,5 +1,6 @@
 """Whole crawls against a real server on the loopback: what ends up on disk, and what was asked."""
 
+import dataclasses
 import errno
 import itertools
 import json
@@ -32,6 +33,7 @@ from outside import MANUAL_SITE
 from builder import crawl, crawl_store
 from builder.crawl import CrawlOptions, crawl_site
 from builder.folders import sha256
+from builder.parse import parse_manual
 from builder.records import CrawledManual, UserError, load
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -342,6 +344,64 @@ def test_trouble_on_a_later_run_keeps_the_earlier_copy(server, tmp_path):
     seen = report(tmp_path)
     assert seen[f"{server.url}/pics/0/Step%20%23%231.png"]["error"] == "http_503"
     assert seen[f"{server.url}/lego-1-thing-readscr/"]["error"] == "connection_failed"
+
+
+TEXT = "Don”t press „l”été."
+
+
+def charset_site(server, charset, text) -> tuple[str, str]:
+    """One manual whose charset stands in the header alone; its listing URL and its page's path."""
+    url, path = one_manual(server, ["/a.png"]), "/lego-7-a-thing-readscr/"
+    page = manual_html(["/a.png"]).decode().replace('<meta charset="utf-8">', "")
+    body = page.replace("Put it on top.", text).encode(charset)
+    server.pages[path] = Reply(body, headers={"Content-Type": f"text/html; charset={charset}"})
+    server.pages["/a.png"] = Reply(png(1))
+    return url, path
+
+
+def crawled_text(folder, manual_id="lego-7-a-thing-readscr") -> list[str]:
+    crawled = record(folder, manual_id)
+    return (
+        parse_manual((folder / manual_id / "page.html").read_bytes(), crawled).instructions[0].text
+    )
+
+
+@pytest.mark.parametrize("charset", ["windows-1252", "iso-8859-16", "utf-16", "utf-8"])
+def test_the_headers_charset_reaches_the_text(server, tmp_path, charset):
+    url, path = charset_site(server, charset, TEXT)
+    run(url, tmp_path)
+    assert crawled_text(tmp_path) == [TEXT]
+    server.log.clear()
+    run(url, tmp_path)  # answered by 304s, which say no charset
+    assert {r.status for r in server.log if r.path != "/robots.txt"} == {304}
+    assert crawled_text(tmp_path) == [TEXT]
+    server.pages[path] = dataclasses.replace(server.pages[path], status=503)
+    run(url, tmp_path)
+    assert crawled_text(tmp_path) == [TEXT], "of the earlier copy"
+
+
+def test_the_charset_of_pages_that_an_older_version_fetched_is_asked_for(server, tmp_path):
+    url, path = charset_site(server, "windows-1251", "щ")
+    run(url, tmp_path)
+    old = [json.loads(line) for line in (tmp_path / "report.jsonl").read_text().splitlines()]
+    for entry in old:
+        del entry["charset"]
+    (tmp_path / "report.jsonl").write_text("".join(f"{json.dumps(entry)}\n" for entry in old))
+    crawl_json = tmp_path / "lego-7-a-thing-readscr" / "crawl.json"
+    crawl_json.write_bytes(crawl_json.read_bytes().replace(b'"windows-1251"', b"null"))
+    server.log.clear()
+    server.pages[path], whole = (
+        dataclasses.replace(server.pages[path], status=503),
+        server.pages[path],
+    )
+    assert run(url, tmp_path) == ["lego-7-a-thing-readscr"], "the earlier copy is not lost"
+    server.pages[path] = whole
+    run(url, tmp_path)
+    assert crawled_text(tmp_path) == ["щ"]
+    assert server.sent("/a.png") == 0, "pictures have no charset"
+    server.log.clear()
+    run(url, tmp_path)
+    assert {r.status for r in server.log if r.path != "/robots.txt"} == {304}
 
 
 def user_error(url, folder, **options) -> str:

@@ -79,6 +79,15 @@ def test_robots_rules(server, tmp_path, robots, error):
     assert server.asked("private") == ([] if error else ["/private/a"])
 
 
+@pytest.mark.parametrize("charset", ["utf-16", "utf-16-le", "utf-8-sig"])
+def test_robots_in_other_charsets(server, tmp_path, charset):
+    rules = "User-agent: *\nDisallow: /private/".encode(charset)
+    server.pages["/robots.txt"] = Reply(rules)
+    server.pages["/private/a"] = server.pages["/b"] = Reply(b"a")
+    got = ask(server, tmp_path, "/private/a", "/b")
+    assert [each.error for each in got] == ["robots_disallowed", None]
+
+
 def test_robots_of_a_redirects_target_count(server, tmp_path):
     server.pages["/robots.txt"] = Reply(b"User-agent: *\nDisallow: /private/")
     server.pages["/a"] = Reply(status=301, headers={"Location": "/private/a"})

@@ -24,6 +24,7 @@ from makers import (
 from builder.parse import SCHEMA_FILE, file_name, parse_image_name, parse_manual, validate_json
 from builder.records import Manual, UserError, Vlm, dump, load
 from builder.sources import web
+from builder.sources.charset import decode_html
 
 TILES = [
     ("verb", "Find"),
@@ -415,9 +416,30 @@ def test_a_page_in_no_known_encoding_still_finds_the_pictures_its_crawler_found(
     """The crawler and the parser must read the same src out of the same bytes."""
     row = div_row(_src(name), "<p>Put it on, près du bord.</p>")
     data = page(row).replace('<meta charset="utf-8">', "").encode("windows-1252")
-    (src,) = web.image_srcs(web.decode_html(data))
+    (src,) = web.image_srcs(decode_html(data))
     manual = parse_manual(data, crawled_manual([crawled_image(src)]))
     assert manual.drops == []
+
+
+def test_the_servers_charset_counts_before_the_pages():
+    text = "Don’t press – l’été."
+    crawled = msgspec.structs.replace(crawled_manual(), charset="windows-1252")
+    data = page(div_row(None, f"<p>{text}</p>")).encode("windows-1252")
+    assert b'charset="utf-8"' in data
+    assert parse_manual(data, crawled).instructions[0].text == [text]
+
+
+def test_a_row_whose_bytes_mean_nothing_in_the_pages_charset_is_a_drop():
+    rows = div_row(_src("Car-1_step_A.png"), "<p>Put it on.</p>") + div_row(
+        _src("Car-2_step_B.png"), "<p>Don’t press.</p>"
+    )
+    data = page(rows).encode().replace("’".encode(), b"\x92")  # in a page that says it is UTF-8
+    images = [crawled_image(_src(f"Car-{name}.png")) for name in ("1_step_A", "2_step_B")]
+    manual = parse_manual(data, crawled_manual(images))
+    assert [(d.item, d.reason, d.detail) for d in manual.drops] == [
+        ("row 1", "undecodable_text", "Don\ufffdt press.")
+    ]
+    assert [i.VLM.task_label for i in manual.instructions] == ["scene", None]
 
 
 # Failures -----------------------------------------------------------------------------------

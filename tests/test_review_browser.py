@@ -1,9 +1,6 @@
 """Pages and the gallery in a real browser: Chromium from the system, driven by Playwright."""
 
 import json
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -25,29 +22,9 @@ pytestmark = pytest.mark.browser
 DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
 
 
-def _chromium() -> str:
-    """The browser's path; without one a skip, but in CI a failure."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if not found:
-        message = "needs chromium: apt-get install chromium"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    return found
-
-
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> Folder:
     return Folder(tmp_path_factory.mktemp("review"))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    path = _chromium()
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 class Tab:

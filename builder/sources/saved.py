@@ -19,6 +19,7 @@ from builder.fetch import CrawlOptions
 from builder.folders import place_file, sha256
 from builder.records import CrawledImage, CrawledManual, UserError, split_slug
 from builder.sources import web
+from builder.sources.charset import decode_html
 
 _PAGE_SUFFIXES = {".html", ".htm"}
 _MARK = b"manual-table-container"  # a quick look before a page is parsed
@@ -59,7 +60,7 @@ def import_manual(
     date or a size can lie, so what has changed is never missed.
     """
     data = page.read_bytes()
-    html = web.decode_html(data)
+    html = decode_html(data)
     manual_id = manual_id_of(root, page)
     folder = crawl_dir / manual_id
     with writable(folder):
@@ -184,7 +185,7 @@ def _is_manual(root: Path, page: Path) -> bool:
         return False  # a link that leads out of the site
     data = page.read_bytes()
     likely = _MARK in data or b"\0" in data  # UTF-16: some editors save pages so
-    return likely and web.is_manual_page(web.decode_html(data))
+    return likely and web.is_manual_page(decode_html(data))
 
 
 def _check_ids(root: Path, pages: list[Path]) -> None:

@@ -10,7 +10,6 @@ from pathlib import PurePosixPath
 from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
 from bs4 import BeautifulSoup
-from bs4.dammit import EncodingDetector
 from bs4.element import Tag
 
 CONTAINER = "div.manual-table-container"
@@ -21,18 +20,6 @@ _PAGE_SUFFIXES = {"", ".html", ".htm", ".php"}
 _NAME_LIMIT = 100
 # Characters that are kept as they are in a src; `%` is looked at apart.
 _SRC_SAFE = "/:?&=@+,;!$'()*~-._[]"
-
-
-def decode_html(data: bytes) -> str:
-    """Text of a page: the charset its byte order mark or it declares, else UTF-8; odd bytes never
-    stop a crawl.
-    """
-    data, charset = EncodingDetector.strip_byte_order_mark(data)
-    charset = charset or EncodingDetector.find_declared_encoding(data, is_html=True) or "utf-8"
-    try:
-        return data.decode(charset, errors="replace")
-    except LookupError:
-        return data.decode("utf-8", errors="replace")
 
 
 def parse_listing(html: str, base_url: str) -> tuple[list[str], str | None]:
