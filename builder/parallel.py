@@ -160,14 +160,23 @@ def _die_with(parent: multiprocessing.process.BaseProcess) -> None:
     os._exit(1)
 
 
-def progress(items: Iterable, what: str, total: int) -> Iterable:
-    """A bar on a terminal, a line every tenth of the way otherwise."""
+def progress(
+    items: Iterable, what: str, total: int, size: Callable[[Any], int] = lambda item: 1
+) -> Iterable:
+    """A bar on a terminal, a line every tenth of the way otherwise. `size(item)` of the `total` is
+    done when an item is.
+    """
     if sys.stderr.isatty():
         from tqdm import tqdm
 
-        yield from tqdm(items, desc=f"{what:<9}", total=total, unit="")
+        with tqdm(desc=f"{what:<9}", total=total, unit="") as bar:
+            for item in items:
+                yield item
+                bar.update(size(item))
         return
-    for number, item in enumerate(items, 1):
+    done = 0
+    for item in items:
         yield item
-        if number == total or number * 10 // total > (number - 1) * 10 // total:
-            log.info("%s: %d of %d", what, number, total)
+        before, done = done, done + size(item)
+        if done == total or done * 10 // total > before * 10 // total:
+            log.info("%s: %d of %d", what, done, total)

@@ -145,22 +145,28 @@ def parse_boxes(text: str) -> BoxAnswer:
     return BoxAnswer((), "empty" if nothing else "unparsed")
 
 
-def format_boxes(boxes: Sequence[tuple[str, Sequence[float]]], form: str) -> str:
-    """Answer text of (label, box) pairs in the `angle` (T8) or the `json` (R1) form."""
-    if form == "json":
-        return json.dumps(
-            [{"bbox_2d": [_plain(value) for value in box], "label": label} for label, box in boxes],
-            ensure_ascii=False,
+def format_boxes(boxes: Sequence[tuple[str, Sequence[float]]], form: str, digits: int = 2) -> str:
+    """Answer text of (label, box) pairs in the `angle` (T8) form, in JSON (`json`, R1), or in JSON
+    in a code block (`fenced`); coordinates have at most `digits` decimals.
+    """
+    if form == "angle":
+        return " and ".join(
+            f"<p>{label}</p> {{{''.join(f'<{_plain(value, digits)}>' for value in box)}}}"
+            for label, box in boxes
         )
-    return " and ".join(
-        f"<p>{label}</p> {{{''.join(f'<{_plain(value)}>' for value in box)}}}"
-        for label, box in boxes
+    text = json.dumps(
+        [
+            {"bbox_2d": [_plain(value, digits) for value in box], "label": label}
+            for label, box in boxes
+        ],
+        ensure_ascii=False,
     )
+    return f"```json\n{text}\n```" if form == "fenced" else text
 
 
-def _plain(value: float) -> int | float:
+def _plain(value: float, digits: int) -> int | float:
     """12 for 12.0, and no more digits than anyone means."""
-    value = round(value, 2)
+    value = round(value, digits)
     return int(value) if value == int(value) else value
 
 

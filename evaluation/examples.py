@@ -122,9 +122,9 @@ def fixed_examples(config: str, setting: Setting) -> list[Example]:
 
 def _fixed_answer(answer: str, config: str, setting: Setting) -> str:
     """The JSON form where boxes are asked for so; percent stays, no picture says otherwise."""
-    if config != "object" or setting.boxes != "json":
+    if config != "object" or setting.boxes == "angle":
         return answer
-    return format_boxes([(b.label, b.box) for b in parse_boxes(answer).boxes], "json")
+    return format_boxes([(b.label, b.box) for b in parse_boxes(answer).boxes], setting.boxes)
 
 
 def allowed(item: Item, candidate: Item) -> bool:

@@ -1,36 +1,51 @@
-"""Coordinate frames of predicted boxes: what 57 means in `[57, 15, 82, 35]`.
+"""Coordinate frames of boxes: what 57 means in `[57, 15, 82, 35]`.
 
-norm1, norm100 and norm1000 are shares of width and height; px are pixels of the row's picture;
-resized_px are pixels of the picture as the model saw it (Qwen2.5-VL answers in those, R16).
+    norm1, norm100, norm1000   shares of the picture's width and height
+    px                         pixels of the row's picture
+    resized_px                 pixels of the picture as a Qwen2-VL or Qwen2.5-VL model saw it (R16)
+    padded_norm                shares, 0 to 1, of the picture padded to a square (LLaVA-1.5)
+
+What a Qwen model sees depends on who hands it the picture: `RESIZES` holds the rules.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from evaluation.items import UserError
 
-FRAMES = ("norm1", "norm100", "norm1000", "px", "resized_px")
+FRAMES = ("norm1", "norm100", "norm1000", "px", "resized_px", "padded_norm")
+# Frames of shares from 0 to 1: their boxes are no whole numbers.
+SHARES = ("norm1", "padded_norm")
 # A model's few slips must not decide the frame of all its answers.
 FIT_SHARE_MIN = 0.98
 
 # Qwen2-VL's bounds on a picture's area: its own least, LEGO-R1's most (A26).
 MIN_PIXELS, MAX_PIXELS = 56 * 56, 2600 * 28 * 28
+# The bounds that Qwen2-VL's and Qwen2.5-VL's processors are released with.
+RELEASED_PIXELS = (56 * 56, 16384 * 28 * 28)
 
 Box = tuple[float, float, float, float]
 Size = tuple[int, int]
 
 
-def scale_of(
-    frame: str, size_wh: Size | None, resized_wh: Size | None = None
-) -> tuple[float, float]:
-    """Full width and height in the units of a frame; raises `UserError` for an unknown size.
+class Extent(NamedTuple):
+    """Where a whole picture lies in a frame, in the frame's units."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+def extent_of(frame: str, size_wh: Size | None, resized_wh: Size | None = None) -> Extent:
+    """Where a picture of `size_wh` pixels lies in a frame; raises `UserError` for an unknown size.
 
     Where it was not recorded what the model saw, Qwen2.5-VL's own rule tells.
     """
     if frame in ("norm1", "norm100", "norm1000"):
         side = float(frame.removeprefix("norm"))
-        return (side, side)
+        return Extent(0.0, 0.0, side, side)
     size = size_wh
     if frame == "resized_px":
         size = resized_wh or (smart_resize(size_wh) if size_wh else None)
@@ -39,25 +54,40 @@ def scale_of(
             f"--frame {frame}: the size of the picture in that frame is not known; "
             f"give another of {', '.join(FRAMES)}"
         )
-    return (float(size[0]), float(size[1]))
+    width, height = size
+    if frame == "padded_norm":  # LLaVA's expand2square: the picture in the middle, whole pixels
+        side = max(width, height)
+        left, top = (side - width) // 2, (side - height) // 2
+        return Extent(left / side, top / side, width / side, height / side)
+    return Extent(0.0, 0.0, float(width), float(height))
 
 
 def to_norm100(
     box: Sequence[float], frame: str, size_wh: Size | None, resized_wh: Size | None = None
 ) -> Box:
     """A box of any frame in percent of width and height; not clipped."""
-    width, height = scale_of(frame, size_wh, resized_wh)
+    left, top, width, height = extent_of(frame, size_wh, resized_wh)
     x0, y0, x1, y1 = box
-    return (100 * x0 / width, 100 * y0 / height, 100 * x1 / width, 100 * y1 / height)
+    return (
+        100 * (x0 - left) / width,
+        100 * (y0 - top) / height,
+        100 * (x1 - left) / width,
+        100 * (y1 - top) / height,
+    )
 
 
 def from_norm100(
     box: Sequence[float], frame: str, size_wh: Size | None, resized_wh: Size | None = None
 ) -> Box:
     """The inverse of `to_norm100`."""
-    width, height = scale_of(frame, size_wh, resized_wh)
+    left, top, width, height = extent_of(frame, size_wh, resized_wh)
     x0, y0, x1, y1 = box
-    return (x0 * width / 100, y0 * height / 100, x1 * width / 100, y1 * height / 100)
+    return (
+        left + x0 * width / 100,
+        top + y0 * height / 100,
+        left + x1 * width / 100,
+        top + y1 * height / 100,
+    )
 
 
 def whole(box: Sequence[float]) -> Box:
@@ -91,6 +121,54 @@ def smart_resize(
     return (w, h)
 
 
+def vlm_r1_resize(size_wh: Size, min_pixels: int, max_pixels: int) -> Size:
+    """What Qwen sees in VLM-R1: sides under 28 are brought there first, then Qwen's own rule."""
+    width, height = size_wh
+    if width < 28 or height < 28:
+        if width < height:
+            width, height = 28, int(height * (28 / width))
+        else:
+            width, height = int(width * (28 / height)), 28
+    return smart_resize((width, height), min_pixels=min_pixels, max_pixels=max_pixels)
+
+
+def llamafactory_resize(size_wh: Size, min_pixels: int, max_pixels: int) -> Size:
+    """What Qwen sees in LLaMA-Factory: first its own bounds, in sides that are no multiples of
+    anything, then Qwen's rule within the bounds of the released processor.
+    """
+    width, height = size_wh
+    if width * height > max_pixels:
+        width, height = _scaled(width, height, max_pixels)
+    if width * height < min_pixels:
+        width, height = _scaled(width, height, min_pixels)
+    if min(width, height) < 28:
+        width, height = max(width, 28), max(height, 28)
+    if width / height > 200:
+        width = height * 180
+    if height / width > 200:
+        height = width * 180
+    least, most = RELEASED_PIXELS
+    return smart_resize((width, height), min_pixels=least, max_pixels=most)
+
+
+def _scaled(width: int, height: int, pixels: int) -> Size:
+    factor = math.sqrt(pixels / (width * height))
+    return (int(width * factor), int(height * factor))
+
+
+def qwen_resize(size_wh: Size, min_pixels: int, max_pixels: int) -> Size:
+    """What Qwen sees where its processor alone decides, as in TRL and in the benchmark."""
+    return smart_resize(size_wh, min_pixels=min_pixels, max_pixels=max_pixels)
+
+
+# (size_wh, least and most area in pixels) -> size_wh that the model sees, by who resizes.
+RESIZES: Mapping[str, Callable[[Size, int, int], Size]] = {
+    "qwen": qwen_resize,
+    "llamafactory": llamafactory_resize,
+    "vlm-r1": vlm_r1_resize,
+}
+
+
 class Seen(NamedTuple):
     """Boxes of one answer with the sizes of its picture, as far as known."""
 
@@ -120,7 +198,7 @@ def infer_frame(answers: Iterable[Seen]) -> str:
         for answer in seen
         for box in answer.boxes
         for value, side in zip(
-            box, scale_of(pixels, answer.size_wh, answer.resized_wh) * 2, strict=True
+            box, extent_of(pixels, answer.size_wh, answer.resized_wh)[2:] * 2, strict=True
         )
     ]
     fits_px = _share(share <= 1 for share in filled) >= FIT_SHARE_MIN

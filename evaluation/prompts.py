@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 from evaluation.answers import format_boxes, parse_boxes
-from evaluation.frames import from_norm100, smart_resize, whole
+from evaluation.frames import MAX_PIXELS, MIN_PIXELS, RESIZES, SHARES, from_norm100, whole
 from evaluation.items import Item, UserError
 
 # The directive that closes a query of each task, as the builder writes it (Table 6.1).
@@ -31,13 +31,26 @@ FRAME_WORDS = {
     "norm1000": "normalized to [0,1000]",
     "px": "in pixels of the picture",
     "resized_px": "in pixels of the picture as you see it",
+    "padded_norm": "normalized to [0,1] of the picture padded to a square",
 }
-# LEGO-R1's (R2); the missing space after "]" is theirs.
-JSON_DIRECTIVE = (
+_JSON = '[{"bbox_2d": [x1, y1, x2, y2], "label": "1 object name"}]'
+_CORNERS = (
+    f", with x and y coordinates {_PERCENT}: x1 and y1 are the top-left corner, x2 and y2 the "
+    "bottom-right corner."
+)
+# LEGO-R1's (R2); the missing space after "]" is theirs, and that no frame is named.
+LEGO_R1_DIRECTIVE = (
     'Providing the positions in the format: [{"bbox_2d": [x1, y1, x2, y2], '
     '"label": "1 object name"}]x1 and y1 for the top-left corner. '
     "x2 and y2 for the bottom-right corner."
 )
+FORMS = ("angle", "json", "fenced", "lego-r1")
+# How the object directive asks for the forms but angle.
+BOX_DIRECTIVES = {
+    "json": f"Give the positions as a JSON list, {_JSON}{_CORNERS}",
+    "fenced": f"Give the positions as a JSON list in a code block, ```json\n{_JSON}\n```{_CORNERS}",
+    "lego-r1": LEGO_R1_DIRECTIVE,
+}
 THINK = (
     "{question} First output the thinking process in <think> </think> tags and then output the "
     "final answer in <answer> </answer> tags."
@@ -57,10 +70,13 @@ class Setting:
     shots: int = 2
     previous: bool = False  # "Previous instruction: ..." before scene and state prompts (R10)
     template: str = "plain"  # plain, think
-    boxes: str = "angle"  # angle (T11), json (R1)
+    # angle (T11), json (R1), fenced (json in a code block), lego-r1 (json, asked for in its words)
+    boxes: str = "angle"
     frame: str = "norm100"  # of the boxes in answers
-    # Bounds on a picture's area where frame is resized_px; None are those of `smart_resize`.
+    # Where frame is resized_px: least and most area of a picture, None for `smart_resize`'s own,
+    # and who resizes it (`frames.RESIZES`).
     pixels: tuple[int, int] | None = None
+    resize: str = "qwen"
 
     @property
     def name(self) -> str:
@@ -127,11 +143,14 @@ def question(query: str, config: str, setting: Setting) -> str:
     """The parts of a row's query that are switched on, before any answer template."""
     parts = take_apart(query, config)
     directive = parts.directive
-    if config == "object" and setting.boxes == "json" and directive:
-        directive = JSON_DIRECTIVE
+    joint = parts.joint
+    if config == "object" and (setting.boxes, setting.frame) != ("angle", "norm100"):
+        # A query in words that are not known says nothing of this form and frame.
+        directive = BOX_DIRECTIVES.get(setting.boxes, DIRECTIVES["object"])
+        joint = joint or " "
     directive = directive.replace(_PERCENT, FRAME_WORDS[setting.frame])
     body = (parts.instruction if setting.instruction else "") + (
-        parts.joint if setting.instruction and setting.directive else ""
+        joint if setting.instruction and setting.directive else ""
     )
     body += directive if setting.directive else ""
     return " ".join(filter(None, [parts.token if setting.token else "", body]))
@@ -155,7 +174,8 @@ def expected_answer(item: Item, setting: Setting) -> str:
     """
     text = item.answer
     if item.config == "object" and (setting.boxes, setting.frame) != ("angle", "norm100"):
-        text = format_boxes(_boxes(item, setting), setting.boxes)
+        digits = 3 if setting.frame in SHARES else 2
+        text = format_boxes(_boxes(item, setting), setting.boxes, digits)
     return f"<answer>{text}</answer>" if setting.template == "think" else text
 
 
@@ -167,11 +187,11 @@ def _boxes(item: Item, setting: Setting) -> list[tuple[str, Sequence[float]]]:
     same = len(found) == len(item.boxes_norm100)
     exact = item.boxes_norm100 if same else [b.box for b in found]
     resized = None
-    if setting.frame == "resized_px" and setting.pixels and item.size_wh:
-        least, most = setting.pixels
-        resized = smart_resize(item.size_wh, min_pixels=least, max_pixels=most)
+    if setting.frame == "resized_px" and item.size_wh:
+        least, most = setting.pixels or (MIN_PIXELS, MAX_PIXELS)
+        resized = RESIZES[setting.resize](item.size_wh, least, most)
     framed = [from_norm100(box, setting.frame, item.size_wh, resized) for box in exact]
-    rounded = framed if setting.frame == "norm1" else [whole(box) for box in framed]
+    rounded = framed if setting.frame in SHARES else [whole(box) for box in framed]
     return [(b.label, box) for b, box in zip(found, rounded, strict=True)]
 
 

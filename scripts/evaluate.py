@@ -32,10 +32,10 @@ except ModuleNotFoundError as missing:
 from evaluation import report, vlmeval
 from evaluation.bootstrap import RESAMPLES
 from evaluation.examples import SOURCES
-from evaluation.frames import FRAMES
+from evaluation.frames import FRAMES, MIN_PIXELS, RELEASED_PIXELS
 from evaluation.items import CONFIGS, SPLITS, UserError
 from evaluation.predictions import Prediction
-from evaluation.prompts import PAPER_SETTINGS, setting_of
+from evaluation.prompts import FORMS, PAPER_SETTINGS, setting_of
 from evaluation.run import Asked, run
 from evaluation.runners import RunnerOptions, split_model
 from evaluation.score import ScoreOptions, score
@@ -111,11 +111,16 @@ def _add_run(command: argparse.ArgumentParser) -> None:
         choices=("plain", "think"),
         help="think: ask for <think> and <answer>, boxes as JSON (plain)",
     )
-    prompt.add_argument("--boxes", choices=("angle", "json"), help="form of boxes asked for")
+    prompt.add_argument(
+        "--boxes",
+        choices=FORMS,
+        help="form of boxes asked for: <p>name</p> {<x0><y0><x1><y1>} (angle), JSON, JSON in a "
+        "code block (fenced), JSON in LEGO-R1's words",
+    )
     prompt.add_argument(
         "--example-frame",
-        choices=[frame for frame in FRAMES if frame != "resized_px"],
-        help="frame of the boxes in examples (norm100)",
+        choices=FRAMES,
+        help="frame of the boxes asked for and in examples (norm100)",
     )
     model = command.add_argument_group("model")
     defaults = RunnerOptions("")
@@ -189,6 +194,7 @@ def run_command(options: argparse.Namespace) -> None:
     """`run`."""
     kind, model = split_model(options.model)
     think = options.template == "think"
+    resized = options.example_frame == "resized_px"
     setting = setting_of(
         options.setting,
         options.without,
@@ -196,8 +202,9 @@ def run_command(options: argparse.Namespace) -> None:
         shots=options.shots,
         previous=options.previous or None,
         template=options.template,
-        boxes=options.boxes or ("json" if think else None),
+        boxes=options.boxes or ("lego-r1" if think else None),
         frame=options.example_frame,
+        pixels=(MIN_PIXELS, options.max_pixels or RELEASED_PIXELS[1]) if resized else None,
     )
     asked = Asked(
         build=options.build,

@@ -1,7 +1,7 @@
 """A build in the files that trainers read.
 
 python scripts/export.py lego-arta --format llava --merge --out data/llava
-python scripts/export.py lego-arta --format llamafactory --out data/lf --frame resized_px
+python scripts/export.py lego-arta --format llamafactory --out data/lf
 python scripts/export.py lego-arta --format vlm-r1 --config object --split train --out data/r1
 python scripts/export.py lego-arta --format webdataset --out data/wds
 
@@ -18,15 +18,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from builder.export.describe import last_words
 from builder.export.run import FORMATS, export, format_of
 from builder.export.units import Request
 from core.errors import describe
 from evaluation.examples import SOURCES
 from evaluation.frames import MAX_PIXELS, MIN_PIXELS
 from evaluation.items import CONFIGS, SPLITS, UserError
-from evaluation.prompts import Setting
+from evaluation.prompts import FORMS, Setting
 
-FRAMES = ("norm100", "norm1000", "px", "resized_px")
+FRAMES = ("norm100", "norm1000", "px", "resized_px", "padded_norm")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -55,15 +56,17 @@ def parser() -> argparse.ArgumentParser:
     asked = result.add_argument_group("questions and answers", "of formats made of them")
     asked.add_argument(
         "--boxes",
-        choices=("angle", "json"),
-        help="angle: <p>name</p> {<x0><y0><x1><y1>}; json: bbox_2d and label "
-        "(json for llamafactory and vlm-r1)",
+        choices=FORMS,
+        help="angle: <p>name</p> {<x0><y0><x1><y1>}; json: bbox_2d and label; fenced: json in a "
+        "code block; lego-r1: json, asked for in LEGO-R1's words (json for llamafactory, fenced "
+        "for vlm-r1, lego-r1 for legacy, else angle)",
     )
     asked.add_argument(
         "--frame",
         choices=FRAMES,
-        help="of boxes: percent (norm100, the default), thousandths, pixels, or pixels after "
-        "Qwen's resize",
+        help="of boxes: percent (norm100), thousandths, pixels, pixels after Qwen's resize "
+        "(resized_px, of llamafactory and vlm-r1), or shares of the picture padded to a square "
+        "(padded_norm, of llava); else norm100",
     )
     asked.add_argument("--min-pixels", type=_positive, help=f"of that resize ({MIN_PIXELS})")
     asked.add_argument("--max-pixels", type=_positive, help=f"of that resize ({MAX_PIXELS})")
@@ -104,6 +107,8 @@ def request_of(options: argparse.Namespace, command_line: argparse.ArgumentParse
     if module.SETTING is None and (given or any(resize.values())):
         first = next(iter(given), "max_pixels").replace("_", "-")
         command_line.error(f"--{first}: {options.format} asks no questions; leave it out")
+    if given.get("examples") == "fixed":
+        given.setdefault("frame", "norm100")  # those speak of percent
     setting = dataclasses.replace(module.SETTING or Setting(examples="none"), **given)
     if any(resize.values()) and setting.frame != "resized_px":
         command_line.error("--min-pixels and --max-pixels belong to --frame resized_px")
@@ -112,6 +117,8 @@ def request_of(options: argparse.Namespace, command_line: argparse.ArgumentParse
         if pixels[0] > pixels[1]:
             command_line.error(f"--min-pixels {pixels[0]} is above --max-pixels {pixels[1]}")
         setting = dataclasses.replace(setting, pixels=pixels)
+    else:
+        setting = dataclasses.replace(setting, pixels=None)
     return Request(
         build=options.build,
         out=options.out,
@@ -145,7 +152,7 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     for reason, number in done["dropped"].items():
         print(f"left out: {number:,} {reason.replace('_', ' ')} (dropped.jsonl)")
-    print(f"{options.out}: {done['rows']:,} rows; its README.md says how to train from it")
+    print(last_words(options.out, format_of(options.format), done))
     return 0
 
 

@@ -114,7 +114,7 @@ def test_no_picture_means_none_anywhere(build):
 
 def test_the_think_template(build):
     """R2, to the letter; `{Question}` is filled."""
-    setting = setting_of("full", template="think", boxes="json")
+    setting = setting_of("full", template="think", boxes="lego-r1")
     texts = {config: ask(items(build, config)[0], setting) for config in CONFIGS}
     tail = (
         " First output the thinking process in <think> </think> tags and then output the final "

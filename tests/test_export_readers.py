@@ -1,12 +1,10 @@
 """Exports as their readers read them: the real ones where they are packages, else to the field."""
 
 import base64
-import importlib.machinery
 import itertools
 import json
 import re
 import subprocess
-import sys
 import types
 from pathlib import Path
 
@@ -21,11 +19,12 @@ from hypothesis import strategies as st
 
 from builder.export.llamafactory import RECIPE
 from evaluation.answers import parse_boxes
-from evaluation.frames import from_norm100, smart_resize, to_norm100, whole
+from evaluation.frames import RESIZES, SHARES, from_norm100, to_norm100, whole
 from evaluation.items import load_items
 from evaluation.prompts import FRAME_WORDS, Setting, expected_answer
 from scripts.export import FRAMES
 from tests.export_build import all_rows, export_build, pixels
+from tests.factory import llamafactory
 from tests.test_export import records, run
 
 # Third parties' own notices about themselves.
@@ -51,7 +50,7 @@ def own_cache(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("frame", FRAMES)
-@pytest.mark.parametrize("form", ["angle", "json"])
+@pytest.mark.parametrize("form", ["angle", "json", "fenced"])
 def test_boxes_in_every_frame_come_back(build, tmp_path, frame, form):
     """From an answer's numbers to the row's own boxes, to half a unit of the frame."""
     rows = all_rows(build)
@@ -65,25 +64,41 @@ def test_boxes_in_every_frame_come_back(build, tmp_path, frame, form):
         row = rows[line["id"]]
         height, width = pixels(row["image"]["bytes"]).shape[:2]
         size = (width, height)
-        resized = smart_resize(size, max_pixels=4000)
+        resized = RESIZES["llamafactory"](size, 56 * 56, 4000)
         assert resized != size
         question, answer = (turn["value"] for turn in line["conversations"])
-        assert (FRAME_WORDS[frame] in question) == (form == "angle")
+        assert FRAME_WORDS[frame] in question and question.endswith((".", "corner"))
+        assert ("```json" in question) == ("```json" in answer) == (form == "fenced")
         found = parse_boxes(answer)
-        assert found.form == form and len(found.boxes) == len(row["targets"])
-        units = {"norm100": (100, 100), "norm1000": (1000, 1000), "px": size,
-                 "resized_px": resized}[frame]  # fmt: skip
+        assert found.form == ("angle" if form == "angle" else "json")
+        assert len(found.boxes) == len(row["targets"])
+        unit = 0.001 if frame == "padded_norm" else 1
+        full = {"norm100": (100, 100), "norm1000": (1000, 1000), "px": size,
+                "resized_px": resized, "padded_norm": (1, 0.75)}[frame]  # fmt: skip
         for said, target in zip(found.boxes, row["targets"], strict=True):
-            assert all(value == int(value) for value in said.box)
+            assert all(round(value / unit, 6) == int(round(value / unit, 6)) for value in said.box)
             back = to_norm100(said.box, frame, size, resized)
-            slack = [100 * 0.51 / unit for unit in units * 2]
+            slack = [100 * 0.51 * unit / side for side in full * 2]
             assert all(np.abs(np.subtract(back, target["box_norm100"])) <= slack)
+
+
+def test_a_query_in_words_that_are_not_known_is_asked_for_its_form_and_frame(tmp_path):
+    def other_words(config, row):
+        return {**row, "query": "[object] Where is the brick?"} if config == "object" else row
+
+    build = export_build(tmp_path / "b", other_words, manuals=2, test_manuals=1)
+    for name in ("vlm-r1", "llamafactory"):
+        out = run(build, tmp_path / name, name, "--config", "object")
+        for line in records(out / "object_train.jsonl"):
+            text = line["conversations"][0]["value"]
+            assert "Where is the brick? Give the positions" in text
+            assert FRAME_WORDS["resized_px"] in text
 
 
 @given(
     st.tuples(st.integers(20, 3000), st.integers(20, 3000)),
     st.lists(st.floats(0, 100), min_size=4, max_size=4),
-    st.sampled_from(FRAMES),
+    st.sampled_from(sorted({*FRAMES} - {*SHARES})),
 )
 def test_whole_boxes_keep_an_area_and_stay_in_the_frame(size, numbers, frame):
     x0, x1, y0, y1 = sorted(numbers[:2]) + sorted(numbers[2:])
@@ -112,15 +127,7 @@ def test_percent_are_the_text_s_own(build):
 
 @pytest.fixture(scope="module")
 def factory():
-    """LLaMA-Factory's own loader; its sound library is not needed for pictures."""
-    pytest.importorskip("llamafactory", reason="pip install --no-deps llamafactory")
-    if "torchaudio" not in sys.modules:
-        module = types.ModuleType("torchaudio")
-        module.__spec__ = importlib.machinery.ModuleSpec("torchaudio", None)
-        sys.modules["torchaudio"] = module
-    from llamafactory.data import converter, mm_plugin, parser
-
-    return types.SimpleNamespace(converter=converter, plugin=mm_plugin, parser=parser)
+    return llamafactory()
 
 
 @pytest.mark.parametrize("template", ["plain", "think"])
@@ -162,8 +169,10 @@ def test_llamafactory_s_recipe(build, tmp_path):
     ours, base = (yaml.safe_load(p.read_text()) for p in (out / "sft.yaml", RECIPE))
     assert ours.pop("mask_history") is True  # examples are shown, not learnt
     assert ours.pop("dataset_dir") == "." and base.pop("dataset_dir")
+    assert ours.pop("image_min_pixels") == 56 * 56
+    assert ours.pop("cutoff_len") > 3 * 2600 > base.pop("cutoff_len")  # three pictures a row
     assert ours == base  # the recipe's names of data sets among it
-    r13 = {"lora_rank": 8, "lora_target": "all", "template": "qwen2_vl", "cutoff_len": 4096,
+    r13 = {"lora_rank": 8, "lora_target": "all", "template": "qwen2_vl",
            "per_device_train_batch_size": 1, "gradient_accumulation_steps": 8,
            "learning_rate": 1e-4, "num_train_epochs": 3.0, "lr_scheduler_type": "cosine",
            "warmup_ratio": 0.1, "bf16": True, "video_max_pixels": 16384}  # fmt: skip
@@ -173,6 +182,7 @@ def test_llamafactory_s_recipe(build, tmp_path):
         (run(build, tmp_path / "y", "llamafactory", *more) / "sft.yaml").read_text()
     )
     assert (bound["image_min_pixels"], bound["image_max_pixels"]) == (784, 5000)
+    assert bound["cutoff_len"] == 4096
 
 
 # VLM-R1 ------------------------------------------------------------------------------------------
@@ -195,10 +205,8 @@ def test_vlm_r1_lines_to_the_field(build, tmp_path, examples):
             assert human["value"].startswith("<image>" * len(images))
             assert human["value"].count("<image>") == len(images)
             assert len(re.findall(r"\bExample \(picture \d\)", human["value"])) == len(images) - 1
-            wanted = {"scene": "default", "object": "od_ap", "state": "yes_no"}[row["config"]]
-            assert line["accu_reward_method"] == wanted
             if row["config"] == "object":
-                boxes = json.loads(gpt["value"])
+                boxes = json.loads(gpt["value"].removeprefix("```json\n").removesuffix("\n```"))
                 assert [set(box) for box in boxes] == [{"bbox_2d", "label"}] * len(boxes)
                 px = [target["box_px"] for target in row["targets"]]
                 assert np.abs(np.subtract([b["bbox_2d"] for b in boxes], px)).max() <= 0.51

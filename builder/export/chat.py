@@ -110,6 +110,7 @@ def _sayable(item: Item, setting: Setting, reserved: Collection[str]) -> bool:
 
 def example_pictures(part: Part, sample: Sample) -> list[str]:
     """Paths of the examples' pictures in the export; those that are not there yet are written."""
+    part.counts["with examples"] += bool(sample.examples)
     return [_written(part, example.item) for example in sample.examples if example.item]
 
 

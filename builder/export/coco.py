@@ -1,5 +1,8 @@
 """COCO detection JSON: one image a row, one annotation an instance, boxes in pixels (x, y, w, h).
 
+Pictures are named by their row: two rows can have one picture and ask for other parts of it, and
+readers such as supervision want every image of a file in a file of its own.
+
 object: every part in the collage, asked for (`role` target) or not (distractor). state: the new
 part where it is in the picture. Category ids are the same in every file of a build.
 """
@@ -10,7 +13,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import imagesize
 import pyarrow.parquet as pq
@@ -27,21 +30,31 @@ CONFIGS = ("object", "state")
 EXAMPLES = ("none",)
 SETTING = None
 FRAME = "pixels of the picture: x, y, width, height"
+PICTURES = "the build's own bytes, named by their row"
 NEW_PART = "new part"
 LABELS = [f"{column}.list.element.label" for column in ("targets", "distractors")]
 UNREAD = ("entities", "provenance")
 HEADER_BYTES = 64  # of WebP and PNG, with the size; Pillow would read all of a WebP for it
 README = """\
 `{first}` is a COCO detection file; `file_name` is a path in this folder. Boxes are pixels: x, y,
-width, height. `lego_arta_id` is the row's id.
+width, height; there are no masks (`segmentation` is empty). `lego_arta_id` is the row's id.
 
 ```python
 from pycocotools.coco import COCO
 
-coco = COCO("{folder}/{first}")
+coco = COCO("{name}/{first}")
 boxes = [a["bbox"] for a in coco.imgToAnns[coco.getImgIds()[0]]]
 ```
+
+supervision reads it with `DetectionDataset.from_coco("{name}", "{name}/{first}")`.
 """
+
+
+class Numbered(NamedTuple):
+    """A unit and the image id of its first row."""
+
+    unit: Unit
+    first_id: int
 
 
 def write(job: Job) -> list[str]:
@@ -55,7 +68,7 @@ def write(job: Job) -> list[str]:
     return names
 
 
-def _numbered(request: Request, units: list[Unit]) -> list[tuple[Unit, int]]:
+def _numbered(request: Request, units: list[Unit]) -> list[Numbered]:
     """The units, each with the image id of its first row. Rows that are dropped leave gaps: how
     many they are is known too late.
     """
@@ -63,7 +76,7 @@ def _numbered(request: Request, units: list[Unit]) -> list[tuple[Unit, int]]:
     numbered = []
     for unit in units:
         name = file_name(request, unit, "json")
-        numbered.append((unit, next_id[name] + 1))
+        numbered.append(Numbered(unit, next_id[name] + 1))
         next_id[name] += len(unit.rows)
     return numbered
 
@@ -88,7 +101,7 @@ def _kind(label: str) -> str:
     return part_kind(PartLabel(1, "", label))
 
 
-def _write(ids: dict[str, tuple[int, str]], part: Part, task: tuple[Unit, int]) -> None:
+def _write(ids: dict[str, tuple[int, str]], part: Part, task: Numbered) -> None:
     unit, first_id = task
     name = file_name(part.request, unit, "json")
     for image_id, row in enumerate(part.rows(unit, UNREAD), first_id):
@@ -101,6 +114,8 @@ def _write(ids: dict[str, tuple[int, str]], part: Part, task: tuple[Unit, int]) 
 def _add(
     part: Part, name: str, unit: Unit, row: Row, image_id: int, ids: dict[str, tuple[int, str]]
 ) -> None:
+    if not row.item.id.isalnum():
+        raise Dropped("id_is_no_file_name", "letters and digits only")
     boxes = _boxes(unit.config, row.columns)
     width, height = row.item.size_wh or _size_of(row.picture)
     for (x0, y0, x1, y1), _, _ in boxes:
@@ -112,13 +127,15 @@ def _add(
             "category_id": ids[NEW_PART if label is None else _kind(label)][0],
             "bbox": [x0, y0, x1 - x0, y1 - y0],
             "area": (x1 - x0) * (y1 - y0),
+            "segmentation": [],
             "iscrowd": 0,
             **extra,
         }
         part.add(_scratch(name, "annotations"), annotation)
+    suffix = Path(row.picture_name).suffix
     image = {
         "id": image_id,
-        "file_name": part.write_picture(row.picture_name, row.picture),
+        "file_name": part.write_picture(f"{row.item.id}{suffix}", row.picture),
         "width": width,
         "height": height,
         "lego_arta_id": row.item.id,

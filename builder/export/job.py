@@ -21,7 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from builder import folders
-from builder.export.units import Request, Row, Unit, rows
+from builder.export.options import differences
+from builder.export.units import Request, Row, Unit, row_count, rows
 from builder.folders import ROOT
 from builder.manifest import manifest_of
 from builder.parallel import in_order, progress
@@ -119,7 +120,8 @@ class Job:
         module = getattr(function, "func", function).__module__  # of partial, what it calls
         results = in_order(_do, calls, min(self.workers, len(calls)), [module], meanwhile=small)
         with contextlib.closing(results):
-            for number, _ in enumerate(progress(tasks, what, len(tasks)), 1):
+            total = sum(map(row_count, tasks))
+            for number, _ in enumerate(progress(tasks, "rows", total, row_count), 1):
                 if number > done:
                     counts, records = next(results)
                     self.counts += counts
@@ -134,6 +136,12 @@ class Job:
             self._write(dict.fromkeys(names, "\n]\n"))
             self._done["lists"] = 1
             self.save()
+
+    def write_script(self, name: str, text: str) -> None:
+        """Write a file that can be run."""
+        path = self.folder / name
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o755)
 
     def _write(self, texts: Mapping[str, str]) -> None:
         """Let files grow; how far they are whole is known when this is saved."""
@@ -222,13 +230,16 @@ def check_build(build: Path) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def working(request: Request, manifest: Mapping[str, Any], workers: int) -> Iterator[Job | None]:
+def working(
+    request: Request, manifest: Mapping[str, Any], workers: int, options: Mapping[str, Any]
+) -> Iterator[Job | None]:
     """The job of a request; None when `out` holds this very export already.
 
-    The block fills the job's folder; when it succeeds the folder becomes `request.out`.
+    `options` is what export.json says of the request. The block fills the job's folder; when it
+    succeeds the folder becomes `request.out`.
     """
     out, print_ = request.out.resolve(), fingerprint(request, manifest)
-    if _is_done(out, print_):
+    if _is_done(out, print_, options):
         yield None
         return
     folder = out.with_name(f".{out.name}.partial")
@@ -241,7 +252,7 @@ def working(request: Request, manifest: Mapping[str, Any], workers: int) -> Iter
     except filelock.Timeout:
         raise UserError(f"--out {out}: another export is running there; wait for it") from None
     with lock:
-        if _fingerprint_in(folder) == print_:
+        if _record_in(folder).get("fingerprint") == print_:
             yield None  # killed when all but what follows was done
         else:
             job = Job(request, folder, manifest, workers)
@@ -276,21 +287,28 @@ def _clear(folder: Path) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _fingerprint_in(folder: Path) -> str | None:
-    """The fingerprint of the export that a folder holds whole."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return json.loads((folder / RECORD).read_bytes())["fingerprint"]
-    return None
+def _record_in(folder: Path) -> dict[str, Any]:
+    """What the export that a folder holds whole says of itself; empty if there is none."""
+    with contextlib.suppress(OSError, ValueError):
+        record = json.loads((folder / RECORD).read_bytes())
+        return record if isinstance(record, dict) else {}
+    return {}
 
 
-def _is_done(out: Path, print_: str) -> bool:
+def _is_done(out: Path, print_: str, options: Mapping[str, Any]) -> bool:
     """Whether `out` is this export; raises `UserError` when it holds anything else."""
     if out.is_file():
         raise UserError(f"--out {out}: it is a file; choose a folder that does not exist yet")
     if not out.is_dir() or not any(out.iterdir()):
         return False
-    if _fingerprint_in(out) == print_:
+    record = _record_in(out)
+    if record.get("fingerprint") == print_:
         return True
+    if "fingerprint" in record:
+        raise UserError(
+            f"--out {out}: it holds an export that is not this export "
+            f"({differences(record, options)}); choose another folder or empty it"
+        )
     raise UserError(
         f"--out {out}: it is not empty and not this export; choose another folder or empty it"
     )

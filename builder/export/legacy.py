@@ -34,7 +34,7 @@ from evaluation.prompts import Setting
 CONFIGS = ("scene", "object", "state")
 EXAMPLES = ("none",)
 MERGES = False
-SETTING = Setting(examples="none", boxes="json")
+SETTING = Setting(examples="none", boxes="lego-r1")
 FILES = {"scene": "grounding_qwen.jsonl", "object": "object_qwen_new.jsonl",
          "state": "state_qwen.jsonl"}  # fmt: skip
 FOLDERS = {"scene": "lego", "object": "object_dataset/lego", "state": "step_dataset/lego"}
@@ -48,7 +48,7 @@ The layout of the originally released dataset: copy or link this folder as `ARTA
 split; export `--split train` and `--split test` apart.
 
 ```bash
-ln -s "$PWD/{folder}" ARTA_LEGO
+ln -s "$PWD"/{folder} ARTA_LEGO
 python builder/make.py --source legacy:{folder} --no-probe   # back into a build
 ```
 """
@@ -80,6 +80,10 @@ def write(job: Job) -> list[str]:
     own_right = job.manifest["options"].get("positives") == "original"
     named, manuals = _named(every_unit(job.request), own_right)
     job.each("rows", _write, named)
+    for name in FILES.values():  # readers open all three, also those of tasks that are not here
+        path = job.folder / "qwen_data" / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
     for manual_id, entries in manuals.items():
         text = json.dumps(_manual(manual_id, entries), indent=1)
         folders.write_bytes(job.folder / "json_data" / f"{manual_id}.json", text.encode())

@@ -1,11 +1,13 @@
 """LLaMA-Factory: ShareGPT lines with `images`, `dataset_info.json` and an SFT recipe (R12, R13).
 
 The number of `<image>` in all turns must be that of `images`; examples are turns before the last.
-It shrinks a picture above `image_max_pixels` itself before Qwen's own resize: with --frame
-resized_px choose a bound that no picture exceeds, or boxes may be off by one step of 28 pixels.
+It shrinks a picture above `image_max_pixels` itself before Qwen's own resize
+(`evaluation.frames.llamafactory_resize`). What is longer than `cutoff_len` is cut, in the middle of
+a picture's tokens if need be.
 """
 
 import json
+import math
 from pathlib import Path
 
 import yaml
@@ -14,21 +16,27 @@ from builder.export.chat import IMAGE, example_pictures, file_name, files, sampl
 from builder.export.job import Job, Part
 from builder.export.units import Unit, every_unit
 from builder.folders import ROOT
+from evaluation.frames import MAX_PIXELS, MIN_PIXELS, RELEASED_PIXELS
 from evaluation.prompts import Setting
 
 CONFIGS = ("scene", "object", "state")
 EXAMPLES = ("none", "fixed", "dynamic")
-SETTING = Setting(examples="none", boxes="json")
+SETTING = Setting(
+    examples="none",
+    boxes="json",
+    frame="resized_px",
+    pixels=(MIN_PIXELS, MAX_PIXELS),
+    resize="llamafactory",
+)
 # What LLaMA-Factory replaces by media, wherever it stands.
 RESERVED = (IMAGE, "<video>", "<audio>")
 RECIPE = ROOT / "scripts/train/llamafactory_sft.yaml"
 INFO, YAML = "dataset_info.json", "sft.yaml"
+TRAIN = "cd {folder} && llamafactory-cli train sft.yaml"
+TEXT_TOKENS = 1024  # room for the texts beside the pictures
 README = """\
-Data sets `{names}` in `dataset_info.json`; `sft.yaml` holds LEGO-R1's hyper-parameters.
-
-```bash
-cd {folder} && llamafactory-cli train sft.yaml
-```
+Data sets `{names}` in `dataset_info.json`. `sft.yaml` holds LEGO-R1's hyper-parameters and the
+bounds of the resize that boxes are made for.
 """
 
 
@@ -46,7 +54,9 @@ def write(job: Job) -> list[str]:
         for name, file in names.items()
     }
     (job.folder / INFO).write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8")
-    (job.folder / YAML).write_text(_recipe(job, list(names)), encoding="utf-8")
+    train = [name for name in names if name.endswith("train")]
+    if train:
+        (job.folder / YAML).write_text(_recipe(job.request.setting, train), encoding="utf-8")
     return list(names)
 
 
@@ -74,14 +84,20 @@ def dataset_name(file: str) -> str:
     return f"lego_arta_{Path(file).stem}"
 
 
-def _recipe(job: Job, names: list[str]) -> str:
-    """The project's SFT recipe for this folder; only the last answer is learnt (mask_history)."""
+def _recipe(setting: Setting, names: list[str]) -> str:
+    """The project's SFT recipe for these data sets; of a row only the last answer is learnt."""
     recipe = yaml.safe_load(RECIPE.read_text(encoding="utf-8"))
-    train = [name for name in names if name.endswith("train")] or names
-    recipe |= {"dataset_dir": ".", "dataset": ",".join(train)}
-    setting = job.request.setting
+    least, most = setting.pixels or (MIN_PIXELS, MAX_PIXELS)
+    recipe |= {"dataset_dir": ".", "dataset": ",".join(names)}
+    recipe |= {"image_min_pixels": least, "image_max_pixels": most}
+    recipe["cutoff_len"] = max(recipe["cutoff_len"], _tokens(setting, most))
     if setting.examples != "none":
         recipe["mask_history"] = True
-    if setting.pixels:
-        recipe["image_min_pixels"], recipe["image_max_pixels"] = setting.pixels
     return "# cd here; llamafactory-cli train sft.yaml\n" + yaml.safe_dump(recipe, sort_keys=False)
+
+
+def _tokens(setting: Setting, max_pixels: int) -> int:
+    """Tokens that a row with the largest pictures takes: one for each 28 x 28 pixels."""
+    pictures = 1 + (setting.shots if setting.examples == "dynamic" else 0)
+    largest = min(max_pixels, RELEASED_PIXELS[1]) / 28**2
+    return pictures * math.ceil(1.1 * largest) + TEXT_TOKENS  # sides may be rounded upwards

@@ -1,7 +1,9 @@
 """LLaVA's training JSON (thesis Table 4.2, T16): one list a file, pictures beside it.
 
 LLaVA's trainer reads `image` and `conversations`, one picture a sample, and wants `<image>` in the
-human turn exactly once: a sample without it is trained on blind, without a word.
+human turn exactly once: a sample without it is trained on blind, without a word. It pads pictures
+to a square in the middle; the boxes that LLaVA-1.5 knows are shares of that square (`padded_norm`).
+It finds the answers that it learns by ` ASSISTANT: ` and `</s>`.
 """
 
 from builder.export.chat import IMAGE, file_name, files, samples
@@ -11,34 +13,54 @@ from evaluation.prompts import Setting
 
 CONFIGS = ("scene", "object", "state")
 EXAMPLES = ("none",)  # one picture a sample leaves no room for examples'
-SETTING = Setting(examples="none")
+SETTING = Setting(examples="none", frame="padded_norm")
+RESERVED = (IMAGE, "</s>", " ASSISTANT:")  # where samples are cut
+TRAIN = "REPO=path/to/LLaVA bash {folder}/train.sh"
 README = """\
 `{first}` is one JSON list of `{{"id", "image", "conversations"}}`; `image` is a path in this
-folder.
-
-```bash
-deepspeed llava/train/train_mem.py --version v1 --lora_enable True \\
-    --model_name_or_path liuhaotian/llava-v1.5-7b \\
-    --vision_tower openai/clip-vit-large-patch14-336 \\
-    --image_aspect_ratio pad --data_path {folder}/{first} --image_folder {folder} ...
-```
-
-LLaVA takes one `--data_path`: export with `--merge` to tune on all tasks at once.
+folder. `train.sh` has the options of LLaVA-1.5's LoRA tuning. LLaVA shows the model the whole
+picture padded to a square (`--image_aspect_ratio pad`; otherwise it would cut the sides off):
+`--frame padded_norm` has boxes of that square, the other frames those of the picture without its
+padding. It takes one file: export with `--merge` to tune on all tasks at once, or name one in DATA.
+"""
+_SCRIPT = """\
+#!/usr/bin/env bash
+# LoRA tuning with LLaVA, with LLaVA-1.5's hyper-parameters:  REPO=path/to/LLaVA bash train.sh
+set -euo pipefail
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+cd "${REPO:?give the folder of LLaVA}"
+deepspeed llava/train/train_mem.py \\
+    --lora_enable True --lora_r 128 --lora_alpha 256 --mm_projector_lr 2e-5 \\
+    --deepspeed ./scripts/zero3.json \\
+    --model_name_or_path "${MODEL:-liuhaotian/llava-v1.5-7b}" --version v1 \\
+    --data_path "${DATA:-$here/@FILE@}" --image_folder "$here" \\
+    --vision_tower openai/clip-vit-large-patch14-336 --mm_projector_type mlp2x_gelu \\
+    --mm_vision_select_layer -2 --mm_use_im_start_end False --mm_use_im_patch_token False \\
+    --image_aspect_ratio pad --group_by_modality_length True --bf16 True --tf32 True \\
+    --output_dir "${OUT:-$here/tuned}" --num_train_epochs 1 \\
+    --per_device_train_batch_size 16 --gradient_accumulation_steps 1 \\
+    --evaluation_strategy no --save_strategy steps --save_steps 50000 --save_total_limit 1 \\
+    --learning_rate 2e-4 --weight_decay 0. --warmup_ratio 0.03 --lr_scheduler_type cosine \\
+    --logging_steps 1 --model_max_length 2048 --gradient_checkpointing True \\
+    --dataloader_num_workers 4 --lazy_preprocess True --report_to none
 """
 
 
 def write(job: Job) -> list[str]:
-    """Write the lists; returns their names."""
+    """Write the lists and a script; returns the lists' names."""
     units = every_unit(job.request)
     job.each("rows", _write, units)
     names = files(job, units, "json")
     job.close_lists(names)
+    train = [name for name in names if name.endswith("train.json")]
+    if train:
+        job.write_script("train.sh", _SCRIPT.replace("@FILE@", train[0]))
     return names
 
 
 def _write(part: Part, unit: Unit) -> None:
     name = file_name(part.request, unit, "json")
-    for row, question, answer, _ in samples(part, unit, (IMAGE,)):
+    for row, question, answer, _ in samples(part, unit, RESERVED):
         image = part.write_picture(row.picture_name, row.picture)
         turns = [
             {"from": "human", "value": f"{IMAGE}\n{question}"},

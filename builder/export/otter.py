@@ -34,28 +34,42 @@ PART_BYTES = 1_500_000_000
 RESERVED = (IMAGE, "<answer>", "<|endofchunk|>")
 NOTHING = "nothing.json"
 PICTURES = "the build's own bytes, as base64"
+TRAIN = "REPO=path/to/Otter bash {folder}/train.sh"
 README = """\
-`otter_train.yaml` (and `otter_test.yaml`) list the files by group. Rows with examples of their own
-manual are in `IMAGE_TEXT_IN_CONTEXT`, the others in `IMAGE_TEXT`.
-
-```bash
-cd {folder} && python path/to/Otter/pipeline/train/instruction_following.py \\
-    --training_data_yaml otter_train.yaml --instruction_format simple ...
-```
+`{names}` list the files by group. Rows with examples of their own manual are in
+`IMAGE_TEXT_IN_CONTEXT`, the others in `IMAGE_TEXT`. Otter squeezes pictures into squares of 224
+pixels, so shares of width and height hold; it learns the answers of the examples too.
+"""
+_SCRIPT = """\
+#!/usr/bin/env bash
+# Instruction tuning with Otter:  REPO=path/to/Otter bash train.sh
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+export PYTHONPATH="${REPO:?give the folder of Otter}"
+accelerate launch --config_file="$REPO/pipeline/accelerate_configs/accelerate_config_fsdp.yaml" \\
+    "$REPO/pipeline/train/instruction_following.py" \\
+    --pretrained_model_name_or_path="${MODEL:-luodian/OTTER-Image-MPT7B}" \\
+    --training_data_yaml=otter_train.yaml --model_name=otter --instruction_format=simple \\
+    --external_save_dir="${OUT:-tuned}" --run_name=lego-arta --batch_size=4 --num_epochs=3 \\
+    --lr_scheduler=cosine --learning_rate=1e-5 --warmup_steps_ratio=0.01 --max_seq_len=2042 \\
+    --workers=4 --save_hf_model
 """
 
 
 def write(job: Job) -> list[str]:
-    """Write parts of instructions, pictures and links, and the YAML; returns the parts' stems."""
+    """Write parts of instructions, pictures and links, and the YAML; returns the YAML's names."""
     request = job.request
     # base64 makes three bytes four.
     shards = pack(request, every_unit(request), (request.shard_bytes or PART_BYTES) * 3 // 4)
     job.each("parts", functools.partial(_write, _meta(job)), shards, small=False)
     (job.folder / NOTHING).write_text("{}\n")
-    for split in dict.fromkeys(shard.split for shard in shards):
+    names = {split: f"otter_{split}.yaml" for split in dict.fromkeys(s.split for s in shards)}
+    for split, name in names.items():
         text = yaml.safe_dump(_sets(job, shards, split), sort_keys=False)
-        (job.folder / f"otter_{split}.yaml").write_text(text)
-    return [shard.stem for shard in shards]
+        (job.folder / name).write_text(text)
+    if "train" in names:
+        job.write_script("train.sh", _SCRIPT)
+    return list(names.values())
 
 
 def _write(meta: dict[str, str], part: Part, shard: Shard) -> None:
@@ -85,6 +99,7 @@ def _write(meta: dict[str, str], part: Part, shard: Shard) -> None:
                 }
                 instructions(f"LA_INS_{own}", record)
                 (linked if links else alone)(f"LA_INS_{own}", record["rel_ins_ids"])
+                part.counts["with examples"] += bool(links)
                 part.counts[f"rows: {shard.stem}"] += 1
                 kind = "in_context" if links else "alone"
                 part.counts[f"{kind}: {shard.stem}"] += 1

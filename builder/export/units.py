@@ -132,6 +132,14 @@ def rows(unit: Unit, left_out: Collection[str] = ()) -> Iterator[Row]:
         yield Row(row, name, data, item)
 
 
+def row_count(task: Any) -> int:
+    """How many rows a task of an export is about: a unit, or what holds one or several."""
+    if isinstance(task, Unit):
+        return len(task.rows)
+    several = task.units if hasattr(task, "units") else [task.unit]
+    return sum(len(unit.rows) for unit in several)
+
+
 def shards(build: Path, config: str, split: str) -> list[Path]:
     """The Parquet files of a split in order."""
     return sorted((build / "data" / config).glob(f"{split}-*.parquet"))

@@ -3,37 +3,54 @@
 It reads `conversations[0]` and `[1]` alone and shows all pictures before the text, so examples are
 told in the question. It adds the think template itself: --template plain is right for it, think for
 forks that add none.
+
+Its rewards decide how answers are written. Those for boxes read the last ```json block and nothing
+else: of a bare list they see no boxes, and reward every answer without a block. `default` compares
+the one number that it finds in a text, so "1" is as good as "Put the plate 1x2 on top", and
+`yes_no` finds a "no" in "I do not know": texts are rewarded when they are the same, `all_match`.
 """
+
+import json
+import math
+from pathlib import Path
 
 from builder.export.chat import IMAGE, Sample, example_pictures, file_name, files, samples
 from builder.export.job import Job, Part
-from builder.export.units import Unit, every_unit
+from builder.export.units import Request, Unit, every_unit
 from builder.records import UserError
 from evaluation.frames import MAX_PIXELS, MIN_PIXELS
 from evaluation.prompts import Setting
 
 CONFIGS = ("scene", "object", "state")
 EXAMPLES = ("none", "fixed", "dynamic")
-SETTING = Setting(examples="none", boxes="json")
+SETTING = Setting(
+    examples="none",
+    boxes="fenced",
+    frame="resized_px",
+    pixels=(MIN_PIXELS, MAX_PIXELS),
+    resize="vlm-r1",
+)
 # VLM-R1 takes these out of questions and answers.
 RESERVED = (IMAGE,)
-# Which of its rewards reads a task's answers: text, average precision of boxes, Yes or No.
-REWARDS = {"scene": "default", "object": "od_ap", "state": "yes_no"}
-SCRIPT = "train.sh"
+BLOCKS, TEXTS = "od_ap", "all_match"  # rewards: average precision of boxes in a block, equal texts
+LENGTH = 164  # tokens of a completion, LEGO-R1's
+TRAIN = "REPO=path/to/VLM-R1 bash {folder}/train.sh"
 README = """\
-One JSON object a line: `id`, `image`, two `conversations`, `accu_reward_method`.
-
-```bash
-REPO=path/to/VLM-R1 bash {folder}/train.sh
-```
-
-`train.sh` holds LEGO-R1's hyper-parameters. VLM-R1 asks for `<think>` and `<answer>` itself.
+One JSON object a line: `id`, `image`, two `conversations`, `accu_reward_method`. VLM-R1 asks for
+`<think>` and `<answer>` itself. `train.sh` holds LEGO-R1's hyper-parameters and the bounds of the
+resize that boxes are made for. Instructions are rewarded when they are the expected words:
+VLM-R1 has no reward of likeness that is safe with numbers in the text; LEGO-R1's fork has one
+(`--boxes lego-r1`), and so has `scripts/train/grpo.py`.
 """
+# Who rewards: LEGO-R1's fork reads bare lists, VLM-R1 as released blocks.
+_RELEASED = {"REWARDS": "accuracy format", "CUSTOM": "false", "TASK": "default"}
+_FORK = {"REWARDS": "accuracy format state_acc grnd", "CUSTOM": "true", "TASK": "rec"}
 _SCRIPT = """\
 #!/usr/bin/env bash
 # GRPO with VLM-R1, with LEGO-R1's hyper-parameters:  REPO=path/to/VLM-R1 bash train.sh
-# VLM-R1 itself has the rewards accuracy (each row's accu_reward_method) and format. A fork with
-# LEGO-R1's four:  REWARDS="accuracy format state_acc grnd" CUSTOM=true bash train.sh
+# Boxes are written for the rewards below. VLM-R1 as released has accuracy (each row's
+# accu_reward_method) and format, and reads boxes in code blocks (--boxes fenced). LEGO-R1's fork
+# has accuracy format state_acc grnd, CUSTOM=true TASK=rec, and reads bare lists (--boxes lego-r1).
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 case "$here" in *:*) echo "VLM-R1 splits paths at ':'; move this folder" >&2; exit 1 ;; esac
@@ -44,10 +61,10 @@ torchrun --nproc_per_node="${GPUS:-1}" src/open_r1/grpo_jsonl.py \\
     --output_dir "${OUT:-$here/tuned}" \\
     --data_file_paths "@FILES@" \\
     --image_folders "@FOLDERS@" \\
-    --reward_funcs ${REWARDS:-accuracy format} \\
-    --is_reward_customized_from_vlm_module "${CUSTOM:-false}" --task_type rec \\
-    --max_pixels @MAX_PIXELS@ \\
-    --learning_rate 1e-5 --beta 0.04 --num_generations 2 --max_completion_length 164 \\
+    --reward_funcs ${REWARDS:-@REWARDS@} \\
+    --is_reward_customized_from_vlm_module "${CUSTOM:-@CUSTOM@}" --task_type "${TASK:-@TASK@}" \\
+    --min_pixels @MIN_PIXELS@ --max_pixels @MAX_PIXELS@ \\
+    --learning_rate 1e-5 --beta 0.04 --num_generations 2 --max_completion_length @LENGTH@ \\
     --per_device_train_batch_size 4 --gradient_accumulation_steps 2 --max_steps 500 \\
     --use_peft true --lora_r 8 --lora_alpha 64 --lora_dropout 0.05 --lora_task_type CAUSAL_LM \\
     --freeze_vision_modules true --gradient_checkpointing true --bf16 \\
@@ -63,14 +80,40 @@ def write(job: Job) -> list[str]:
     units = every_unit(job.request)
     job.each("rows", _write, units)
     names = files(job, units, "jsonl")
-    train = [name for name in names if name.endswith("train.jsonl")] or names
-    pixels = (job.request.setting.pixels or (MIN_PIXELS, MAX_PIXELS))[1]
-    script = _SCRIPT.replace("@FILES@", ":".join(f"$here/{name}" for name in train))
-    script = script.replace("@FOLDERS@", ":".join("$here" for _ in train))
-    path = job.folder / SCRIPT
-    path.write_text(script.replace("@MAX_PIXELS@", str(pixels)), encoding="utf-8")
-    path.chmod(0o755)
+    train = [name for name in names if name.endswith("train.jsonl")]
+    if train:
+        job.write_script("train.sh", _script(job, train))
     return names
+
+
+def _script(job: Job, train: list[str]) -> str:
+    """The script that trains on these files, in the frame and with the rewards of this export."""
+    setting = job.request.setting
+    rewards = _FORK if setting.boxes in ("json", "lego-r1") else _RELEASED
+    least, most = setting.pixels or (MIN_PIXELS, MAX_PIXELS)
+    values = {
+        "FILES": ":".join(f"$here/{name}" for name in train),
+        "FOLDERS": ":".join("$here" for _ in train),
+        "MIN_PIXELS": least,
+        "MAX_PIXELS": most,
+        "LENGTH": max(_tokens(job.folder / name) for name in train),
+        **rewards,
+    }
+    script = _SCRIPT
+    for name, value in values.items():
+        script = script.replace(f"@{name}@", str(value))
+    return script
+
+
+def _tokens(path: Path) -> int:
+    """Tokens that a completion needs for the longest answer of a file after a short thought."""
+    with path.open(encoding="utf-8") as lines:
+        longest = max(len(json.loads(line)["conversations"][1]["value"]) for line in lines)
+    return max(LENGTH, math.ceil(longest / 1.5) + 32)  # digits are tokens of their own
+
+
+def _reward(request: Request, config: str) -> str:
+    return BLOCKS if config == "object" and request.setting.boxes == "fenced" else TEXTS
 
 
 def _write(part: Part, unit: Unit) -> None:
@@ -87,7 +130,7 @@ def _write(part: Part, unit: Unit) -> None:
             "id": sample.row.item.id,
             "image": images if several else own,  # one type a file
             "conversations": turns,
-            "accu_reward_method": REWARDS[unit.config],
+            "accu_reward_method": _reward(part.request, unit.config),
         }
         part.add(name, record)
 

@@ -27,7 +27,7 @@ with its own box frames (`box_px`, `box_norm100`).
 ```python
 import webdataset as wds
 
-rows = wds.WebDataset("{folder}/{glob}", shardshuffle=100).shuffle(1000).decode("pil")
+rows = wds.WebDataset("{name}/{glob}", shardshuffle=100).shuffle(1000).decode("pil")
 ```
 """
 

@@ -25,7 +25,7 @@ from builder.tasks.context import EncodedImage, opaque_id
 from builder.tasks.prompts import NO, OBJECT_DIRECTIVE, YES
 from evaluation.answers import parse_boxes
 from evaluation.frames import Seen, infer_frame, to_norm100
-from evaluation.prompts import JSON_DIRECTIVE
+from evaluation.prompts import LEGO_R1_DIRECTIVE
 from synthesis.boxes import as_box, clip, norm100_to_px
 
 ANNOTATOR = "legacy"
@@ -206,7 +206,7 @@ class _Manual:
         sources = [own if index == cell else unknown for index in range(4)]
         return {
             **row,
-            "query": told.query.replace(JSON_DIRECTIVE, OBJECT_DIRECTIVE),
+            "query": told.query.replace(LEGO_R1_DIRECTIVE, OBJECT_DIRECTIVE),
             "answer": box_answer(phrases),
             "provenance": {"source_images": sources, "annotator": ANNOTATOR},
             "cell": cell,

@@ -1,0 +1,66 @@
+"""The options of an export, as export.json says them, and how those of two exports differ."""
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+from builder.export.units import Request
+
+# By the flag that chooses it, what export.json says.
+OPTIONS = {
+    "--format": "format",
+    "--config": "configs",
+    "--split": "splits",
+    "--merge": "merged",
+    "--min-confidence": "min_confidence",
+    "--limit": "limit",
+    "--boxes": "boxes",
+    "--frame": "frame",
+    "--min-pixels and --max-pixels": "pixels",
+    "--template": "template",
+    "--previous": "previous",
+    "--examples": "examples",
+    "--shots": "shots",
+    "--seed": "seed",
+}
+
+
+def options_of(module: ModuleType, request: Request, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What an export is of, and made with: the part of export.json that is known beforehand."""
+    setting = request.setting
+    asks = module.SETTING is not None
+    return {
+        "format": request.format,
+        "build": {key: manifest[key] for key in ("version", "fingerprint")},
+        "configs": list(request.configs),
+        "splits": list(request.splits),
+        "merged": request.merge,
+        "min_confidence": request.min_confidence,
+        "limit": request.limit,
+        "boxes": setting.boxes if asks else None,
+        "frame": setting.frame if asks else module.FRAME,
+        "pixels": list(setting.pixels) if setting.pixels else None,
+        "template": setting.template if asks else None,
+        "previous": setting.previous if asks else None,
+        "examples": setting.examples if asks else None,
+        "shots": setting.shots if asks and setting.examples != "none" else 0,
+        "seed": request.seed,
+    }
+
+
+def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    """How the options of the export in a folder differ from those asked for, in words."""
+    found = [
+        f"{flag} {_shown(there.get(key))} there, {_shown(here[key])} here"
+        for flag, key in OPTIONS.items()
+        if there.get(key) != here[key]
+    ]
+    if there.get("build") != here["build"]:
+        found.append("another build there")
+    return "; ".join(found) or "made by other code there"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return str(value)
