@@ -19,7 +19,7 @@ from builder.manifest import DATASET_NAME, MANIFEST, file_sha256, manifest_of
 from builder.parallel import run_parallel
 from builder.pipeline import BuildOptions, ManualStats, identities
 from builder.probes.score import AUC_MAX
-from builder.records import CrawledManual, UserError, load
+from builder.records import CrawledManual, Drop, UserError, load
 from builder.reviews import NO_REVIEWS, Applied, Reviews, apply_reviews
 from builder.samples import write_samples
 from lego_arta import CONFIGS, FEATURES, SPLITS, __version__
@@ -38,6 +38,7 @@ class AssembleOptions:
     probe: bool = True
     workers: int = 1
     reviews: Reviews = NO_REVIEWS
+    crawl_drops: tuple[Drop, ...] = ()  # links that led to no manual
 
 
 def check_out(out: Path) -> None:
@@ -102,6 +103,7 @@ def _fingerprint(manual_ids: list[str], build: BuildOptions, options: AssembleOp
     return folders.fingerprint(
         "assemble",
         *(options.source, options.split, options.seed, options.probe, options.reviews),
+        *options.crawl_drops,
         *manual_ids,
         *done,
         everything=True,
@@ -241,14 +243,15 @@ def _finish(
     for config, info in infos.items():
         splits[config] |= {name: part.num_examples for name, part in info.splits.items()}
     rows = {config: sum(by_split.values()) for config, by_split in splits.items()}
+    drops = [*options.crawl_drops, *(drop for manual in manuals for drop in manual.drops)]
     if not any(rows.values()):
         raise UserError(
             f"{options.source}: not one row came of {len(manuals)} manuals, so nothing is written; "
-            f"reasons: {stats.drop_counts(manuals)}"
+            f"reasons: {stats.drop_counts(drops)}"
         )
     probed = _probe(folder, options) if options.probe else []
     numbers = stats.statistics(manuals, rows)
-    drops = stats.drop_counts(manuals)
+    drop_counts = stats.drop_counts(drops)
     infos_json = {config: asdict(info) for config, info in infos.items()}
     (folder / INFOS).write_text(json.dumps(infos_json, indent=2) + "\n")
     settings = {
@@ -267,7 +270,7 @@ def _finish(
     parts = card_parts.parts(folder, write_samples(folder)) | card.state_parts(
         settings, probed, screened
     )
-    text = card.render(infos, numbers, splits, drops, settings, parts)
+    text = card.render(infos, numbers, splits, drop_counts, settings, parts)
     (folder / croissant.FILE).write_text(
         croissant.croissant_text(
             shards,
@@ -288,11 +291,11 @@ def _finish(
         "annotators": identities(build),
         "statistics": numbers,
         "rows": splits,
-        "drop_counts": drops,
+        "drop_counts": drop_counts,
         "screened_counts": screened,
         "review_counts": reviewed.counts,
         "probes": [result.describe() for result in probed],
-        "drops": [drop for manual in manuals for drop in manual.drops],
+        "drops": drops,
         "disagreements": [item for manual in manuals for item in manual.review],
         "inputs": {m.manual_id: _inputs(build.work, m.manual_id) for m in manuals},
         "files": hashes_of(folder, shards),

@@ -133,7 +133,7 @@ def _drops_table(drops: Mapping[str, Mapping[str, int]]) -> str:
         for task, reasons in drops.items()
         for reason, number in reasons.items()
     ]
-    return stats.markdown(("Stage", "Reason", "Rows"), rows) if rows else "Nothing was left out."
+    return stats.markdown(("Stage", "Reason", "Number"), rows) if rows else "Nothing was left out."
 
 
 def _probes_table(probed: Sequence[probes.Result]) -> str:

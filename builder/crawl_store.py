@@ -65,6 +65,7 @@ class Journal:
     def __init__(self, file: BinaryIO, entries: dict[str, Entry], resumed: set[str]) -> None:
         self.file, self.entries, self.resumed = file, entries, resumed
         self.done: set[str] = set()  # URLs dealt with in this run
+        self._before = {url: entry.sha256 for url, entry in entries.items()}
 
     def note(self, entry: Entry) -> None:
         """Keep the last word on a URL, in one write: a kill tears at most the last line."""
@@ -73,6 +74,10 @@ class Journal:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self.entries[entry.url] = entry
         self.done.add(entry.url)
+
+    def has_changed(self, entry: Entry) -> bool:
+        """Whether this run found other bytes at a URL than an earlier one, or the first."""
+        return entry.sha256 is not None and entry.sha256 != self._before.get(entry.url)
 
 
 @contextlib.contextmanager

@@ -29,7 +29,7 @@ LIBRARIES = (
 # what happens after all manuals are done. Anything not named here is taken to matter.
 NOT_IN_ROWS = (
     "builder/sources/brick", "builder/sources/demo", "builder/sources/saved", "builder/crawl",
-    "builder/fetch.py", "builder/images.py", "builder/make.py", "builder/parallel.py",
+    "builder/fetch", "builder/images.py", "builder/make.py", "builder/parallel.py",
     "builder/assemble.py", "builder/card", "builder/probes/", "builder/split.py",
     "builder/stats.py", "builder/validate", "builder/push", "builder/hub.py",
     "builder/command_line.py", "builder/manifest.py",

@@ -18,7 +18,7 @@ from builder import probes, push, recipe, stats
 from builder.annotate import asking, models
 from builder.assemble import AssembleOptions, assemble, check_out
 from builder.command_line import DEMO_MANUALS, colors_by_hand, parser, reviews_of
-from builder.crawl import CrawlOptions, crawl_site
+from builder.crawl import Crawl, CrawlOptions, crawl_site
 from builder.folders import CRAWL, DEMO, TASKS, working_in
 from builder.pipeline import COLORS_FILE, BuildOptions, SessionColors, build_manual, parse_manual
 from builder.records import UserError, load
@@ -84,9 +84,10 @@ def run_stages(options: argparse.Namespace) -> dict:
     started = time.monotonic()
     wanted = follow_recipe(options) if options.from_recipe else None
     reviews = from_json(wanted["options"]["reviews"]) if wanted else reviews_of(options.reviews)
-    manual_ids = crawl_stage(options)
+    manual_ids, crawl_drops = crawl_stage(options)
     if wanted:
         manual_ids = recipe.check_sources(wanted, options.work, manual_ids)
+        crawl_drops = recipe.crawl_drops(wanted)
     task = BuildOptions(
         options.work,
         options.annotator,
@@ -125,6 +126,7 @@ def run_stages(options: argparse.Namespace) -> dict:
             not options.no_probe,
             options.workers,
             reviews,
+            tuple(crawl_drops),
         ),
     )
     built = sum(done for _, done in results)
@@ -159,8 +161,8 @@ def follow_recipe(options: argparse.Namespace) -> dict:
     return wanted
 
 
-def crawl_stage(options: argparse.Namespace) -> list[str]:
-    """Stage 1: manuals on disk, whatever the source; returns their ids."""
+def crawl_stage(options: argparse.Namespace) -> Crawl:
+    """Stage 1: manuals on disk, whatever the source."""
     crawl_dir = options.work / CRAWL
     if "://" in options.source and not legacy.is_source(options.source):
         agent = CrawlOptions().user_agent
@@ -172,7 +174,8 @@ def crawl_stage(options: argparse.Namespace) -> list[str]:
         )
         return crawl_site(options.source, crawl_dir, crawl_options, options.limit)
     if legacy.is_source(options.source):
-        return legacy.import_all(options.source, crawl_dir, options.limit, options.workers)
+        ids = legacy.import_all(options.source, crawl_dir, options.limit, options.workers)
+        return Crawl(ids, [])
     site = demo_site(options) if options.source == "demo" else Path(options.source)
     if legacy.is_legacy(site):
         raise UserError(
@@ -180,12 +183,8 @@ def crawl_stage(options: argparse.Namespace) -> list[str]:
             f"give --source {legacy.PREFIX}{site}"
         )
     pages = saved.find_pages(site)[: options.limit]
-    return run_parallel(
-        "pages",
-        saved.import_manual,
-        [(site, page, crawl_dir) for page in pages],
-        options.workers,
-    )
+    calls = [(site, page, crawl_dir) for page in pages]
+    return Crawl(run_parallel("pages", saved.import_manual, calls, options.workers), [])
 
 
 def demo_site(options: argparse.Namespace) -> Path:

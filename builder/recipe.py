@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import DatasetInfo, Features, List, SplitDict, SplitInfo, Value
@@ -24,7 +25,7 @@ from builder import card, card_parts, folders, stats
 from builder.assemble import INFOS, check_out, hashes_of, swap
 from builder.folders import CRAWL
 from builder.manifest import DATASET_NAME, MANIFEST, manifest_of
-from builder.records import CrawledManual, UserError, load
+from builder.records import CrawledManual, Drop, UserError, load
 from builder.tasks.context import site_path
 from lego_arta import CONFIGS, FEATURES
 
@@ -235,6 +236,12 @@ def check_sources(manifest: Mapping, work: Path, manual_ids: list[str]) -> list[
             f"{', '.join(wrong[:_SHOWN])}{more}; find older copies of them and give a saved site"
         )
     return sorted(manifest["inputs"])
+
+
+def crawl_drops(manifest: Mapping) -> list[Drop]:
+    """The links that led the recipe's crawl nowhere: the card counts them."""
+    drops = msgspec.convert(manifest["drops"], list[Drop])
+    return [drop for drop in drops if drop.task == "crawl"]
 
 
 def check_result(manifest: Mapping, out: Path) -> None:

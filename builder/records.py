@@ -84,8 +84,8 @@ class Drop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Something that could not be used: drops are data, never silence."""
 
     manual_id: str
-    task: str  # parse, scene, object, state
-    item: str  # row or image the drop is about
+    task: str  # crawl, parse, annotate, scene, object, state
+    item: str  # row, image or (crawl) address the drop is about
     reason: str
     detail: str = ""
 

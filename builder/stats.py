@@ -4,6 +4,7 @@ import collections
 from collections.abc import Iterable, Mapping, Sequence
 
 from builder.pipeline import ManualStats
+from builder.records import Drop
 
 # (category, item); the averages are over sessions, states over those with a boundary colour (T12).
 Table = list[tuple[str, str, str]]
@@ -61,12 +62,11 @@ def table_4_3(numbers: Mapping[str, float]) -> Table:
     ]
 
 
-def drop_counts(manuals: Iterable[ManualStats]) -> dict[str, dict[str, int]]:
+def drop_counts(drops: Iterable[Drop]) -> dict[str, dict[str, int]]:
     """Number of drops by task and reason, most frequent first."""
     counter: dict[str, collections.Counter] = collections.defaultdict(collections.Counter)
-    for manual in manuals:
-        for drop in manual.drops:
-            counter[drop.task][drop.reason] += 1
+    for drop in drops:
+        counter[drop.task][drop.reason] += 1
     return {
         task: dict(sorted(counter[task].items(), key=lambda item: (-item[1], item[0])))
         for task in sorted(counter)

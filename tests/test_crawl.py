@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import gzip
 import itertools
 import json
 import logging
@@ -59,8 +60,12 @@ def server():
         yield running
 
 
-def run(url, folder, limit=None, **options):
+def crawl_of(url, folder, limit=None, **options) -> crawl.Crawl:
     return crawl_site(url, folder, CrawlOptions(**{**QUICK, **options}), limit)
+
+
+def run(url, folder, limit=None, **options) -> list[str]:
+    return crawl_of(url, folder, limit, **options).manual_ids
 
 
 def record(folder, manual_id) -> CrawledManual:
@@ -285,6 +290,161 @@ def test_sets_off_the_host_are_not_asked(server, tmp_path):
         )
         assert run(f"{server.url}/list/", tmp_path) == ["lego-0-thing-readscr"]
         assert not other.log
+
+
+LOST = {
+    "/away/": "host_not_allowed",  # a set page that redirects to another host
+    "/round/": "too_many_redirects",
+    "/gone/": "http_404",
+    "/private/": "robots_disallowed",
+    "/huge/": "too_large",
+    "/bare/": "no_manual_link",
+    "/news/": "not_a_manual",
+    "/manual-away/": "host_not_allowed",
+    "/manual-round/": "too_many_redirects",
+    "/manual-gone/": "http_404",
+    "/manual-refused/": "http_403",
+}
+
+
+@pytest.fixture
+def lossy(server):
+    """A site of two good manuals and all that may be wrong on the way to others; its listing."""
+    brick_site(server)
+    away = {"Location": "http://other.invalid/x"}
+    server.pages["/robots.txt"] = Reply(b"User-agent: *\nDisallow: /private/")
+    for path in ("/away/", "/manual-away/"):
+        server.pages[path] = Reply(status=302, headers=away)
+    server.pages["/round/"] = Reply(status=302, headers={"Location": "/round/"})
+    server.pages["/manual-round/"] = Reply(b'<meta http-equiv=refresh content="0; url=/back/">')
+    server.pages["/back/"] = Reply(b'<meta http-equiv=refresh content="0; url=/manual-round/">')
+    server.pages["/huge/"] = Reply(gzip.compress(bytes(200_000)), 200, {"Content-Encoding": "gzip"})
+    server.pages["/bare/"] = Reply(b'<p>Soon</p><a class="button icon" href="/x.pdf">P</a>')
+    server.pages["/news/"] = Reply(b"<p>News</p>")
+    server.pages["/manual-refused/"] = Reply(status=403)
+    buttons = ["/news/", "/manual-away/", "/manual-round/", "/manual-gone/", "/manual-refused/"]
+    buttons += ["http://third.invalid/manual/", "mailto:a@b.c", "/lego-0-thing-readscr/"]
+    server.pages["/lego-0-thing/"] = Reply(set_html(buttons))
+    cards = ["/away/", "/round/", "/gone/", "/private/", "/huge/", "/bare/", "/bare/"]
+    cards += ["http://other.invalid/set/", "http://[", "mailto:a@b.c", "/lego-0-thing/"]
+    server.pages["/list/"] = Reply(listing_html(cards, next_link("?pagenumber=1")))
+    return f"{server.url}/list/"
+
+
+def drops_of(crawled: crawl.Crawl, server) -> dict[str, str]:
+    assert {drop.task for drop in crawled.drops} == {"crawl"}
+    return {drop.item.removeprefix(server.url): drop.reason for drop in crawled.drops}
+
+
+def test_every_link_that_leads_to_no_manual_is_a_drop(server, tmp_path, lossy):
+    elsewhere = dict.fromkeys(
+        ("http://other.invalid/set/", "http://third.invalid/manual/"), "host_not_allowed"
+    )
+    lost = {**LOST, **elsewhere, "mailto:a@b.c": "bad_url"}
+    first = crawl_of(lossy, tmp_path, max_bytes=100_000)
+    assert len(first.manual_ids) == 2
+    found = drops_of(first, server)
+    assert found.pop("http://[") in ("bad_url", "host_not_allowed") and found == lost
+    told = {drop.item.removeprefix(server.url): drop for drop in first.drops}
+    assert told["/away/"].detail == "at http://other.invalid/x"
+    assert told["/away/"].manual_id == "away"
+    again = crawl_of(lossy, tmp_path, max_bytes=100_000)
+    assert again == first, "also where nothing has changed since"
+    server.pages["/lego-1-thing/"] = server.pages["/lego-0-thing-readscr/"] = Reply(status=503)
+    assert crawl_of(lossy, tmp_path, max_bytes=100_000) == first, "and with earlier copies"
+
+
+def test_what_works_again_is_no_drop_and_what_was_not_reached_neither(server, tmp_path, lossy):
+    crawl_of(lossy, tmp_path, max_bytes=100_000)
+    server.pages["/gone/"] = Reply(set_html(["/manual-gone/"]))
+    server.pages["/manual-gone/"] = Reply(manual_html([]))
+    server.pages["/huge/"] = Reply(manual_html([]))
+    found = crawl_of(lossy, tmp_path, max_bytes=100_000)
+    assert {"manual-gone", "huge"} <= set(found.manual_ids)
+    lost = drops_of(found, server)
+    assert lost.keys() - LOST.keys() and LOST.keys() - lost.keys() == {
+        "/gone/", "/manual-gone/", "/huge/",
+    }  # fmt: skip
+    server.pages["/gone/"] = Reply(status=404)
+    assert drops_of(crawl_of(lossy, tmp_path, limit=1, max_bytes=100_000), server) == {
+        path: LOST[path] for path in ("/away/", "/round/", "/gone/", "/private/")
+    }
+
+
+def test_a_killed_crawl_goes_on_to_the_same_drops(server, tmp_path, lossy):
+    server.pages["/huge/"] = Reply(b"<p>Soon</p>")
+    whole = crawl_of(lossy, tmp_path / "whole")
+    server.log.clear()
+    kill_at(server, lossy, tmp_path / "killed", 12)
+    assert (tmp_path / "killed" / ".journal.jsonl").exists()
+    assert crawl_of(lossy, tmp_path / "killed") == whole
+
+
+def test_pagers_that_end_nowhere_are_drops(server, tmp_path):
+    brick_site(server)
+    server.pages["/list/"] = Reply(listing_html(["/lego-0-thing/"], next_link("javascript:next()")))
+    assert drops_of(crawl_of(f"{server.url}/list/", tmp_path), server) == {
+        "javascript:next()": "bad_url"
+    }
+
+
+def test_a_run_says_how_many_addresses_it_asked_for_and_how_many_had_changed(
+    server, tmp_path, caplog
+):
+    url = brick_site(server)
+    caplog.set_level(logging.INFO, "lego_arta.crawl")
+    run(url, tmp_path)
+    asked = len(server.log) - 1  # robots.txt is not counted
+    assert f"asked for {asked} addresses: {asked} new or changed, 0 failed" in caplog.text
+    caplog.clear()
+    run(url, tmp_path)
+    assert f"asked for {asked} addresses: 0 new or changed, 0 failed" in caplog.text
+    caplog.clear()
+    server.pages["/pics/0/Step%20%23%231.png"] = Reply(png(77))
+    server.pages["/pics/0/Step%20%23%232.png"] = Reply(status=404)
+    run(url, tmp_path)
+    assert f"asked for {asked} addresses: 1 new or changed, 1 failed" in caplog.text
+
+
+def test_pages_that_refresh_at_once_are_followed(server, tmp_path):
+    def sends_on(content: str, more: str = "") -> Reply:
+        return Reply(f'<meta http-equiv="Refresh" content="{content}">{more}'.encode())
+
+    brick_site(server, manuals=3)
+    server.pages["/start/"] = sends_on("0; url=/list/")
+    server.pages["/lego-0-thing/"] = sends_on("1;URL='/set-0/'")
+    server.pages["/set-0/"] = Reply(set_html(["/old-0/"]))
+    server.pages["/old-0/"] = sends_on("0, url=lego-0-thing-readscr/", '<base href="/">')
+    server.pages["/lego-1-thing/"] = Reply(headers={"Refresh": "0; url=/set-1/"})
+    server.pages["/set-1/"] = Reply(set_html(["/lego-1-thing-readscr/"]))
+    read = manual_html([]).decode()
+    server.pages["/lego-1-thing-readscr/"] = sends_on("0; url=#top", read)
+    server.pages["/lego-2-thing-readscr/"] = sends_on("900; url=/", read)
+    found = crawl_of(f"{server.url}/start/", tmp_path)
+    assert found == ([f"lego-{n}-thing-readscr" for n in range(3)], [])
+    assert record(tmp_path, found.manual_ids[0]).url == f"{server.url}/lego-0-thing-readscr/"
+    server.log.clear()
+    assert crawl_of(f"{server.url}/start/", tmp_path) == found
+    server.pages["/old-0/"] = sends_on("0; url=http://other.invalid/")
+    server.pages["/lego-2-thing-readscr/"] = sends_on(
+        "0; url=/away/", "<noscript><meta http-equiv=refresh content='0; url=/no/'></noscript>"
+    )
+    assert drops_of(crawl_of(f"{server.url}/start/", tmp_path), server) == {
+        "/old-0/": "host_not_allowed",
+        "/lego-2-thing-readscr/": "http_404",
+    }
+
+
+def test_links_are_read_as_browsers_read_them(server, tmp_path):
+    brick_site(server)
+    base = '<base href="/deep/"><base href="http://other.invalid/">'
+    cards = listing_html(["..\\lego-0-thing\\", " /lego-1-\nthing/#x "]).decode()
+    server.pages["/list/"] = Reply((base + cards).encode())
+    server.pages["/lego-0-thing/"] = Reply(
+        b'<base href="javascript:x">' + set_html([f"{server.url}\\lego-0-thing-readscr\\"])
+    )
+    found = crawl_of(f"{server.url}/list/", tmp_path)
+    assert found == (["lego-0-thing-readscr", "lego-1-thing-readscr"], [])
 
 
 def test_hostile_names_stay_in_the_crawl_folder(server, tmp_path):

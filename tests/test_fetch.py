@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import hashlib
+import time
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 
@@ -145,6 +146,41 @@ def test_lasting_faults_are_values(server, tmp_path, fault, error):
     assert not list(tmp_path.iterdir())
 
 
+def in_pieces(*pieces):
+    """A page whose body comes in pieces, with a pause of half a second between two."""
+
+    def send(handler):
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % sum(map(len, pieces))
+        for piece in (head + pieces[0], *pieces[1:]):
+            time.sleep(0 if piece.startswith(head) else 0.5)
+            handler.wfile.write(piece)
+
+    return send
+
+
+def test_a_body_that_drips_is_given_up_below_a_rate(server, tmp_path):
+    server.pages["/drips"] = server.pages["/soon"] = in_pieces(*[b"x"] * 60)
+    server.pages["/pauses"] = in_pieces(b"x" * 10_000, b"y")
+    got = ask(server, tmp_path, "/drips", "/pauses", min_bytes_per_s=10, grace_s=0.3)
+    assert [(each.error, each.attempts, each.transient) for each in got] == [
+        ("too_slow", 2, True),  # of the three tries that other faults get
+        (None, 1, False),
+    ]
+    assert [file.stat().st_size for file in tmp_path.iterdir()] == [10_001]
+    assert ask(server, tmp_path, "/soon", grace_s=0.3, retries=0)[0].attempts == 1
+
+
+def test_headers_that_drip_are_given_up(server, tmp_path):
+    def send(handler):
+        for byte in b"HTTP/1.1 200 OK\r\nX: " + b"x" * 500:
+            handler.wfile.write(bytes([byte]))
+            time.sleep(0.1)
+
+    server.pages["/a"] = send
+    (got,) = ask(server, tmp_path, "/a", timeout_s=0.5, retries=0)
+    assert (got.error, got.attempts) == ("timeout", 1)
+
+
 def test_4xx_is_not_retried(server, tmp_path):
     server.pages["/b"] = Reply(b"", 403)
     got = ask(server, tmp_path, "/a", "/b")
@@ -188,7 +224,7 @@ def test_redirects_are_followed_but_not_off_the_host(server, tmp_path):
         ]
         for number, target in enumerate(targets):
             server.pages[f"/{number}"] = Reply(status=302, headers={"Location": target})
-        server.pages["/good"] = Reply(status=308, headers={"Location": "there"})
+        server.pages["/good"] = Reply(status=308, headers={"Location": "deep\\..\\there"})
         server.pages["/there"] = Reply(b"ok")
         got = ask(server, tmp_path, *(f"/{n}" for n in range(len(targets))), "/good")
         assert {each.error for each in got[:4]} == {"host_not_allowed"}

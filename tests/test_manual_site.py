@@ -45,7 +45,7 @@ def work(tmp_path_factory) -> Path:
         server.RequestHandlerClass.func.log_message = lambda *_: None
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_address[1]}/instructions/"
-        manual_ids = crawl_site(url, folder / CRAWL, CrawlOptions(delay_s=0))
+        manual_ids = crawl_site(url, folder / CRAWL, CrawlOptions(delay_s=0)).manual_ids
         server.shutdown()
     for manual_id in manual_ids:
         for stage in (PARSE, ANNOTATE):

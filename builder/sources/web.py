@@ -7,10 +7,11 @@ an a and a b manual), a manual page holds the rows with the images.
 import hashlib
 import re
 from pathlib import PurePosixPath
-from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from bs4 import BeautifulSoup
-from bs4.element import Tag
+
+from builder.sources.links import base_of, is_web_url, refresh_of, resolve
 
 CONTAINER = "div.manual-table-container"
 
@@ -22,26 +23,45 @@ _NAME_LIMIT = 100
 _SRC_SAFE = "/:?&=@+,;!$'()*~-._[]"
 
 
-def parse_listing(html: str, base_url: str) -> tuple[list[str], str | None]:
-    """(set page URLs in page order, URL of the next listing page or None at the end)."""
+def parse_listing(html: str, page_url: str) -> tuple[list[str], str | None]:
+    """(set page URLs in page order, URL of the next listing page or None at the end).
+
+    Links that are no web addresses are among them, so that they can be told.
+    """
     soup = _soup(html)
-    cards = soup.select("a.mtt-instruction-card[href]")
-    set_urls = _links(cards, base_url)
+    sets = _links(soup, "a.mtt-instruction-card[href]", page_url)
     anchor = soup.select_one("li.next a[href]")
     if anchor is None or "disabled" in anchor.get_attribute_list("class"):
-        return set_urls, None
-    following = _links([anchor], base_url)
-    return set_urls, following[0] if following else None
+        return sets, None
+    return sets, _links(soup, "li.next a[href]", page_url)[0]
 
 
-def parse_set_page(html: str, base_url: str) -> list[str]:
+def parse_set_page(html: str, page_url: str) -> list[str]:
     """URLs behind the set page's buttons that may be manual pages, in page order.
 
     Downloads are left out by their ending. Whether a candidate is a manual shows only when it is
     fetched (`is_manual_page`): the slugs vary too much to go by them.
     """
-    urls = _links(_soup(html).select("a.button.icon[href]"), base_url)
-    return [url for url in urls if _suffix(url) in _PAGE_SUFFIXES]
+    urls = _links(_soup(html), "a.button.icon[href]", page_url)
+    return [
+        url
+        for url in urls
+        if is_web_url(url) and url != page_url and _suffix(url) in _PAGE_SUFFIXES
+    ]
+
+
+def refresh_target(html: str, page_url: str) -> str | None:
+    """Where the page sends its reader on by itself, None if nowhere else."""
+    soup = _soup(html)
+    for meta in soup.select("meta[http-equiv][content]"):
+        # With scripts, as browsers have them, nothing in a <noscript> counts.
+        if str(meta["http-equiv"]).strip().lower() == "refresh" and not meta.find_parent(
+            "noscript"
+        ):
+            href = refresh_of(str(meta["content"]))
+            url = resolve(href, _base_url(soup, page_url)) if href else page_url
+            return url if is_web_url(url) and url != page_url else None
+    return None
 
 
 def is_manual_page(html: str) -> bool:
@@ -82,7 +102,7 @@ def absolute_image_url(src: str, base_url: str) -> str:
 
 def slug_of(url: str) -> str:
     """A folder name for a page: the last segment of its path, made harmless."""
-    parts = [part for part in urlsplit(url).path.split("/") if part]
+    parts = [part for part in _path(url).split("/") if part]
     if parts and re.fullmatch(r"index\.\w+", parts[-1]):
         parts.pop()
     name = unquote(parts[-1]) if parts else ""
@@ -111,18 +131,25 @@ def _soup(html: str) -> BeautifulSoup:
     return BeautifulSoup(html, "lxml")
 
 
-def _links(anchors: list[Tag], base_url: str) -> list[str]:
-    """Absolute http(s) URLs of the anchors without fragment, each once."""
-    urls = []
-    for anchor in anchors:
-        try:
-            url = urldefrag(urljoin(base_url, str(anchor["href"]).strip())).url
-        except ValueError:
-            continue  # no URL at all, such as "http://["
-        if url.startswith(("http://", "https://")):
-            urls.append(url)
-    return list(dict.fromkeys(urls))
+def _links(soup: BeautifulSoup, selector: str, page_url: str) -> list[str]:
+    """Where the selected elements lead, each address once."""
+    base_url = _base_url(soup, page_url)
+    return list(
+        dict.fromkeys(resolve(str(each["href"]), base_url) for each in soup.select(selector))
+    )
+
+
+def _base_url(soup: BeautifulSoup, page_url: str) -> str:
+    base = soup.select_one("base[href]")
+    return base_of(str(base["href"]) if base else None, page_url)
 
 
 def _suffix(url: str) -> str:
-    return PurePosixPath(unquote(urlsplit(url).path)).suffix.lower()
+    return PurePosixPath(unquote(_path(url))).suffix.lower()
+
+
+def _path(url: str) -> str:
+    try:
+        return urlsplit(url).path
+    except ValueError:  # such as "http://["
+        return url
