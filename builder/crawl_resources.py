@@ -19,7 +19,7 @@ from builder.sources import web
 from builder.sources.charset import decode_html, of_content_type
 
 # Faults of the file itself: asking again is of use only once the server says that it changed.
-_FILE_FAULTS = {"truncated_image", "broken_image", "not_an_image", "too_many_pixels"}
+_FILE_FAULTS = {*images.FAULTS, "too_many_pixels"}
 
 log = logging.getLogger("lego_arta.crawl")
 T = TypeVar("T")
@@ -189,10 +189,12 @@ def _known(run: Run, url: str) -> Entry | None:
         return None
     if entry.file is None:
         return entry if entry.error in _FILE_FAULTS - {"too_many_pixels"} else None
-    width, height = entry.size_wh or (0, 0)
-    if width * height > run.options.max_pixels or not holds(run.root / entry.file, entry):
-        return None
-    return entry
+    if entry.size_wh:
+        try:
+            images.check_size(entry.size_wh, run.options.max_pixels)
+        except images.ImageError:
+            return None
+    return entry if holds(run.root / entry.file, entry) else None
 
 
 def holds(path: Path, entry: Entry) -> bool:

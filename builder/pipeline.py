@@ -15,9 +15,10 @@ from builder import folders, parse
 from builder.annotate import asking, consensus, labelling
 from builder.annotate.models import ModelOptions
 from builder.annotate.naming import part_labels
+from builder.containers import ImageError
 from builder.export.parquet import write_piece
 from builder.folders import ANNOTATE, CRAWL, PARSE, TASKS
-from builder.media import read_picture
+from builder.media import Picture, read_picture
 from builder.records import (
     Annotation,
     CrawledManual,
@@ -134,30 +135,39 @@ def _annotate(crawl_folder: Path, parsed: Path, options: BuildOptions, target: P
     manual = load(parsed / "manual.json", Manual)
     names = options.annotator.split(",")
     annotations = {
-        str(instruction.instruction_id): consensus.combine(
-            [_annotation(name, crawl_folder, instruction, options) for name in names],
-            part_labels(instruction),
-        )
+        str(instruction.instruction_id): _agreed(names, crawl_folder, instruction, options)
         for instruction in asking.rows_to_annotate(manual)
     }
     (target / "annotations.json").write_bytes(dump(annotations))
 
 
+def _agreed(
+    names: list[str], crawl_folder: Path, instruction: Instruction, options: BuildOptions
+) -> Annotation:
+    """What the annotators together say of one picture."""
+    try:
+        picture = read_picture(crawl_folder / str(instruction.VLM.img_path))
+    except ImageError as err:
+        sha256 = instruction.img_sha256 or ""
+        return Annotation(sha256, options.annotator, (0, 0), [], "", 0.0, err.reason)
+    given = [_annotation(name, picture, instruction, options) for name in names]
+    return consensus.combine(given, part_labels(instruction))
+
+
 def _annotation(
-    name: str, crawl_folder: Path, instruction: Instruction, options: BuildOptions
+    name: str, picture: Picture, instruction: Instruction, options: BuildOptions
 ) -> Annotation:
     """What one annotator says of one picture; a model has been asked before."""
-    picture_file = crawl_folder / str(instruction.VLM.img_path)
     annotator = asking.module_of(name)
     if not asking.needs_model(name):
         annotation: Annotation = annotator.annotate(
-            read_picture(picture_file), instruction.img_sha256 or "", instruction
+            picture, instruction.img_sha256 or "", instruction
         )
         return annotation
     question = asking.question_of(instruction)
     if not question.labels:  # nothing to ask
-        size_wh = read_picture(picture_file).size_wh
-        return Annotation(question.image_sha256, name, size_wh, [], "", 0.0, "no_label_in_text")
+        sha256 = question.image_sha256
+        return Annotation(sha256, name, picture.size_wh, [], "", 0.0, "no_label_in_text")
     answer = asking.stored_answer(options.work, name, options.models, question)
     return labelling.annotation_of(question, answer, annotator.read(question, answer), name)
 

@@ -21,6 +21,7 @@ from builder import folders
 from builder.annotate import ANNOTATORS
 from builder.annotate.models import Answer, Model, ModelOptions, Question, import_torch
 from builder.annotate.naming import part_labels
+from builder.containers import ImageError
 from builder.media import read_picture
 from builder.parallel import die_with_parent, progress
 from builder.records import Instruction, Manual, UserError, dump, load
@@ -152,7 +153,8 @@ def ask(
     size = options.batch_size
     batch: list[tuple[Item, Any]] = []
     for number, prepared in enumerate(_prepared(items, model, 2 * size), 1):
-        batch.append(prepared)
+        if prepared[1] is not None:
+            batch.append(prepared)
         if len(batch) < size and number < len(items):
             continue
         answers, size = answer_backing_off(model.answer, [made for _, made in batch], size)
@@ -183,7 +185,8 @@ def opened(name: str, options: ModelOptions, device: str) -> Model:
 
 
 def _prepared(items: Sequence[Item], model: Model, ahead: int) -> Iterator[tuple[Item, Any]]:
-    """Items with their pictures ready for the model, read on threads at most `ahead` early."""
+    """Items with their pictures ready for the model, read on threads at most `ahead` early; None
+    for a picture that can't be read."""
     with ThreadPoolExecutor(READERS) as pool:
         waiting: deque = deque()
         for item in items:
@@ -197,7 +200,11 @@ def _prepared(items: Sequence[Item], model: Model, ahead: int) -> Iterator[tuple
 
 
 def _prepare(item: Item, model: Model) -> Any:
-    return model.prepare(read_picture(item.picture), item.question)
+    try:
+        picture = read_picture(item.picture)
+    except ImageError:  # nobody is asked; the annotations say why
+        return None
+    return model.prepare(picture, item.question)
 
 
 def answer_backing_off(

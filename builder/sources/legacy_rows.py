@@ -14,9 +14,10 @@ import msgspec
 
 from builder import folders
 from builder.annotate.box_text import box_answer
+from builder.containers import ImageError
 from builder.export.parquet import write_piece
 from builder.folders import CRAWL, TASKS
-from builder.media import encode, pixel_hash, read_picture
+from builder.media import read_picture
 from builder.parse import file_name, parse_image_name
 from builder.pipeline import COLORS_FILE, BuildOptions, ManualStats
 from builder.records import CrawledImage, CrawledManual, Drop, Manual, dump, load
@@ -123,11 +124,12 @@ class _Manual:
         number = self._step_number(bare)
         step = self.page.steps[number] if number is not None else None
         name = parse_image_name(bare)
-        picture = read_picture(self.folder / (image.file or ""))
-        encoded = EncodedImage(
-            encode(picture.rgb, self.image_format), pixel_hash(picture.rgb),
-            picture.size_wh, self.image_format,
-        )  # fmt: skip
+        try:
+            picture = read_picture(self.folder / (image.file or ""))
+            encoded = EncodedImage.of(picture.rgb, self.image_format)
+        except ImageError as error:
+            self._drop(told, error.reason, error.detail)
+            return None
         session = (step.session if step else None) or name.id_sign or "unnamed"
         # Collages of one object name its own picture, so that they are one group.
         own = {"path": f"lego/{self.manual_id}/images/{step.stem if step else bare}.png",

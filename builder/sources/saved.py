@@ -116,12 +116,11 @@ def import_image(
         return CrawledImage(src, url, error="too_large")
     data = file.read_bytes()
     digest = sha256(data)
-    info = sizes.get(digest)
-    if info is None or info.size_wh[0] * info.size_wh[1] > max_pixels:
-        try:
-            info = images.inspect_image(data, max_pixels)
-        except images.ImageError as err:
-            return CrawledImage(src, url, error=err.reason)
+    try:
+        info = sizes.get(digest) or images.inspect_image(data, max_pixels)
+        images.check_size(info.size_wh, max_pixels)
+    except images.ImageError as err:
+        return CrawledImage(src, url, error=err.reason)
     target = folder / "images" / f"{digest[:16]}{images.EXTENSIONS[info.format]}"
     if not (target.is_file() and sha256(target.read_bytes()) == digest):
         place_file(file, target)

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import numpy as np
 from cachetools import LRUCache
 
-from builder.media import Picture, encode, pixel_hash, read_picture
+from builder.containers import ImageError
+from builder.media import Picture, check_shape, encode, pixel_hash, read_picture
 from builder.records import Annotation, Drop, Instruction, Manual
 from builder.tasks.prompts import instruction_text
 from builder.tasks.sessions import Row, session_rows
@@ -69,13 +71,17 @@ class Context:
             yield from rows
 
     def picture(self, instruction: Instruction) -> Picture | None:
-        """The decoded picture of a row, None when it has none that can be used."""
+        """The decoded picture of a row, None when it has none. Raises `ImageError`."""
         if instruction.VLM.img_path is None:
             return None
         key = instruction.VLM.img_path
         picture = self._pictures.get(key)
         if picture is None:
-            picture = read_picture(self.folder / key)
+            try:
+                picture = read_picture(self.folder / key)
+            except ImageError as err:
+                told = f"{site_path(instruction.img or key)}: {err.detail}"
+                raise ImageError(err.reason, told) from err
             if picture.rgb.nbytes < PICTURE_CACHE_BYTES:
                 self._pictures[key] = picture
         return picture
@@ -93,11 +99,9 @@ class Context:
                 self._encoded[key] = image
         return image
 
-    def new_image(self, rgb) -> "EncodedImage":
-        """Encode (H, W, 3) uint8 pixels."""
-        size_wh = (rgb.shape[1], rgb.shape[0])
-        return EncodedImage(encode(rgb, self.options.image_format), pixel_hash(rgb), size_wh,
-                            self.options.image_format)  # fmt: skip
+    def new_image(self, rgb: np.ndarray) -> "EncodedImage":
+        """Encode (H, W, 3) uint8 pixels; raises `ImageError` for what no row may hold."""
+        return EncodedImage.of(rgb, self.options.image_format)
 
     def item(self, instruction: Instruction) -> str:
         """A row's name in drops and seeds."""
@@ -106,6 +110,10 @@ class Context:
     def drop(self, task: str, instruction: Instruction, reason: str, detail: str = "") -> None:
         """Record that a row gives no example of a task."""
         self.drops.append(Drop(self.manual.manual_id, task, self.item(instruction), reason, detail))
+
+    def unusable(self, task: str, instruction: Instruction, error: ImageError) -> None:
+        """Record that a row gives no example of a task because of a picture."""
+        self.drop(task, instruction, error.reason, error.detail)
 
     def rng(self, task: str, instruction: Instruction) -> random.Random:
         """A generator of this item's own: order, workers and other manuals change nothing."""
@@ -121,6 +129,13 @@ class EncodedImage:
     pixels_hash: str
     size_wh: tuple[int, int]
     image_format: str
+
+    @classmethod
+    def of(cls, rgb: np.ndarray, image_format: str) -> "EncodedImage":
+        """Encode (H, W, 3) uint8 pixels; raises `ImageError` for what no row may hold."""
+        size_wh = (rgb.shape[1], rgb.shape[0])
+        check_shape(size_wh)
+        return cls(encode(rgb, image_format), pixel_hash(rgb), size_wh, image_format)
 
     @property
     def column(self) -> dict:

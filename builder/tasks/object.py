@@ -8,6 +8,7 @@ from cachetools import LRUCache
 
 from builder.annotate.box_text import box_answer
 from builder.annotate.naming import PartLabel, part_labels, phrases
+from builder.containers import ImageError
 from builder.records import Annotation
 from builder.tasks.context import PICTURE_CACHE_BYTES, Context, base_row
 from builder.tasks.prompts import instruction_text, object_query
@@ -54,11 +55,14 @@ def rows(context: Context) -> Iterator[dict]:
             context.drop("object", step, "too_few_other_parts", f"{len(others)} of {DISTRACTORS}")
             continue
         made = []
-        for cell in range(CELLS):
-            rng.shuffle(others)
-            made.append(
-                _collage_row(context, [*others[:cell], target, *others[cell:]], cell, cells)
-            )
+        try:
+            for cell in range(CELLS):
+                rng.shuffle(others)
+                order = [*others[:cell], target, *others[cell:]]
+                made.append(_collage_row(context, order, cell, cells))
+        except ImageError as error:
+            context.unusable("object", step, error)
+            continue
         yield from sorted(made, key=lambda row: row["id"])
 
 

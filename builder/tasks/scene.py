@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from builder.containers import ImageError
 from builder.tasks.context import Context, base_row
 from builder.tasks.prompts import instruction_text, scene_query
 
@@ -15,11 +16,16 @@ def rows(context: Context) -> Iterator[dict]:
         if row.eop is None or not row.eop.text:
             context.drop("scene", step, "no_eop_before")
             continue
+        try:
+            image = context.source_image(step)
+        except ImageError as error:
+            context.unusable("scene", step, error)
+            continue
         yield base_row(
             context,
             "scene",
             row,
-            context.source_image(step),
+            image,
             {
                 "query": scene_query(row.eop.text),
                 "answer": instruction_text(step.text),

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from builder.annotate.colors import COLORS
+from builder.containers import ImageError
 from builder.media import Picture, encode_rgba
 from builder.records import Instruction
 from builder.tasks.context import Context, EncodedImage, base_row, opaque_id
@@ -56,7 +57,10 @@ def session_color(context: Context, session_id: str, rows: list[Row]) -> Session
     thumbnails, lossy = [], False
     for row in rows:
         if not row.is_eop:  # one picture at a time: only its thumbnail stays
-            picture = context.picture(row.instruction)
+            try:
+                picture = context.picture(row.instruction)
+            except ImageError:  # a drop where rows are made of it
+                picture = None
             thumbnails.append(None if picture is None else boundary.thumbnail(picture.rgb))
             lossy = lossy or (picture is not None and picture.lossy)
     tolerance = boundary.LOSSY_TOLERANCE if lossy else boundary.TOLERANCE
@@ -86,13 +90,31 @@ def rows(context: Context, colors: dict[str, SessionColor]) -> Iterator[dict]:
         for row in session:
             if row.is_eop or row.instruction.VLM.task_label is None:
                 continue
-            reason = _reason_against(row, color)
-            scene = _scene(context, row, color) if reason is None else reason
-            made = scene if isinstance(scene, str) else _wrong(context, row, scene, lifted, palette)
-            if isinstance(scene, str) or isinstance(made, str):
-                context.drop("state", row.instruction, str(made))
+            try:
+                made = _examples(context, row, color, lifted, palette)
+            except ImageError as error:
+                context.unusable("state", row.instruction, error)
                 continue
-            yield from _group(context, row, color, scene, made)
+            if isinstance(made, str):
+                context.drop("state", row.instruction, made)
+                continue
+            yield from made
+
+
+def _examples(
+    context: Context,
+    row: Row,
+    color: SessionColor,
+    lifted: dict[str, Cutout],
+    palette: list[tuple[int, int, int]],
+) -> list[dict] | str:
+    """The rows of a step, or the reason why there are none. Raises `ImageError`."""
+    reason = _reason_against(row, color)
+    scene = _scene(context, row, color) if reason is None else reason
+    if isinstance(scene, str):
+        return scene
+    wrong = _wrong(context, row, scene, lifted, palette)
+    return wrong if isinstance(wrong, str) else _group(context, row, color, scene, wrong)
 
 
 def _palette(context: Context) -> list[tuple[int, int, int]]:
