@@ -149,7 +149,7 @@ def _agreed(
         picture = read_picture(crawl_folder / str(instruction.VLM.img_path))
     except ImageError as err:
         sha256 = instruction.img_sha256 or ""
-        return Annotation(sha256, options.annotator, (0, 0), [], "", 0.0, err.reason)
+        return Annotation(sha256, "+".join(names), (0, 0), [], "", 0.0, err.reason)
     given = [_annotation(name, picture, instruction, options) for name in names]
     return consensus.combine(given, part_labels(instruction))
 

@@ -177,7 +177,7 @@ def test_importing_again_changes_nothing(exported, tmp_path):
 
 def picture(path: Path, seed: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(encode(np.random.default_rng(seed).integers(0, 255, (12, 16, 3), np.uint8),
+    path.write_bytes(encode(np.random.default_rng(seed).integers(0, 255, (24, 32, 3), np.uint8),
                             "png"))  # fmt: skip
 
 
