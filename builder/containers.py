@@ -114,7 +114,8 @@ def _broken(name: str, why: str) -> ImageError:
 
 
 def _png(data: bytes) -> Parts:
-    pixels, shown = [_PNG_START], {}
+    pixels = [_PNG_START]
+    shown: dict[bytes, bytes] = {}
     header, sample = b"", b""
     for kind, whole, is_sound in _png_chunks(data):
         body = whole[8:-4]
