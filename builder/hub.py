@@ -65,13 +65,13 @@ class Hub:
         """Make a call that may be made twice; again while the trouble may pass."""
 
         def wait(state: tenacity.RetryCallState) -> float:
-            error = state.outcome.exception() if state.outcome else None
-            return self.pause_s(state.attempt_number, error)
+            return self.pause_s(state.attempt_number, _error_of(state))
 
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self.patience.tries),
             wait=wait,
             retry=tenacity.retry_if_exception(is_transient),
+            before_sleep=lambda state: self.say_waiting(state.attempt_number, _error_of(state)),
             reraise=True,
         )
         return retrying(function, *args, **kwargs)
@@ -83,9 +83,18 @@ class Hub:
         least = min(self.patience.wait_s * 2 ** (attempt - 1), self.patience.most_s)
         return max(least, retry_after_s(asked, datetime.now(timezone.utc)))
 
+    def say_waiting(self, attempt: int, error: BaseException | None) -> None:
+        """Tell what went wrong and how long it is until the next try."""
+        what, _ = diagnosis(error or TimeoutError(), self.repo_id, self.api.endpoint)
+        log.warning(
+            "%s; asking again in %.0f s (try %d of %d)", scrubbed(what, self.token),
+            self.pause_s(attempt, error), attempt + 1, self.patience.tries,
+        )  # fmt: skip
+
     def about(self, error: BaseException) -> UserError:
         """The error as one line for a person, without secrets."""
-        return UserError(scrubbed(explain(error, self.repo_id, self.api.endpoint), self.token))
+        line = "; ".join(diagnosis(error, self.repo_id, self.api.endpoint))
+        return UserError(scrubbed(line, self.token))
 
     def dataset(self, revision: str | None) -> Any:
         """What the Hub says of the repository at a revision; None when there is no repository."""
@@ -211,29 +220,39 @@ def _all_text(error: BaseException) -> str:
     return "\n".join(texts)
 
 
-def explain(error: BaseException, repo_id: str, endpoint: str) -> str:
-    """One line: what happened and what to do about it."""
+def _error_of(state: tenacity.RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
+
+
+def diagnosis(error: BaseException, repo_id: str, endpoint: str) -> tuple[str, str]:
+    """What happened, and what to do about it."""
     cause, status = root_cause(error), status_of(error)
     text = " ".join((getattr(cause, "server_message", None) or str(cause)).split())[:300]
     if isinstance(cause, httpx2.TransportError):
         kind = "did not answer in time" if isinstance(cause, httpx2.TimeoutException) else text
-        return f"{endpoint}: {kind}; look at the network and run again, it goes on from here"
+        return f"{endpoint}: {kind}", "look at the network and run again, it goes on from here"
     if "xet-write-token" in str(error) or "xet" in type(error).__module__:
-        return f"{endpoint}: no Xet storage there ({text}); set HF_HUB_DISABLE_XET=1 and run again"
+        return (
+            f"{endpoint}: no Xet storage there ({text})",
+            "set HF_HUB_DISABLE_XET=1 and run again",
+        )
     if status in QUOTA or _QUOTA_WORDS.search(text):
-        return f"{repo_id}: the Hub has no room for it ({text}); free some or ask for a larger plan"
+        return (
+            f"{repo_id}: the Hub has no room for it ({text})",
+            "free some or ask for a larger plan",
+        )
     if status == 401:
-        return f"{endpoint} does not accept the token ({text}); {LOGIN} with a new one"
+        return f"{endpoint} does not accept the token ({text})", f"{LOGIN} with a new one"
     if status == 403:
-        return f"{repo_id}: no right to write there ({text}); use a token with write access to it"
+        return f"{repo_id}: no right to write there ({text})", "use a token with write access to it"
     if status == 429:
-        return f"{endpoint}: too many requests ({text}); run again later, it goes on from here"
+        return f"{endpoint}: too many requests ({text})", "run again later, it goes on from here"
     if (status is not None and status >= 500) or isinstance(error, json.JSONDecodeError):
-        return f"{endpoint} fails with {status or 'no JSON'} ({text}); run again later"
+        return f"{endpoint} fails with {status or 'no JSON'} ({text})", "run again later"
     if isinstance(cause, RevisionNotFoundError):
-        return f"{repo_id}: no such branch ({text}); look at --revision"
+        return f"{repo_id}: no such branch ({text})", "look at --revision"
     if isinstance(cause, RepositoryNotFoundError) or status == 404:
-        return f"{repo_id}: not found on {endpoint} ({text}); look at --repo-id and the token"
+        return f"{repo_id}: not found on {endpoint} ({text})", "look at --repo-id and the token"
     if isinstance(error, HFValidationError):
-        return f"--repo-id {repo_id}: {text}; give ORG/NAME"
-    return f"{repo_id}: {text}"
+        return f"--repo-id {repo_id}: {text}", "give ORG/NAME"
+    return f"{repo_id}: {text}", "mend that and run again"

@@ -17,19 +17,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
 
-from builder import validate
+from builder import git_refs, validate
 from builder.hub import Hub, Patience, connected, is_transient, status_of
 from builder.manifest import DATASET_NAME, MANIFEST, manifest_of
 from builder.push_plan import LocalFile, Plan, foreign_shards, local_files, make_plan
 from builder.push_remote import (
     MAIN,
     Remote,
+    branches_and_tags,
     look,
     open_pull,
     read_back,
     row_loader,
-    tags_of,
     was_edited,
 )
 from builder.records import UserError
@@ -70,14 +72,29 @@ def options_of(namespace: argparse.Namespace, parser: argparse.ArgumentParser) -
     repo_id = namespace.repo_id
     if not repo_id:
         parser.error("--push: where to? give --repo-id ORG/lego-arta")
-    if not _REPO_ID.fullmatch(repo_id):
+    if not _is_repo_id(repo_id):
         parser.error(f"--repo-id {repo_id}: give it as ORG/NAME, e.g. ORG/lego-arta")
     if namespace.create_pr and namespace.tag:
         parser.error("--tag with --create-pr: a pull request is no release; tag it when merged")
+    for option, name in (("--revision", namespace.revision), ("--tag", namespace.tag)):
+        wrong = None if name is None else git_refs.problem(name)
+        if wrong:
+            parser.error(f"{option} {name!r}: {wrong}; give a name like v1.0.0")
+    if namespace.tag in (namespace.revision, MAIN):
+        parser.error(f"--tag {namespace.tag}: a branch has this name; give one like v1.0.0")
     return PushOptions(
         repo_id, namespace.private, namespace.create_pr, namespace.revision, namespace.tag,
         namespace.dry_run, namespace.message,
     )  # fmt: skip
+
+
+def _is_repo_id(text: str) -> bool:
+    """Whether the Hub's client takes it, and it names a namespace too."""
+    try:
+        validate_repo_id(text)
+    except HFValidationError:
+        return False
+    return bool(_REPO_ID.fullmatch(text))
 
 
 def push(out: Path, options: PushOptions) -> str | None:
@@ -124,6 +141,7 @@ def _checked(out: Path) -> dict:
 
 def _check_account(hub: Hub, options: PushOptions) -> None:
     """Fail now, not after the upload, if the token can't do it."""
+    log.info("asking %s", hub.api.endpoint)
     account = hub.call(hub.api.whoami)
     role = account.get("auth", {}).get("accessToken", {}).get("role")
     if role == "read" and not options.dry_run:
@@ -156,7 +174,22 @@ def _check_plan(
             f"{hub.repo_id}: somebody else wrote {', '.join(edited)} since the last push; push "
             "with --create-pr so that people can look at the difference, or put the file back"
         )
-    tags = hub.call(tags_of, hub) if options.tag and remote.head else {}
+    if remote.head and (options.tag or options.revision != MAIN):
+        _check_refs(hub, plan, remote, options)
+
+
+def _check_refs(hub: Hub, plan: Plan, remote: Remote, options: PushOptions) -> None:
+    """Refuse names that are taken: tags are never moved, and a name is a branch or a tag."""
+    branches, tags = hub.call(branches_and_tags, hub)
+    if options.revision in tags and options.revision not in branches:
+        raise UserError(
+            f"{hub.repo_id}: --revision {options.revision} is a tag there, and tags are never "
+            "moved; give a branch"
+        )
+    if options.tag in branches:
+        raise UserError(
+            f"{hub.repo_id}: --tag {options.tag} is a branch there; give a name like v1.0.0"
+        )
     tagged = tags.get(options.tag or "")
     if tagged and (tagged != remote.head or not plan.is_empty):
         raise UserError(
@@ -251,6 +284,7 @@ def _commit(
                 return done
             if status == 412 or attempt == hub.patience.tries:
                 raise
+            hub.say_waiting(attempt, error)
             time.sleep(hub.pause_s(attempt, error))
     raise AssertionError("unreachable")
 
@@ -280,7 +314,7 @@ def _tag(hub: Hub, tag: str, commit: str) -> None:
         hub.api.create_tag, hub.repo_id, repo_type="dataset", tag=tag, revision=commit,
         exist_ok=True,
     )  # fmt: skip
-    found = hub.call(tags_of, hub).get(tag)
+    found = hub.call(branches_and_tags, hub)[1].get(tag)
     if found != commit:
         raise UserError(
             f"{hub.repo_id}: commit {commit} was made, but the tag {tag} names {found}; "

@@ -91,10 +91,12 @@ def was_edited(hub: Hub, name: str, remote: Remote) -> bool:
     return hashlib.sha256(hub.read(name, str(remote.head))).hexdigest() != sha256
 
 
-def tags_of(hub: Hub) -> dict[str, str]:
-    """Commit by tag."""
+def branches_and_tags(hub: Hub) -> tuple[dict[str, str], dict[str, str]]:
+    """Commit by name of the repository's branches, and of its tags."""
     refs = hub.api.list_repo_refs(hub.repo_id, repo_type="dataset")
-    return {tag.name: tag.target_commit for tag in refs.tags}
+    branches, tags = ({ref.name: ref.target_commit for ref in some}
+                      for some in (refs.branches, refs.tags))  # fmt: skip
+    return branches, tags
 
 
 def open_pull(

@@ -14,14 +14,18 @@ import threading
 import time
 from pathlib import Path
 
+import httpx2
 import pyarrow.parquet as pq
 import pytest
 from hub_http import Fault, Hub
 from hub_server import environment, serving
 from hub_store import User
+from huggingface_hub import HfApi
 from outside import demo_build
 from pusher import ROOT, Result, pushing
 
+from builder.hub import Hub as HubClient
+from builder.hub import Patience
 from builder.manifest import MANIFEST
 from builder.push_plan import LocalFile, make_plan
 from lego_arta import CONFIGS
@@ -263,6 +267,55 @@ def test_no_secret_is_written_anywhere(build, hub, pusher, repo, tmp_path):
         if path.is_file():
             data = path.read_bytes()
             assert not any(secret.encode() in data for secret in SECRETS), path
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [("--tag", "v 1"), ("--tag", "a..b"), ("--tag", "main"), ("--tag", ""), ("--revision", "a~1"),
+     ("--revision", ""), ("--revision", "0" * 40), ("--revision", "next", "--tag", "next"),
+     ("--repo-id", "lab/a..b"), ("--repo-id", "lab/ä")],
+)  # fmt: skip
+def test_names_that_cannot_be_are_refused_before_anything_is_sent(build, hub, pusher, repo, wrong):
+    start = len(hub.log)
+    result = pusher.push(build, "--repo-id", repo, *wrong)
+    assert result.code == 2 and wrong[-2] in result.stderr, result.stderr
+    assert len(hub.log) == start and repo not in hub.store.repos
+
+
+def test_a_tag_is_no_branch_and_a_branch_no_tag(build, hub, pusher, repo):
+    hub.store.create(repo, False, hub.store.users[ANN])
+    it = hub.store.repos[repo]
+    it.tags["v1"] = it.refs["next"] = it.refs["main"]
+    start = len(hub.log)
+    failed(pusher.push(build, "--repo-id", repo, "--revision", "v1"), "--revision v1", "is a tag")
+    failed(pusher.push(build, "--repo-id", repo, "--tag", "next"), "--tag next", "is a branch")
+    assert {r.method for r in hub.log[start:]} <= {"GET", "HEAD"} and tree(hub, repo) == {}
+
+
+def test_what_is_waited_for_is_said_before_the_wait(build, hub, pusher, repo):
+    hub.faults.append(Fault("GET", "/whoami", status=503, body="down", times=2))
+    result = pusher.push(build, "--repo-id", repo, "--dry-run")
+    ok(result)
+    lines = result.stderr.splitlines()
+    asked = lines.index(f"asking {hub.url}")
+    assert f"{hub.url} fails with 503" in lines[asked + 1] and "(try 2 of 4)" in lines[asked + 1]
+    assert "asking again in 0 s (try 3 of 4)" in lines[asked + 2]
+
+
+def test_a_network_that_is_not_there_is_named_at_once(caplog, monkeypatch):
+    said: list[int] = []
+
+    def nobody():
+        said.append(len(caplog.messages))
+        raise httpx2.ConnectError(f"no route, {ANN}")
+
+    monkeypatch.setattr(time, "sleep", lambda s: said.append(-round(s)))
+    client = HubClient(HfApi(endpoint="http://nowhere.test"), "a/b", ANN, Patience(tries=3))
+    with pytest.raises(httpx2.ConnectError):
+        client.call(nobody)
+    assert said == [0, -1, 1, -2, 2]  # a line, then the wait
+    assert "http://nowhere.test: no route" in caplog.messages[0]
+    assert "asking again in 1 s (try 2 of 3)" in caplog.messages[0] and ANN not in caplog.text
 
 
 # Faults -----------------------------------------------------------------------------------------
