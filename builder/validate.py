@@ -12,6 +12,7 @@ import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow.parquet as pq
 from PIL import Image
@@ -29,6 +30,10 @@ from synthesis.placement import SHIFT_FRACTION_MIN
 # float32 columns of a few thousand pixels are this exact at least.
 EPSILON_PX = 0.01
 NEGATIVES = 3
+# What files say beside pixels: when, where and with what a picture was taken.
+METADATA = {"exif", "icc_profile", "xmp"}
+# As much as glibc can be brought to keep: its DEFAULT_MMAP_THRESHOLD_MAX is 32 MiB.
+KEPT_BYTES = 31 * 2**20
 
 
 def violations(out: Path) -> Iterator[str]:
@@ -37,12 +42,14 @@ def violations(out: Path) -> Iterator[str]:
     manifest = manifest_of(out)
     if manifest is None:
         raise UserError(f"{out}: no {MANIFEST} of lego-arta in it; give a build folder")
+    _keep_freed_memory()
     yield from _files(out, manifest)
     if manifest.get("kind") == KIND:
         yield from recipe_violations(out, manifest)
         return
     yield from metadata_violations(out, manifest)
     imported = str(manifest["options"]["source"]).startswith("legacy:")
+    pictures: dict[bytes, Picture] = {}
     ids: collections.Counter = collections.Counter()
     sets: dict[str, set[str]] = {split: set() for split in SPLITS}
     for config in CONFIGS:
@@ -57,7 +64,7 @@ def violations(out: Path) -> Iterator[str]:
                 if config == "state":
                     groups[row["group_id"]][row["label"]] += 1
                     group_splits[row["group_id"]].add(split)
-                yield from _row(config, row, imported)
+                yield from _row(config, row, imported, pictures)
             if number != manifest["rows"][config][split]:
                 yield f"{config}/{split}: {manifest['rows'][config][split]} rows, found {number}"
         for group, labels in groups.items():
@@ -69,6 +76,15 @@ def violations(out: Path) -> Iterator[str]:
     shared = sets["train"] & sets["test"]
     if manifest["options"]["split"] == "manual" and shared and len(sets["train"]) > 1:
         yield f"split: no set in both train and test, found {sorted(shared)[:3]}"
+
+
+def _keep_freed_memory() -> None:
+    """Let malloc use the memory of one picture for the next.
+
+    glibc gives large blocks back to the system until one of their size has been freed; the page
+    faults of getting them anew took longer than decoding. Elsewhere this does nothing.
+    """
+    bytearray(KEPT_BYTES)
 
 
 def _files(out: Path, manifest: dict) -> Iterator[str]:
@@ -107,17 +123,42 @@ def _rows(out: Path, config: str, split: str) -> Iterator[dict]:
                 yield from batch.to_pylist()
 
 
-def _row(config: str, row: dict, imported: bool) -> Iterator[str]:
-    """Everything that must hold for one row by itself. Of imported ones less is known."""
-    row_id, image = row["id"], row["image"]
-    digest = hashlib.sha256(image["bytes"]).hexdigest()
-    if Path(image["path"]).stem != digest[:32]:
-        yield f"{row_id}: the image's name is the hash of its bytes, found {image['path']}"
-    with Image.open(io.BytesIO(image["bytes"])) as picture:
-        picture.load()
-        size_wh, metadata = picture.size, set(picture.info) & {"exif", "icc_profile", "xmp"}
-    if metadata:
-        yield f"{row_id}: images carry no metadata, found {sorted(metadata)}"
+class Picture(NamedTuple):
+    """What decoding a file tells: its size, the metadata in it, or why it can't be decoded."""
+
+    size_wh: tuple[int, int] | None
+    metadata: tuple[str, ...]
+    error: str = ""
+
+
+def _decoded(data: bytes) -> Picture:
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            picture.load()
+            return Picture(picture.size, tuple(sorted(METADATA & set(picture.info))))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        return Picture(None, (), " ".join(str(error).split()) or type(error).__name__)
+
+
+def _row(config: str, row: dict, imported: bool, pictures: dict[bytes, Picture]) -> Iterator[str]:
+    """Everything that must hold for one row by itself. Of imported ones less is known.
+
+    `pictures` has those that were decoded, by the hash of their bytes: rows share some.
+    """
+    row_id, image = row["id"], row["image"] or {}
+    data = image.get("bytes") or b""
+    digest = hashlib.sha256(data)
+    if Path(image.get("path") or "").stem != digest.hexdigest()[:32]:
+        yield f"{row_id}: the image's name is the hash of its bytes, found {image.get('path')}"
+    picture = pictures.get(digest.digest())
+    if picture is None:
+        picture = pictures[digest.digest()] = _decoded(data)
+    if picture.metadata:
+        yield f"{row_id}: images carry no metadata, found {list(picture.metadata)}"
+    if picture.size_wh is None:
+        yield f"{row_id}: the image can be decoded, found {picture.error}"
+        return
+    size_wh = picture.size_wh
     for name in ("query", "answer", "instruction", "manual_id", "session_id"):
         if not row[name]:
             yield f"{row_id}: {name} is not empty, found {row[name]!r}"

@@ -37,6 +37,7 @@ def export_build(
         "version": "0.1.0",
         "fingerprint": hashlib.sha256(str(sizes).encode()).hexdigest(),
         "options": {"positives": "matched", "source": "demo", "split": "manual"},
+        "rows": {c: {s: len(rows_of(folder, c, s)) for s in SPLITS} for c in CONFIGS},
         "files": {p.name: {"sha256": hashlib.sha256(p.read_bytes()).hexdigest()}
                   for p in sorted(folder.rglob("*.parquet"))},
     }  # fmt: skip
