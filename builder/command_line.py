@@ -5,35 +5,30 @@ python builder/make.py --source https://legoaudioinstructions.com/instructions/
 python builder/make.py --source saved-site/ --split paper
 """
 
-import argparse
 import json
 import logging
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from builder import push
-from builder.annotate import models
-from builder.crawl import CrawlOptions
-from builder.media import IMAGE_FORMATS
-from builder.records import UserError
-from builder.reviews import Reviews, read_reviews
+from builder import push_options
+from builder.annotate.options import add_options as add_annotators
 from builder.split import MODES
-from builder.tasks.state import HEX_RE, NEGATIVES, POSITIVES
+from builder.tasks.options import HEX_RE, IMAGE_FORMATS, NEGATIVES, POSITIVES
+from core.cli import Parser, command, not_negative, positive, whole
+from core.errors import UserError
+
+if TYPE_CHECKING:
+    from builder.reviews import Reviews
 
 log = logging.getLogger("lego_arta")
 
 DEMO_MANUALS = 12
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command line, the whole of it."""
-    result = argparse.ArgumentParser(
-        prog="make.py",
-        description=__doc__.split("\n\n")[0],
-        epilog=__doc__.split("\n\n", 1)[1],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    result = Parser("builder/make.py", __doc__)
     add = result.add_argument
     add(
         "--source",
@@ -56,16 +51,16 @@ def parser() -> argparse.ArgumentParser:
         help="whole sets apart (%(default)s), or the paper's random 25 %%",
     )
     add("--image-format", choices=IMAGE_FORMATS, default="webp", help="lossless (%(default)s)")
-    add("--seed", type=int, default=42, help="for every random choice (%(default)s)")
+    add("--seed", type=whole, default=42, help="for every random choice (%(default)s)")
     add(
         "--workers",
-        type=_positive,
+        type=positive,
         default=os.cpu_count() or 1,
         help="processes; the result does not depend on it (%(default)s)",
     )
     add(
         "--limit",
-        type=_positive,
+        type=positive,
         metavar="N",
         help=f"take at most N manuals; for the demo, draw N ({DEMO_MANUALS})",
     )
@@ -106,21 +101,19 @@ def parser() -> argparse.ArgumentParser:
         help="do not look for shortcuts that give the answer away; without it a build that has one "
         "fails",
     )
-    models.add_options(result.add_argument_group("boxes"))
+    add_annotators(result.add_argument_group("boxes"))
     crawl = result.add_argument_group("crawling")
     crawl.add_argument(
         "--delay",
-        type=_not_negative,
-        default=CrawlOptions.delay_s,
+        type=not_negative,
         metavar="S",
-        help="seconds between requests to a host (%(default)s)",
+        help="seconds between requests to a host (0.5)",
     )
     crawl.add_argument(
         "--concurrency",
-        type=_positive,
-        default=CrawlOptions.concurrency,
+        type=positive,
         metavar="N",
-        help="requests at a time to a host (%(default)s)",
+        help="requests at a time to a host (4)",
     )
     crawl.add_argument(
         "--allow-host",
@@ -146,27 +139,15 @@ def parser() -> argparse.ArgumentParser:
     )
     publish = result.add_argument_group("publishing", "push the build to the Hub in one commit")
     publish.add_argument("--push", action="store_true", help="push it when it is built and checked")
-    push.add_options(publish)
+    push_options.add_options(publish)
     add("--debug", action="store_true", help="show the traceback of an error")
     return result  # fmt: skip
 
 
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text}: give a whole number from 1 up")
-    return value
-
-
-def _not_negative(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text}: give a number of seconds, 0 or more")
-    return value
-
-
-def reviews_of(files: list[Path]) -> Reviews:
+def reviews_of(files: list[Path]) -> "Reviews":
     """What raters decided, by the --reviews files; says what is odd about them."""
+    from builder.reviews import read_reviews
+
     reviews, remarks = read_reviews(files)
     for remark in remarks:
         log.warning(remark)
@@ -182,7 +163,7 @@ def colors_by_hand(file: Path | None) -> tuple[tuple[str, str | None], ...]:
     except (OSError, ValueError) as error:
         raise UserError(
             f"--boundary-colors {file}: not a JSON file ({error}); "
-            "make one with scripts/swatches.py"
+            f"make one with: {command('scripts/swatches.py')}"
         ) from None
     if not isinstance(colors, dict):
         raise UserError(

@@ -27,6 +27,7 @@ from huggingface_hub.errors import (
 )
 
 from builder.fetch import retry_after_s
+from builder.push_options import Patience as Patience  # callers take it from here
 from builder.records import UserError
 
 log = logging.getLogger("lego_arta.hub")
@@ -37,19 +38,6 @@ QUOTA = {402, 413, 507}
 _QUOTA_WORDS = re.compile(r"quota|storage limit|too large|payment required", re.IGNORECASE)
 _SIGNATURES = re.compile(r"(https?://[^\s?'\"]+)\?[^\s'\"]+")
 LOGIN = "run `hf auth login`, or set HF_TOKEN"
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long to wait for an answer, and how often to ask again (first wait, doubled each time).
-
-    The client waits for ever if nobody tells it otherwise.
-    """
-
-    timeout_s: float = 300.0
-    tries: int = 6
-    wait_s: float = 1.0
-    most_s: float = 30.0
 
 
 @dataclass(frozen=True)

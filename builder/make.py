@@ -2,22 +2,24 @@
 
 import argparse
 import logging
-import shlex
 import sys
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a file, from anywhere
 
+from builder.command_line import DEMO_MANUALS, colors_by_hand, parser, reviews_of
 from builder.parallel import run_parallel, start_server
+from builder.push_options import options_of as push_options_of
 
-if __name__ == "__main__" and not {"-h", "--help"} & set(sys.argv):
+if __name__ == "__main__":
+    parser().parse_args()  # help and slips are answered before the imports below take a second
     start_server()  # workers' imports and the ones below go on at the same time
 
 from builder import probes, push, recipe, stats
-from builder.annotate import asking, models
+from builder.annotate import asking
+from builder.annotate.options import options_of as model_options_of
 from builder.assemble import AssembleOptions, assemble, check_out
-from builder.command_line import DEMO_MANUALS, colors_by_hand, parser, reviews_of
 from builder.crawl import Crawl, CrawlOptions, crawl_site
 from builder.folders import CRAWL, DEMO, TASKS, working_in
 from builder.pipeline import COLORS_FILE, BuildOptions, SessionColors, build_manual, parse_manual
@@ -25,37 +27,29 @@ from builder.records import UserError, load
 from builder.reviews import from_json
 from builder.sources import demo, legacy, legacy_rows, saved
 from builder.tasks.context import TaskOptions
-from core.errors import describe
+from core.cli import command, run
 
 log = logging.getLogger("lego_arta")
-
-EXIT_OK, EXIT_FAILED = 0, 1  # argparse exits with 2 on wrong usage
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run a build; returns the exit status (0 done, 1 failed, 2 wrong usage)."""
-    command = parser()
-    options = command.parse_args(argv)
-    publish = push.options_of(options, command) if options.push else None
+    command_line = parser()
+    options = command_line.parse_args(argv)
+    publish = push_options_of(options, command_line) if options.push else None
     if options.repo_id and not options.push:
-        command.error("--repo-id without --push: nothing would be pushed; add --push")
+        command_line.error("--repo-id without --push: nothing would be pushed; add --push")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for chatty in ("httpx", "httpx2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    try:
+
+    def work() -> None:
         build(options)
         out = recipe.write_recipe(options.out) if options.recipe else options.out
         if publish:
             push.push(out, publish)
-    except KeyboardInterrupt:
-        print("stopped; run the same command again to go on", file=sys.stderr)
-        return EXIT_FAILED
-    except Exception as error:
-        if options.debug:
-            raise
-        print(f"error: {describe(error)}", file=sys.stderr)
-        return EXIT_FAILED
-    return EXIT_OK
+
+    return run(work, options.debug)
 
 
 def build(options: argparse.Namespace) -> dict:
@@ -91,7 +85,7 @@ def run_stages(options: argparse.Namespace) -> dict:
     task = BuildOptions(
         options.work,
         options.annotator,
-        models.options_of(options),
+        model_options_of(options),
         TaskOptions(
             options.seed,
             options.image_format,
@@ -166,11 +160,11 @@ def crawl_stage(options: argparse.Namespace) -> Crawl:
     crawl_dir = options.work / CRAWL
     if "://" in options.source and not legacy.is_source(options.source):
         agent = CrawlOptions().user_agent
+        given = {"delay_s": options.delay, "concurrency": options.concurrency}
         crawl_options = CrawlOptions(
-            delay_s=options.delay,
-            concurrency=options.concurrency,
             allowed_hosts=tuple(options.allow_host),
             user_agent=f"{agent} contact: {options.contact}" if options.contact else agent,
+            **{name: value for name, value in given.items() if value is not None},
         )
         return crawl_site(options.source, crawl_dir, crawl_options, options.limit)
     if legacy.is_source(options.source):
@@ -222,7 +216,7 @@ def report(manifest: dict, out: Path, built: int, manuals: int, seconds: float) 
         print(f"{config:<7} " + ", ".join(f"{number:,} {name}" for name, number in splits.items()))
     print(f"\n{out}: {manuals} manuals, {built} of them (re)built, in {seconds:.1f} s")
     print(f'load it from {out.resolve().parent} with: load_dataset("{out.name}", "state")')
-    print(f"look at it first: python scripts/review.py gallery {shlex.quote(str(out))}")
+    print(f"look at it first: {command('scripts/review.py', 'gallery', out)}")
 
 
 if __name__ == "__main__":

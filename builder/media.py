@@ -17,7 +17,8 @@ from PIL import GifImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugi
 from builder.color_profiles import to_srgb
 from builder.containers import ImageError, Parts, take_apart
 
-IMAGE_FORMATS = ("webp", "png")
+from builder.tasks.options import IMAGE_FORMATS
+
 # Lossless WebP effort, chosen from measurements (`scripts/bench.py encode`): more time than this
 # buys about 1 % in size, less time costs 12 % and more.
 WEBP_METHOD = 1

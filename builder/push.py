@@ -10,22 +10,19 @@ or the new one. A killed or failed push is run again: what has gone up is not se
 import argparse
 import contextlib
 import logging
-import re
 import sys
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete
-from huggingface_hub.errors import HFValidationError
-from huggingface_hub.utils import validate_repo_id
 
-from builder import git_refs, validate
+from builder import validate
 from builder.hub import Hub, Patience, connected, is_transient, status_of
 from builder.manifest import DATASET_NAME, MANIFEST, manifest_of
+from builder.push_options import MAIN, PushOptions, add_options, options_of
 from builder.push_plan import LocalFile, Plan, foreign_shards, local_files, make_plan
 from builder.push_remote import (
-    MAIN,
     Remote,
     branches_and_tags,
     look,
@@ -34,67 +31,10 @@ from builder.push_remote import (
     row_loader,
     was_edited,
 )
-from builder.records import UserError
+from core.cli import command
+from core.errors import UserError
 
 log = logging.getLogger("lego_arta.push")
-
-_REPO_ID = re.compile(r"[\w.-]+/[\w.-]+")
-
-
-@dataclass(frozen=True)
-class PushOptions:
-    """Where to push and how."""
-
-    repo_id: str
-    private: bool = False
-    create_pr: bool = False
-    revision: str = MAIN
-    tag: str | None = None
-    dry_run: bool = False
-    message: str | None = None
-    patience: Patience = field(default_factory=Patience)
-
-
-def add_options(group) -> None:
-    """The options of a push, for this command and for make.py."""
-    add = group.add_argument
-    add("--repo-id", metavar="ORG/NAME", help="the dataset repository; made if it does not exist")
-    add("--private", action="store_true", help="make a new repository private")
-    add("--create-pr", action="store_true", help="open a pull request instead of committing")
-    add("--revision", default=MAIN, metavar="BRANCH", help="the branch (%(default)s)")
-    add("--tag", metavar="NAME", help="tag the result, e.g. v1.0.0; a tag is never moved")
-    add("--dry-run", action="store_true", help="only show what would change")
-    add("--message", metavar="TEXT", help="the first line of the commit")
-
-
-def options_of(namespace: argparse.Namespace, parser: argparse.ArgumentParser) -> PushOptions:
-    """The parsed options of `add_options`; exits with 2 when they make no sense."""
-    repo_id = namespace.repo_id
-    if not repo_id:
-        parser.error("--push: where to? give --repo-id ORG/lego-arta")
-    if not _is_repo_id(repo_id):
-        parser.error(f"--repo-id {repo_id}: give it as ORG/NAME, e.g. ORG/lego-arta")
-    if namespace.create_pr and namespace.tag:
-        parser.error("--tag with --create-pr: a pull request is no release; tag it when merged")
-    for option, name in (("--revision", namespace.revision), ("--tag", namespace.tag)):
-        wrong = None if name is None else git_refs.problem(name)
-        if wrong:
-            parser.error(f"{option} {name!r}: {wrong}; give a name like v1.0.0")
-    if namespace.tag in (namespace.revision, MAIN):
-        parser.error(f"--tag {namespace.tag}: a branch has this name; give one like v1.0.0")
-    return PushOptions(
-        repo_id, namespace.private, namespace.create_pr, namespace.revision, namespace.tag,
-        namespace.dry_run, namespace.message,
-    )  # fmt: skip
-
-
-def _is_repo_id(text: str) -> bool:
-    """Whether the Hub's client takes it, and it names a namespace too."""
-    try:
-        validate_repo_id(text)
-    except HFValidationError:
-        return False
-    return bool(_REPO_ID.fullmatch(text))
 
 
 def push(out: Path, options: PushOptions) -> str | None:
@@ -134,7 +74,7 @@ def _checked(out: Path) -> dict:
     if found:
         raise UserError(
             f"{out}: not fit to publish, {len(found)} checks fail, the first: {found[0]}; "
-            f"see them with: python -m builder.validate {out}"
+            f"see them with: {command('scripts/validate.py', out)}"
         )
     return manifest
 

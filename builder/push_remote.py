@@ -14,11 +14,11 @@ from huggingface_hub.errors import EntryNotFoundError, RevisionNotFoundError
 
 from builder.hub import Hub
 from builder.manifest import DATASET_NAME, MANIFEST
+from builder.push_options import MAIN
 from builder.push_plan import LocalFile, make_plan
 from builder.records import UserError
 from lego_arta import SPLITS
 
-MAIN = "main"
 LOADER = Path(__file__).with_name("push_load.py")
 
 

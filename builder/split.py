@@ -5,7 +5,7 @@ import math
 import random
 from collections.abc import Iterable, Mapping
 
-from lego_arta import CONFIGS
+from core.names import CONFIGS
 
 TEST_SHARE = 0.25
 MODES = ("manual", "paper")

@@ -1,15 +1,8 @@
-"""Every invariant of a build, checked on the files themselves.
+"""Every invariant of a build, checked on the files themselves (`scripts/validate.py`)."""
 
-    python -m builder.validate lego-arta
-
-Prints nothing but a summary when all holds; otherwise one line a violation: id, rule, value found.
-"""
-
-import argparse
 import collections
 import hashlib
 import io
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -220,24 +213,3 @@ def _box(row_id: str, box: list[float], frame: tuple[float, ...]) -> Iterator[st
     inside = frame[0] - e <= x0 < x1 <= frame[2] + e and frame[1] - e <= y0 < y1 <= frame[3] + e
     if not inside:
         yield f"{row_id}: a box lies in its frame {frame}, found {box}"
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Command line: 0 when everything holds, 1 otherwise."""
-    parser = argparse.ArgumentParser(description="Check every invariant of a build folder.")
-    parser.add_argument("out", type=Path, nargs="?", default=Path("lego-arta"),
-                        help="the build (%(default)s)")  # fmt: skip
-    options = parser.parse_args(argv)
-    try:
-        found = list(violations(options.out))
-    except UserError as error:
-        found = [str(error)]
-    for line in found:
-        print(f"error: {line}", file=sys.stderr)
-    if not found:
-        print(f"{options.out}: every check holds")
-    return 1 if found else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

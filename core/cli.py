@@ -57,9 +57,9 @@ def _here(path: Path) -> str:
     return below if "/" in below or below == "." else f"./{below}"
 
 
-def require(extra: str, what: str) -> None:
-    """Raise `UserError` when a module of an extra is missing that `what` needs."""
-    for name in EXTRAS[extra]:
+def require(extra: str, what: str, *modules: str) -> None:
+    """Raise `UserError` when a module is missing that `what` needs, of all that an extra brings."""
+    for name in modules or EXTRAS[extra]:
         if sys.modules.get(name) is None and not _installed(name):
             raise UserError(f"{what}: {name} is not installed; {pip_install(extra)}")
 
@@ -69,6 +69,11 @@ def _installed(name: str) -> bool:
         return importlib.util.find_spec(name) is not None
     except ValueError:  # it was imported from nowhere
         return False
+
+
+def no_build(folder: Path) -> UserError:
+    """What to raise when a folder is no build."""
+    return UserError(f"{folder}: not a build; make one with: {command('builder/make.py')}")
 
 
 def instead_of(word: str, known: Iterable[str]) -> str:

@@ -7,12 +7,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-import pyarrow.parquet as pq
-
+from core.cli import command
 from core.errors import UserError as UserError  # raised by all of the benchmark
+from core.names import CONFIGS as CONFIGS
+from core.names import SPLITS as SPLITS
 
-CONFIGS = ("scene", "object", "state")
-SPLITS = ("train", "test")
 # Row groups kept in memory while pictures are read: one is at most about 32 MB.
 ROW_GROUPS_KEPT = 4
 
@@ -57,14 +56,19 @@ def load_items(build: Path, config: str, split: str) -> list[Item]:
     """All items of a split in file order; raises `UserError` when the build has none."""
     paths = sorted((build / "data" / config).glob(f"{split}-*.parquet"))
     if not paths:
-        cure = "make one with: python builder/make.py" if not (build / "data").is_dir() else (
+        made = (build / "data").is_dir()
+        cure = (
             "build more manuals, or choose another --config or --split"
-        )  # fmt: skip
+            if made
+            else f"make one with: {command('builder/make.py')}"
+        )
         raise UserError(f"{build}: no data/{config}/{split}-*.parquet in it; {cure}")
     return [item for path in paths for item in _items_of(path, config, split)]
 
 
 def _items_of(path: Path, config: str, split: str) -> Iterable[Item]:
+    import pyarrow.parquet as pq
+
     try:
         with pq.ParquetFile(path) as file:
             columns = [name for name in file.schema_arrow.names if name != "image"]
@@ -126,6 +130,8 @@ def picture_bytes(item: Item) -> bytes:
 
 @lru_cache(maxsize=ROW_GROUPS_KEPT)
 def _pictures(path: Path, row_group: int) -> list[bytes]:
+    import pyarrow.parquet as pq
+
     with pq.ParquetFile(path) as file:
         column = file.read_row_group(row_group, columns=["image"]).column("image")
     return [image["bytes"] for image in column.to_pylist()]

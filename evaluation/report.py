@@ -18,7 +18,6 @@ from evaluation.samples import boxes_norm100
 from evaluation.score import Results, Score
 from evaluation.tables import LEGEND, TITLES, Cell, Table
 
-SHOWN = 4
 PICTURE_WH = (480, 480)
 ANSWER_CHARS = 600
 # What "best" means, by task.
@@ -72,7 +71,7 @@ rect.gold { stroke: #0a7d3c; } rect.said { stroke: #c2255c; stroke-dasharray: 7 
 """
 
 
-def write_report(path: Path, results: Results, tables: Sequence[Table], shown: int = SHOWN) -> None:
+def write_report(path: Path, results: Results, tables: Sequence[Table], shown: int) -> None:
     """Write the report; pictures are read from the build that the items came from."""
     parts = [_HEAD, "<h1>lego-arta scores</h1>", _summary(results)]
     parts += [_table(table) for table in tables]

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import pyarrow.parquet as pq
 from PIL import Image
 
-from builder.records import UserError
+from core.cli import no_build
+from core.errors import UserError
 
 SPLITS = ("train", "test")
 MANIFEST, DATASET_NAME = "build.json", "lego-arta"
@@ -55,7 +56,7 @@ def read_manifest(build: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         manifest = None
     if not isinstance(manifest, dict) or manifest.get("dataset") != DATASET_NAME:
-        raise UserError(f"{build}: not a build; make one with builder/make.py")
+        raise no_build(build)
     if manifest.get("kind") == "recipe":
         raise UserError(f"{build}: a recipe has no pictures; give the build it was made from")
     return manifest

@@ -6,201 +6,94 @@ python scripts/bench.py memory --limits 20,200 # peak resident size against buil
 python scripts/bench.py load --out lego-arta   # rows read against the bare decode
 python scripts/bench.py export --out lego-arta # exports against a plain copy, and their memory
 python scripts/bench.py review --out lego-arta # rating pages in a browser
+python scripts/bench.py score --out lego-arta  # as many predictions as the paper's rows
+python scripts/bench.py push --copies 2        # to a Hub on loopback against a bare copy and hash
 python scripts/bench.py annotate               # MiniGPT-v2 at full size, random weights, on a GPU
 """
 
 import argparse
-import io
-import itertools
-import multiprocessing
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
-import psutil
-import pyarrow.parquet as pq
-from PIL import Image
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from core.cli import Parser, pip_install, positive, run
+from core.errors import UserError
 
-from builder.media import WEBP_METHOD, WEBP_QUALITY, encode
-from scripts import bench_annotate, bench_export, bench_load
-from scripts.bench_memory import SAMPLE_S, resident_bytes
-from scripts.bench_review import bench_review
-
-
-class Run(NamedTuple):
-    """One build: wall seconds, largest sum of resident bytes over its processes."""
-
-    wall_s: float
-    peak_bytes: int
+# By the name on the command line: where its function lies, and what it says of itself.
+BENCHES = {
+    "build": ("benchmarks.build", "wall time, memory and size of a build"),
+    "encode": ("benchmarks.build", "time and size of lossless efforts on a build's pictures"),
+    "memory": ("benchmarks.build", "peak memory of demo builds of several sizes"),
+    "load": ("benchmarks.load", "iteration over rows against the bare decode"),
+    "export": ("benchmarks.export", "seconds of every format against a plain copy, and memory"),
+    "review": ("benchmarks.review", "first screen and next sample of rating pages, in Chromium"),
+    "score": ("benchmarks.score", "time to score predictions of the paper's number"),
+    "push": ("benchmarks.push", "a push to a Hub on loopback against a bare copy and hash"),
+    "annotate": ("benchmarks.annotate", "MiniGPT-v2 (full-size, random weights) by batch size"),
+}
+DEV = ("playwright", "psutil")  # only measuring and testing need them
 
 
-def timed_build(arguments: list[str], folder: Path, workers: int) -> Run:
-    """Run builder/make.py into `folder` from nothing and watch its process tree."""
-    places = ["--work", str(folder / "work"), "--out", str(folder / "lego-arta")]
-    make = [sys.executable, str(ROOT / "builder/make.py"), "--workers", str(workers)]
-    command = [*make, *places, *arguments]
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    peak, watched = 0, psutil.Process(process.pid)
-    while process.poll() is None:
-        peak = max(peak, resident_bytes(watched))
-        time.sleep(SAMPLE_S)
-    if process.returncode:
-        raise SystemExit(f"the build failed with status {process.returncode}: {' '.join(command)}")
-    return Run(time.perf_counter() - started, peak)
-
-
-def shards(out: Path) -> list[Path]:
-    """The Parquet files of a build."""
-    return sorted(out.glob("data/*/*.parquet"))
-
-
-def images(path: Path) -> Iterator[dict]:
-    """The image column of a shard, a row group at a time."""
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=50, columns=["image"]):
-            yield from batch.column("image").to_pylist()
-
-
-def encode_again(path: Path, group: int, formats: tuple[str, ...]) -> dict[str, dict[str, tuple]]:
-    """Encode every picture of one row group: {name: {format: (seconds, bytes)}} by image name."""
-    with pq.ParquetFile(path) as file:
-        column = file.read_row_group(group, columns=["image"]).column("image").to_pylist()
-    result = {}
-    for image in column:
-        rgb = np.asarray(Image.open(io.BytesIO(image["bytes"])).convert("RGB"))
-        timing = {}
-        for image_format in formats:
-            started = time.perf_counter()
-            size = len(encode(rgb, image_format))
-            timing[image_format] = (time.perf_counter() - started, size)
-        result[image["path"]] = timing
+def parser() -> Parser:
+    """The command line, the whole of it."""
+    result = Parser("scripts/bench.py", __doc__)
+    commands = result.add_subparsers(required=True, dest="bench", metavar="|".join(BENCHES))
+    add = {name: commands.add_parser(name, help=text).add_argument
+           for name, (_, text) in BENCHES.items()}  # fmt: skip
+    add["build"]("--source", default="demo", help="as for make.py (%(default)s)")
+    add["build"]("--limit", type=positive, help="number of manuals")
+    add["memory"]("--limits", default="20,200", help="demo sizes (%(default)s)")
+    for name in ("build", "memory", "score"):
+        add[name]("--workers", type=positive, default=2, help="processes (%(default)s)")
+    for name in ("encode", "load", "export", "review", "score"):
+        add[name]("--out", type=Path, default=Path("lego-arta"), help="build (%(default)s)")
+    add["encode"]("--sample", type=positive, default=40, help="pictures (%(default)s)")
+    for name, rounds in (("load", 3), ("export", 1), ("push", 3)):
+        add[name]("--rounds", type=positive, default=rounds, help="the best counts (%(default)s)")
+    _add_export(add["export"])
+    add["push"]("--copies", type=positive, default=2, help="of every row (%(default)s)")
+    _add_annotate(add["annotate"])
     return result
 
 
-def pure_encodes(out: Path, workers: int, formats: tuple[str, ...]) -> dict[str, tuple[float, int]]:
-    """{format: (seconds on `workers` cores, bytes)} for the distinct pictures of a build."""
-    calls = [
-        (path, group, formats)
-        for path in shards(out)
-        for group in range(pq.ParquetFile(path).num_row_groups)
-    ]
-    seen: dict[str, dict] = {}
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        for part in pool.map(encode_again, *zip(*calls, strict=True)):
-            seen.update(part)
-    return {
-        f: (sum(t[f][0] for t in seen.values()) / workers, sum(t[f][1] for t in seen.values()))
-        for f in formats
-    }
+def _add_export(add) -> None:
+    add("--manuals", type=positive, default=1000, help="(%(default)s)")
+    add("--formats", nargs="+", metavar="F",
+        help='all if not given; also with options: "llamafactory --examples dynamic"')  # fmt: skip
+    add("--padding", type=int, default=0, metavar="BYTES",
+        help="behind every picture; released ones have about 330,000")  # fmt: skip
+    add("--scratch", type=Path, help="a disk with room for all of it")
 
 
-def bench_build(options: argparse.Namespace) -> None:
-    """Wall time against pure encodes, pairs/s, peak memory, bytes a pair in WebP and PNG."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        source = ["--source", options.source]
-        limit = ["--limit", str(options.limit)] if options.limit else []
-        run = timed_build([*source, *limit], folder, options.workers)
-        again = timed_build([*source, *limit], folder, options.workers)
-        out = folder / "lego-arta"
-        pairs = sum(pq.ParquetFile(path).metadata.num_rows for path in shards(out))
-        on_disk = sum(path.stat().st_size for path in shards(out))
-        encodes = pure_encodes(out, options.workers, ("webp", "png"))
-        print(f"source {options.source}, {pairs} pairs, {options.workers} workers")
-        print(
-            f"build wall time                {run.wall_s:9.1f} s   {pairs / run.wall_s:.1f} pairs/s"
-        )
-        print(f"pure WebP encodes, same cores  {encodes['webp'][0]:9.1f} s   "
-              f"build / encodes = {run.wall_s / encodes['webp'][0]:.2f}")  # fmt: skip
-        print(f"unchanged re-run               {again.wall_s:9.1f} s")
-        print(f"peak memory, all processes     {run.peak_bytes / 2**20:9.0f} MiB")
-        print(f"Parquet bytes a pair           {on_disk / pairs / 1e3:9.1f} kB")
-        webp, png = encodes["webp"][1], encodes["png"][1]
-        print(f"image bytes, WebP against PNG  {webp / png:9.2f}     "
-              f"{webp / 1e6:.1f} MB against {png / 1e6:.1f} MB; "
-              f"PNG takes {encodes['png'][0]:.1f} s")  # fmt: skip
+def _add_annotate(add) -> None:
+    add("--batches", default="1,8,32,128", help="batch sizes (%(default)s)")
+    add("--pictures", type=positive, default=256, help="a batch size (%(default)s)")
+    add("--new-tokens", type=positive, default=40, help="an answer (%(default)s)")
+    add("--dtype", default="bfloat16", choices=("bfloat16", "float16", "float32"))
+    add("--device", help="(a GPU if there is one)")
+    add("--tiny", action="store_true", help="a toy, to see that this runs")
 
 
-def bench_memory(options: argparse.Namespace) -> None:
-    """Peak memory of demo builds of several sizes."""
-    first = 0
-    for limit in (int(text) for text in options.limits.split(",")):
-        with tempfile.TemporaryDirectory() as name:
-            run = timed_build(["--limit", str(limit)], Path(name), options.workers)
-        first = first or run.peak_bytes
-        print(f"{limit:5d} manuals: {run.peak_bytes / 2**20:7.0f} MiB, "
-              f"{run.peak_bytes / first:.2f} x the first, {run.wall_s:.0f} s")  # fmt: skip
+def bench(options: argparse.Namespace) -> None:
+    """Measure and print; raises `UserError`."""
+    try:
+        module = import_module(BENCHES[options.bench][0])
+    except ModuleNotFoundError as error:
+        if error.name not in DEV:
+            raise
+        raise UserError(
+            f"{options.bench}: {error.name} is not installed; {pip_install('dev')}"
+        ) from None
+    getattr(module, f"bench_{options.bench}")(options)
 
 
-def bench_encode(options: argparse.Namespace) -> None:
-    """Time and size of lossless efforts on a sample of a build's pictures, one process."""
-    every = itertools.islice(itertools.chain(*map(images, shards(options.out))), 0, None, 23)
-    sample = [np.asarray(Image.open(io.BytesIO(image["bytes"])).convert("RGB"))
-              for image in itertools.islice(every, options.sample)]  # fmt: skip
-    if not sample:
-        raise SystemExit(f"--out {options.out}: no pictures in it; make a build first")
-    rows = [("WEBP", {"lossless": True, "method": m, "quality": q})
-            for m in (0, 1, 2, 4, 6) for q in (0, 20, 50, 75)]  # fmt: skip
-    rows += [("PNG", {"compress_level": level}) for level in (1, 6, 9)]
-    print(f"{len(sample)} pictures; * is what builds use")
-    for image_format, arguments in rows:
-        size, started = 0, time.perf_counter()
-        for rgb in sample:
-            buffer = io.BytesIO()
-            Image.fromarray(rgb).save(buffer, image_format, **arguments)
-            size += buffer.tell()
-        spent = (time.perf_counter() - started) / len(sample)
-        chosen = arguments.get("method") == WEBP_METHOD and arguments["quality"] == WEBP_QUALITY
-        text = " ".join(f"{k}={v}" for k, v in arguments.items() if k != "lossless")
-        mark = "  *" if chosen else ""
-        kilobytes = size / len(sample) / 1e3
-        print(f"{image_format:<5}{text:<22}{spent * 1e3:7.1f} ms  {kilobytes:7.1f} kB{mark}")
-
-
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.split("\n\n")[0], epilog=__doc__.split("\n\n", 1)[1],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    commands = parser.add_subparsers(
-        required=True, metavar="build|encode|memory|load|export|review|annotate"
-    )
-    build = commands.add_parser("build", help=bench_build.__doc__)
-    build.add_argument("--source", default="demo", help="as for make.py (%(default)s)")
-    build.add_argument("--limit", type=int, default=None, help="number of manuals")
-    build.set_defaults(run=bench_build)
-    memory = commands.add_parser("memory", help=bench_memory.__doc__)
-    memory.add_argument("--limits", default="20,200", help="demo sizes (%(default)s)")
-    memory.set_defaults(run=bench_memory)
-    for command in (build, memory):
-        command.add_argument("--workers", type=int, default=2, help="processes (%(default)s)")
-    efforts = commands.add_parser("encode", help=bench_encode.__doc__)
-    efforts.add_argument("--out", type=Path, default=Path("lego-arta"), help="build (%(default)s)")
-    efforts.add_argument("--sample", type=int, default=40, help="pictures (%(default)s)")
-    efforts.set_defaults(run=bench_encode)
-    bench_load.add_command(commands)
-    bench_export.add_command(commands)
-    pages = commands.add_parser("review", help=bench_review.__doc__)
-    pages.add_argument("--out", type=Path, default=Path("lego-arta"), help="build (%(default)s)")
-    pages.set_defaults(run=bench_review)
-    annotate = commands.add_parser("annotate", help=bench_annotate.bench_annotate.__doc__)
-    bench_annotate.add_options(annotate)
-    annotate.set_defaults(run=bench_annotate.bench_annotate)
-    options = parser.parse_args()
-    options.run(options)
+def main(argv: list[str] | None = None) -> int:
+    """Command line; returns the exit status."""
+    options = parser().parse_args(argv)
+    return run(lambda: bench(options))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

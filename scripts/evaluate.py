@@ -17,53 +17,37 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tqdm import tqdm
-
-try:
-    import nltk  # noqa: F401
-    import rouge_score  # noqa: F401
-    import sacrebleu  # noqa: F401
-except ModuleNotFoundError as missing:
-    sys.exit(f"error: {missing.name} is not installed; pip install -e '.[evaluate]'")
-
-from evaluation import report, vlmeval
+from core.cli import Parser, command, not_negative, positive, require, run, whole
+from core.names import CONFIGS, SPLITS
 from evaluation.bootstrap import RESAMPLES
 from evaluation.examples import SOURCES
 from evaluation.frames import FRAMES, MIN_PIXELS, RELEASED_PIXELS
-from evaluation.items import CONFIGS, SPLITS, UserError
-from evaluation.predictions import Prediction
 from evaluation.prompts import FORMS, PAPER_SETTINGS, setting_of
-from evaluation.run import Asked, run
 from evaluation.runners import RunnerOptions, split_model
-from evaluation.score import ScoreOptions, score
-from evaluation.standings import tables_of, write_scores
-from evaluation.tables import terminal
 
-WARNINGS_PRINTED = 12
+if TYPE_CHECKING:
+    from evaluation.predictions import Prediction
+
+WARNINGS_PRINTED, SHOWN = 12, 4
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command line, the whole of it."""
-    result = argparse.ArgumentParser(
-        prog="evaluate.py",
-        description=__doc__.split("\n\n")[0],
-        epilog=__doc__.split("\n\n", 1)[1],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    result = Parser("scripts/evaluate.py", __doc__)
     commands = result.add_subparsers(dest="command", required=True, metavar="run|score|tsv")
-    _add_run(commands.add_parser("run", help="ask a model", allow_abbrev=False))
-    _add_score(commands.add_parser("score", help="score answers", allow_abbrev=False))
-    tsv = commands.add_parser("tsv", help="write a VLMEvalKit TSV", allow_abbrev=False)
+    _add_run(commands.add_parser("run", help="ask a model"))
+    _add_score(commands.add_parser("score", help="score answers"))
+    tsv = commands.add_parser("tsv", help="write a VLMEvalKit TSV")
     tsv.add_argument("build", type=Path, metavar="BUILD", help="a build folder")
     tsv.add_argument("--config", choices=CONFIGS, required=True)
     tsv.add_argument("--split", choices=SPLITS, default="test", help="(%(default)s)")
     tsv.add_argument("--out", type=Path, required=True, metavar="FILE.tsv")
-    for command in commands.choices.values():
-        command.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    for one in commands.choices.values():
+        one.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return result
 
 
@@ -82,8 +66,8 @@ def _add_run(command: argparse.ArgumentParser) -> None:
     add("--out", type=Path, default=Path("predictions"), help="folder of answers (%(default)s)")
     add("--name", help="the model's name in tables (default: from --model)")
     add("--tuned", action="store_true", help="a model tuned on lego-arta: the w/ column")
-    add("--limit", type=_positive, metavar="N", help="ask only the first N items")
-    add("--seed", type=int, default=42, help="of the dynamic examples (%(default)s)")
+    add("--limit", type=positive, metavar="N", help="ask only the first N items")
+    add("--seed", type=whole, default=42, help="of the dynamic examples (%(default)s)")
     prompt = command.add_argument_group("prompt")
     prompt.add_argument(
         "--setting",
@@ -104,7 +88,7 @@ def _add_run(command: argparse.ArgumentParser) -> None:
         help="fixed: the thesis' two, text only; dynamic: train rows, of the same manual if "
         "there are any, with pictures; none",
     )
-    prompt.add_argument("--shots", type=_positive, metavar="N", help="examples a prompt (2)")
+    prompt.add_argument("--shots", type=positive, metavar="N", help="examples a prompt (2)")
     prompt.add_argument("--previous", action="store_true", help="say the previous instruction too")
     prompt.add_argument(
         "--template",
@@ -125,14 +109,16 @@ def _add_run(command: argparse.ArgumentParser) -> None:
     model = command.add_argument_group("model")
     defaults = RunnerOptions("")
     model.add_argument(
-        "--max-new-tokens", type=_positive, default=defaults.max_new_tokens, help="(%(default)s)"
+        "--max-new-tokens", type=positive, default=defaults.max_new_tokens, help="(%(default)s)"
     )
-    model.add_argument("--temperature", type=float, default=0.0, help="(%(default)s: greedy)")
-    model.add_argument("--batch-size", type=_positive, default=1, help="(%(default)s)")
+    model.add_argument(
+        "--temperature", type=not_negative, default=0.0, help="(%(default)s: greedy)"
+    )
+    model.add_argument("--batch-size", type=positive, default=1, help="(%(default)s)")
     model.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 (%(default)s)")
     model.add_argument("--dtype", default="auto", help="bfloat16, float32 (%(default)s)")
     model.add_argument(
-        "--max-pixels", type=_positive, help="bound on a picture (LEGO-R1: 2038400, 2600*28*28)"
+        "--max-pixels", type=positive, help="bound on a picture (LEGO-R1: 2038400, 2600*28*28)"
     )
     model.add_argument("--adapter", metavar="DIR|ID", help="a LoRA adapter to put on; --tuned")
     endpoint = command.add_argument_group("endpoint")
@@ -141,10 +127,12 @@ def _add_run(command: argparse.ArgumentParser) -> None:
         "--api-key-env", default=defaults.api_key_env, metavar="VAR", help="(%(default)s)"
     )
     endpoint.add_argument(
-        "--concurrency", type=_positive, default=4, help="requests at a time (%(default)s)"
+        "--concurrency", type=positive, default=4, help="requests at a time (%(default)s)"
     )
-    endpoint.add_argument("--requests-per-minute", type=float, metavar="N", help="at most")
-    endpoint.add_argument("--timeout", type=float, default=120.0, metavar="S", help="(%(default)s)")
+    endpoint.add_argument("--requests-per-minute", type=not_negative, metavar="N", help="at most")
+    endpoint.add_argument(
+        "--timeout", type=not_negative, default=120.0, metavar="S", help="(%(default)s)"
+    )
     endpoint.add_argument(
         "--cache", type=Path, help="folder of answers by request hash (default: in --out)"
     )
@@ -165,7 +153,7 @@ def _add_score(command: argparse.ArgumentParser) -> None:
     )
     add(
         "--resamples",
-        type=int,
+        type=whole,
         default=RESAMPLES,
         metavar="N",
         help="bootstrap resamples of manuals; 0 for no intervals (%(default)s)",
@@ -175,24 +163,24 @@ def _add_score(command: argparse.ArgumentParser) -> None:
     add("--no-report", action="store_true", help="write no report.html")
     add(
         "--shown",
-        type=_positive,
-        default=report.SHOWN,
+        type=positive,
+        default=SHOWN,
         metavar="N",
         help="best and worst answers of a run that the report shows (%(default)s)",
     )
-    add("--workers", type=_positive, default=os.cpu_count() or 1, help="(%(default)s)")
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text}: give a whole number from 1 up")
-    return value
+    add("--workers", type=positive, default=os.cpu_count() or 1, help="(%(default)s)")
 
 
 def run_command(options: argparse.Namespace) -> None:
     """`run`."""
+    from tqdm import tqdm
+
+    from evaluation.run import Asked
+    from evaluation.run import run as ask
+
     kind, model = split_model(options.model)
+    if kind == "baseline":
+        require("evaluate", f"--model {options.model}")
     think = options.template == "think"
     resized = options.example_frame == "resized_px"
     setting = setting_of(
@@ -236,7 +224,7 @@ def run_command(options: argparse.Namespace) -> None:
     )
     failed = 0
 
-    def progress(predictions: Iterable[Prediction], total: int) -> Iterator[Prediction]:
+    def progress(predictions: "Iterable[Prediction]", total: int) -> "Iterator[Prediction]":
         nonlocal failed
         hidden = not sys.stderr.isatty()
         bar = tqdm(predictions, desc=asked.config, total=total, disable=hidden)
@@ -246,15 +234,22 @@ def run_command(options: argparse.Namespace) -> None:
             if hidden and done * 10 // total > (done - 1) * 10 // total:
                 print(f"{asked.config}: {done:,} of {total:,}", file=sys.stderr)
 
-    run(asked, progress)
+    ask(asked, progress)
     print(f"{asked.path}")
     if failed:
         print(f"{failed:,} items have no answer; run the same command again to ask them again")
-    print(f"score it with: python scripts/evaluate.py score {options.build} {options.out}")
+    scoring = command("scripts/evaluate.py", "score", options.build, options.out)
+    print(f"score it with: {scoring}")
 
 
 def score_command(options: argparse.Namespace) -> None:
     """`score`."""
+    require("evaluate", "score")
+    from evaluation import report
+    from evaluation.score import ScoreOptions, score
+    from evaluation.standings import tables_of, write_scores
+    from evaluation.tables import terminal
+
     results = score(
         options.build,
         options.predictions,
@@ -286,6 +281,8 @@ def score_command(options: argparse.Namespace) -> None:
 
 def tsv_command(options: argparse.Namespace) -> None:
     """`tsv`."""
+    from evaluation import vlmeval
+
     rows = vlmeval.write_tsv(options.build, options.config, options.split, options.out)
     print(f"{options.out}: {rows:,} rows")
 
@@ -295,20 +292,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser().parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     commands = {"run": run_command, "score": score_command, "tsv": tsv_command}
-    try:
-        commands[options.command](options)
-    except KeyboardInterrupt:
-        print("stopped; run the same command again to go on", file=sys.stderr)
-        return 1
-    except Exception as error:
-        if options.debug:
-            raise
-        known = isinstance(error, UserError | OSError)
-        said = " ".join(str(error).split())
-        cure = "" if known else "; run again with --debug for the traceback"
-        print(f"error: {'' if known else type(error).__name__ + ': '}{said}{cure}", file=sys.stderr)
-        return 1
-    return 0
+    return run(lambda: commands[options.command](options), options.debug)
 
 
 if __name__ == "__main__":

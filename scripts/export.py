@@ -10,35 +10,31 @@ dropped.jsonl, never changed. The README.md in the folder says how to train from
 """
 
 import argparse
-import contextlib
 import dataclasses
 import logging
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from builder.export.describe import last_words
-from builder.export.run import FORMATS, export, format_of
-from builder.export.units import Request
-from core.errors import describe
+from builder.export import FORMATS
+from core.cli import Parser, positive, run, share, whole
+from core.names import CONFIGS, SPLITS
 from evaluation.examples import SOURCES
 from evaluation.frames import MAX_PIXELS, MIN_PIXELS
-from evaluation.items import CONFIGS, SPLITS, UserError
 from evaluation.prompts import FORMS, Setting
+
+if TYPE_CHECKING:
+    from builder.export.units import Request
 
 FRAMES = ("norm100", "norm1000", "px", "resized_px", "padded_norm")
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command line."""
-    result = argparse.ArgumentParser(
-        description=__doc__.split("\n\n")[0],
-        epilog=__doc__.split("\n\n", 1)[1] + "\n"
-        + "\n".join(f"{name:<13} {text}" for name, text in FORMATS.items()),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )  # fmt: skip
+    formats = "\n".join(f"{name:<13} {text}" for name, text in FORMATS.items())
+    result = Parser("scripts/export.py", f"{__doc__}\n{formats}")
     add = result.add_argument
     add("build", type=Path, metavar="BUILD", help="a build folder")
     add("--format", required=True, choices=list(FORMATS), help="see below")
@@ -46,11 +42,11 @@ def parser() -> argparse.ArgumentParser:
     add("--config", nargs="+", choices=CONFIGS, help="tasks (all that the format can hold)")
     add("--split", nargs="+", choices=SPLITS, default=list(SPLITS), help="(both)")
     add("--merge", action="store_true", help="all tasks in one file a split")
-    add("--min-confidence", type=_share, default=0.0, metavar="C", help="only surer rows (0)")
-    add("--limit", type=_positive, metavar="N", help="at most N rows a task and split")
-    add("--seed", type=int, default=42, help="of the choice of examples (%(default)s)")
+    add("--min-confidence", type=share, default=0.0, metavar="C", help="only surer rows (0)")
+    add("--limit", type=positive, metavar="N", help="at most N rows a task and split")
+    add("--seed", type=whole, default=42, help="of the choice of examples (%(default)s)")
     add(
-        "--workers", type=_positive, metavar="N",
+        "--workers", type=positive, metavar="N",
         help="processes (one a core, at most 4, for large builds; dynamic examples take one)",
     )  # fmt: skip
     asked = result.add_argument_group("questions and answers", "of formats made of them")
@@ -68,8 +64,8 @@ def parser() -> argparse.ArgumentParser:
         "(resized_px, of llamafactory and vlm-r1), or shares of the picture padded to a square "
         "(padded_norm, of llava); else norm100",
     )
-    asked.add_argument("--min-pixels", type=_positive, help=f"of that resize ({MIN_PIXELS})")
-    asked.add_argument("--max-pixels", type=_positive, help=f"of that resize ({MAX_PIXELS})")
+    asked.add_argument("--min-pixels", type=positive, help=f"of that resize ({MIN_PIXELS})")
+    asked.add_argument("--max-pixels", type=positive, help=f"of that resize ({MAX_PIXELS})")
     asked.add_argument(
         "--template", choices=("plain", "think"), help="think: <think> and <answer> (plain)"
     )
@@ -80,26 +76,16 @@ def parser() -> argparse.ArgumentParser:
         help="solved examples before a question: dynamic: train rows, of the same manual if there "
         "are any; fixed: the thesis' two, text only; none (dynamic for otter, else none)",
     )
-    asked.add_argument("--shots", type=_positive, metavar="N", help="examples a row (2)")
+    asked.add_argument("--shots", type=positive, metavar="N", help="examples a row (2)")
     add("--debug", action="store_true", help="show the traceback of an error")
     return result
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text}: give a whole number from 1 up")
-    return int(text)
-
-
-def _share(text: str) -> float:
-    with contextlib.suppress(ValueError):
-        if 0 <= float(text) <= 1:
-            return float(text)
-    raise argparse.ArgumentTypeError(f"{text}: give a number from 0 to 1")
-
-
-def request_of(options: argparse.Namespace, command_line: argparse.ArgumentParser) -> Request:
+def request_of(options: argparse.Namespace, command_line: argparse.ArgumentParser) -> "Request":
     """The request that a command line means; wrong usage ends the program."""
+    from builder.export.run import format_of
+    from builder.export.units import Request
+
     module = format_of(options.format)
     names = ("boxes", "frame", "template", "previous", "examples", "shots")
     given = {name: getattr(options, name) for name in names if getattr(options, name)}
@@ -138,22 +124,18 @@ def main(argv: list[str] | None = None) -> int:
     command_line = parser()
     options = command_line.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    try:
-        done = export(request_of(options, command_line), options.workers)
-    except KeyboardInterrupt:
-        print("stopped; run the same command again to go on", file=sys.stderr)
-        return 1
-    except Exception as error:
-        if options.debug:
-            raise
-        known = isinstance(error, UserError)
-        print(f"error: {' '.join(str(error).split()) if known else describe(error)}",
-              file=sys.stderr)  # fmt: skip
-        return 1
-    for reason, number in done["dropped"].items():
-        print(f"left out: {number:,} {reason.replace('_', ' ')} (dropped.jsonl)")
-    print(last_words(options.out, format_of(options.format), done))
-    return 0
+    request = request_of(options, command_line)
+
+    def work() -> None:
+        from builder.export.describe import last_words
+        from builder.export.run import export, format_of
+
+        done = export(request, options.workers)
+        for reason, number in done["dropped"].items():
+            print(f"left out: {number:,} {reason.replace('_', ' ')} (dropped.jsonl)")
+        print(last_words(options.out, format_of(options.format), done))
+
+    return run(work, options.debug)
 
 
 if __name__ == "__main__":

@@ -12,13 +12,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from lego_arta import CONFIGS, FEATURES
+from core.cli import Parser, run
 
 FILE = ROOT / "dataset_infos.json"
 
 
 def infos_text() -> str:
     """The file's content."""
+    from lego_arta import CONFIGS, FEATURES
+
     infos = {
         name: {"description": text, "features": FEATURES[name].to_dict()}
         for name, text in CONFIGS.items()
@@ -26,6 +28,17 @@ def infos_text() -> str:
     return json.dumps(infos, indent=2) + "\n"
 
 
-if __name__ == "__main__":
+def write() -> None:
+    """Write the file."""
     FILE.write_text(infos_text(), encoding="utf-8")
-    print(f"wrote {FILE.name}")
+    print(f"wrote {FILE}")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line; returns the exit status."""
+    Parser("scripts/infos.py", __doc__).parse_args(argv)
+    return run(write)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

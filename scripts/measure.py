@@ -2,287 +2,67 @@
 
     python scripts/measure.py --work .work --out lego-arta --truth .work/0_demo/truth.json
     python scripts/measure.py --work .work --truth .work/0_demo/truth.json \\
-        --compare foreground,owlv2,foreground+owlv2 [--degrade]
+        --compare foreground --degrade
 
 The truth file's schema is the one the demo source writes. Prints one table; `--json` the numbers.
-`--compare` asks annotators anew about the pictures of a build's stages; + joins a consensus.
+`--compare` asks annotators anew about the pictures of a build's stages; + joins a consensus, as in
+foreground,owlv2,foreground+owlv2.
 """
 
 import argparse
-import io
 import json
-import statistics
 import sys
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
-import pyarrow.parquet as pq
-from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from builder.annotate import models
-from builder.folders import ANNOTATE, CRAWL, TASKS
-from builder.manifest import manifest_of
-from builder.media import read_picture
-from builder.records import Annotation, Instruction, LabelBox, Manual, UserError, load
-from builder.tasks.context import site_path
-from builder.tasks.sessions import session_rows
-from synthesis.boxes import iou, union
-from synthesis.pixels import difference
-
-# A label is right when its box is mostly on the truth of that very label.
-RIGHT_LABEL_IOU_MIN = 0.5
-# A pixel shows something else when a channel differs by this much from the manual's own picture ...
-PIXEL_DIFFERENCE_MIN = 32
-# ... and a picture is right when at most the first share of the true part does, wrong from the
-# second on.
-RIGHT_SHARE_MAX, WRONG_SHARE_MIN = 0.10, 0.15
-# Boundary colours are equal within this channel distance: lossy pictures shift them a little.
-COLOR_TOLERANCE = 40
+from builder.annotate.options import add_model_options
+from core.cli import Parser, positive, run
+from core.errors import UserError
 
 
-def measure(work: Path, out: Path, truth: dict, truth_folder: Path) -> dict[str, float]:
-    """All measures of a build against `truth`, whose masks lie in `truth_folder`.
-
-    Raises `UserError` when build and truth don't belong together.
-    """
-    manifest = manifest_of(out)
-    if manifest is None:
-        raise UserError(f"--out {out}: not a build; make one with builder/make.py")
-    by_page = {Path(m["manual_page"]).name: m for m in truth["manuals"]}
-    known = sorted(set(manifest["inputs"]) & set(by_page))
-    if not known:
-        raise UserError(f"--truth: it knows none of the manuals of {out}; give the build's own")
-    boxes: list[dict] = []
-    colors: Counter = Counter()
-    rows: Counter = Counter()
-    states: list[dict] = []
-    drops = {(d["manual_id"], d["item"]) for d in manifest["drops"]}
-    used = _used_rows(out)
-    for manual_id in known:
-        manual = load(work / TASKS / manual_id / "manual.json", Manual)
-        boxes += _box_rows(work, manual_id, by_page[manual_id])
-        colors += _color_counts(manual, by_page[manual_id])
-        rows += _row_counts(manual_id, by_page[manual_id], drops, used)
-        states += _states(work, out, manual, by_page[manual_id], truth_folder)
-    return {
-        "manuals": len(known),
-        **_box_measures(boxes),
-        "sessions_with_outline": colors["outlined"],
-        "color_right_share": _share(colors["right"], colors["outlined"]),
-        "colors_invented": colors["invented"],
-        **_state_measures(states),
-        "rows": sum(rows.values()),
-        "rows_used": rows["used"],
-        "rows_dropped": rows["dropped"],
-        "rows_unaccounted": rows["unaccounted"],
-    }
-
-
-def _mean(values: list[float]) -> float:
-    return statistics.fmean(values) if values else float("nan")
-
-
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else float("nan")
-
-
-def _box_rows(work: Path, manual_id: str, truth: dict) -> list[dict]:
-    """One entry a true label: IoU of its union box, whether its picture shows several."""
-    annotations = load(work / ANNOTATE / manual_id / "annotations.json", dict[str, Annotation])
-    result = []
-    for row in truth["rows"]:
-        if not row.get("eop") or not row["image"] or row.get("duplicate_of_previous"):
-            continue
-        annotation = annotations.get(str(row["row"]))
-        result += label_rows(annotation.labels if annotation else [], row["eop"])
+def parser() -> Parser:
+    """The command line, the whole of it."""
+    result = Parser("scripts/measure.py", __doc__)
+    add = result.add_argument
+    add("--work", type=Path, default=Path(".work"), help="stages (%(default)s)")
+    add("--out", type=Path, default=Path("lego-arta"), help="build (%(default)s)")
+    add("--truth", type=Path, required=True, help="truth.json of the source")
+    add("--json", action="store_true", help="print JSON instead of a table")
+    add("--debug", action="store_true", help="show the traceback of an error")
+    several = result.add_argument_group("comparing annotators")
+    add = several.add_argument
+    add("--compare", metavar="NAMES", help="e.g. foreground,owlv2,foreground+owlv2")
+    add("--degrade", action="store_true", help="pictures made worse, as real ones")
+    add("--limit", type=positive, metavar="N", help="at most N pictures")
+    add_model_options(several)
     return result
 
 
-def label_rows(labels: Sequence[LabelBox], eop: list[dict]) -> list[dict]:
-    """One entry a true label of a picture: IoU of its union box, whether the count is right."""
-    several = len(eop) > 1
-    one_part = not several and eop[0]["drawn"] == 1
-    result = []
-    for index, part in enumerate(eop):
-        found = labels[index].instances_px if index < len(labels) else []
-        result.append(
-            {
-                "iou": iou(union(found), part["union"]) if found else 0.0,
-                "several": several,
-                "one_part": one_part,
-                "count_right": len(found) == part["drawn"],
-            }
-        )
-    return result
+def measure(options: argparse.Namespace) -> None:
+    """Measure and print; raises `UserError`."""
+    from benchmarks import compare, truth
 
-
-def _box_measures(boxes: list[dict]) -> dict[str, float]:
-    several = [box["iou"] > RIGHT_LABEL_IOU_MIN for box in boxes if box["several"]]
-    return {
-        "labels": len(boxes),
-        "single_part_iou": _mean([box["iou"] for box in boxes if box["one_part"]]),
-        "label_iou": _mean([box["iou"] for box in boxes]),
-        "iou_over_0.5": _mean([float(box["iou"] >= 0.5) for box in boxes]),
-        "iou_over_0.75": _mean([float(box["iou"] >= 0.75) for box in boxes]),
-        "iou_over_0.9": _mean([float(box["iou"] >= 0.9) for box in boxes]),
-        "right_label_share": _mean([float(right) for right in several]),
-        "instance_count_right": _mean([float(box["count_right"]) for box in boxes]),
-    }
-
-
-def _color_counts(manual: Manual, truth: dict) -> Counter:
-    """Sessions with an outline, those found right, and colours found where there is none."""
-    true_colors = {row["row"]: row["highlight"] for row in truth["rows"] if row.get("step")}
-    counts: Counter = Counter()
-    for rows in session_rows(manual).values():
-        steps = [row.instruction for row in rows if not row.is_eop]
-        wanted = {true_colors.get(step.instruction_id) for step in steps} - {None}
-        found = {color for step in steps for color in step.VLM.bound_color}
-        if wanted:
-            counts["outlined"] += 1
-            counts["right"] += len(found) == 1 and _near(found.pop(), next(iter(wanted)))
-        else:
-            counts["invented"] += bool(found)
-    return counts
-
-
-def _near(a: str, b: str | None) -> bool:
-    if b is None:
-        return False
-    pairs = zip(bytes.fromhex(a[1:]), bytes.fromhex(b[1:]), strict=True)
-    return max(abs(x - y) for x, y in pairs) <= COLOR_TOLERANCE
-
-
-def _used_rows(out: Path) -> set[tuple[str, str]]:
-    """(manual, source image) pairs that some row of the build was made from."""
-    used = set()
-    for path in sorted(out.glob("data/*/*.parquet")):
-        table = pq.read_table(path, columns=["manual_id", "provenance"])
-        for row in table.to_pylist():
-            # The row's own picture comes first in scene and state, all four count in a collage.
-            for image in row["provenance"]["source_images"]:
-                used.add((row["manual_id"], image["path"]))
-    return used
-
-
-def _row_counts(manual_id: str, truth: dict, drops: set, used: set) -> Counter:
-    """Every row of the page is used, a listed drop, or unaccounted for."""
-    counts: Counter = Counter()
-    for row in truth["rows"]:
-        if row["image"] and (manual_id, row["image"]) in used:
-            counts["used"] += 1
-        elif (manual_id, f"row {row['row']}") in drops:
-            counts["dropped"] += 1
-        else:
-            counts["unaccounted"] += 1
-    return counts
-
-
-def _states(work: Path, out: Path, manual: Manual, truth: dict, truth_folder: Path) -> list[dict]:
-    """One entry a state row: overlap of the segmented part with the truth, and how much of the
-    true part the picture shows otherwise than the manual's own does."""
-    true_rows = {row["image"]: row for row in truth["rows"] if row.get("step")}
-    by_path = {site_path(i.img): i for i in manual.instructions if i.img}
-    result = []
-    for path in sorted(out.glob("data/state/*.parquet")):
-        columns = ["manual_id", "provenance", "image", "correct_box_px", "part_box_px", "label",
-                   "negative_kind"]  # fmt: skip
-        table = pq.read_table(path, columns=columns, filters=[("manual_id", "=", manual.manual_id)])
-        for row in table.to_pylist():
-            source = row["provenance"]["source_images"][0]["path"]
-            true_row = true_rows.get(source)
-            if true_row is None or not true_row["step"].get("mask"):
-                continue
-            mask = _mask(truth_folder / true_row["step"]["mask"])
-            instruction = by_path[source]
-            own = read_picture(work / CRAWL / manual.manual_id / str(instruction.VLM.img_path)).rgb
-            shown = np.asarray(Image.open(io.BytesIO(row["image"]["bytes"])).convert("RGB"))
-            other = difference(shown, own) >= PIXEL_DIFFERENCE_MIN
-            area = max(1, int(mask.sum()))
-            result.append(
-                {
-                    "label": row["label"],
-                    "box_iou": iou(row["correct_box_px"], true_row["step"]["new_box"]),
-                    "mask_iou": _mask_iou(work, manual, instruction, row["correct_box_px"], mask),
-                    # A part too many changes nothing at the right place, only elsewhere.
-                    "changed": int(other.sum() if row["negative_kind"] == "extra"
-                                   else (other & mask).sum()) / area,
-                }
-            )  # fmt: skip
-    return result
-
-
-def _mask(path: Path) -> np.ndarray:
-    return np.asarray(Image.open(path).convert("L")) > 127
-
-
-def _mask_iou(
-    work: Path, manual: Manual, instruction: Instruction, box_px: list[float], truth: np.ndarray
-) -> float:
-    """IoU of the cut-out that the stages kept (its alpha, at its box) with the true mask."""
-    file = work / TASKS / manual.manual_id / str(instruction.VLM.parts_img_path)
-    found = np.zeros(truth.shape, bool)
-    x0, y0, x1, y1 = (round(v) for v in box_px)
-    found[y0:y1, x0:x1] = np.asarray(Image.open(file))[..., 3] > 127
-    return float((found & truth).sum() / max(1, (found | truth).sum()))
-
-
-def _state_measures(rows: list[dict]) -> dict[str, float]:
-    right, wrong = ([r for r in rows if r["label"] == label] for label in (1, 0))
-    ious = [row["mask_iou"] for row in right]
-    return {
-        "state_groups": len(right),
-        "state_part_box_iou": _mean([row["box_iou"] for row in right]),
-        "state_mask_iou": _mean(ious),
-        "state_mask_iou_p10": float(np.percentile(ious, 10)) if ious else float("nan"),
-        "positives_right_share": _mean([float(r["changed"] <= RIGHT_SHARE_MAX) for r in right]),
-        "negatives_wrong_share": _mean([float(r["changed"] >= WRONG_SHARE_MIN) for r in wrong]),
-    }
+    try:
+        known = json.loads(options.truth.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UserError(f"--truth {options.truth}: not a truth file ({error})") from error
+    if options.compare:
+        compare.main(known, options)
+        return
+    numbers = truth.measure(options.work, options.out, known, options.truth.parent)
+    if options.json:
+        print(json.dumps(numbers, indent=2))
+        return
+    for name, value in numbers.items():
+        text = f"{value:>10.4f}" if isinstance(value, float) else f"{value:>10}"
+        print(f"{name:<24} {text}")
 
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.split("\n\n")[0],
-        epilog=__doc__.split("\n\n", 1)[1],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--work", type=Path, default=Path(".work"), help="stages (%(default)s)")
-    parser.add_argument("--out", type=Path, default=Path("lego-arta"), help="build (%(default)s)")
-    parser.add_argument("--truth", type=Path, required=True, help="truth.json of the source")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    several = parser.add_argument_group("comparing annotators")
-    several.add_argument(
-        "--compare", metavar="NAMES", help="e.g. foreground,owlv2,foreground+owlv2"
-    )
-    several.add_argument("--degrade", action="store_true", help="pictures made worse, as real ones")
-    several.add_argument("--limit", type=int, metavar="N", help="at most N pictures")
-    models.add_model_options(several)
-    options = parser.parse_args(argv)
-    try:
-        truth = json.loads(options.truth.read_bytes())
-        if options.compare:
-            from scripts import compare  # what it needs is only for this
-
-            return compare.main(truth, options)
-        numbers = measure(options.work, options.out, truth, options.truth.parent)
-    except (UserError, OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    if options.json:
-        print(json.dumps(numbers, indent=2))
-    else:
-        for name, value in numbers.items():
-            print(
-                f"{name:<24} {value:>10.4f}"
-                if isinstance(value, float)
-                else f"{name:<24} {value:>10}"
-            )
-    return 0
+    options = parser().parse_args(argv)
+    return run(lambda: measure(options), options.debug)
 
 
 if __name__ == "__main__":

@@ -17,10 +17,29 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from builder import probes
-from builder.manifest import manifest_of
-from builder.parallel import run_parallel, start_server
-from builder.probes import patches
-from builder.records import UserError
+from core.cli import EXIT_FAILED, Parser, no_build, positive, run
+from core.errors import UserError
+
+
+def parser() -> Parser:
+    """The command line, the whole of it."""
+    result = Parser("scripts/probe.py", __doc__)
+    add = result.add_argument
+    add("build", type=Path, metavar="BUILD", help="a build folder")
+    add("--groups", type=positive, metavar="N", help="look at N groups (all)")
+    add(
+        "--only",
+        nargs="+",
+        choices=probes.PROBES,
+        metavar="PROBE",
+        help=f"of {', '.join(probes.PROBES)} (all but traces, which --thorough adds)",
+    )
+    add("--paper-names", action="store_true", help="give pictures telling names: must be caught")
+    add("--thorough", action="store_true", help="more patches, longer training: some minutes")
+    add("--workers", type=positive, default=os.cpu_count() or 1, help="(%(default)s)")
+    add("--json", action="store_true", help="print JSON instead of lines")
+    add("--debug", action="store_true", help="show the traceback of an error")
+    return result
 
 
 def paper_name(row: dict) -> str:
@@ -30,51 +49,28 @@ def paper_name(row: dict) -> str:
     return f"{stem}.png" if row["label"] else f"{stem}_fake1.png"
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.split("\n\n")[0],
-        epilog=__doc__.split("\n\n", 1)[1],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("build", type=Path, help="folder of a build")
-    parser.add_argument("--groups", type=int, metavar="N", help="look at N groups (all)")
-    parser.add_argument(
-        "--only",
-        nargs="+",
-        choices=probes.PROBES,
-        metavar="PROBE",
-        help=f"of {', '.join(probes.PROBES)} (all but traces, which --thorough adds)",
-    )
-    parser.add_argument(
-        "--paper-names", action="store_true", help="give pictures telling names: must be caught"
-    )
-    parser.add_argument(
-        "--thorough", action="store_true", help="more patches, longer training: some minutes"
-    )
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="(%(default)s)")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
-    options = parser.parse_args(argv)
+def probe(options: argparse.Namespace) -> bool:
+    """Run the probes and print what they found; whether one leaks. Raises `UserError`."""
+    from builder.manifest import manifest_of
+    from builder.parallel import run_parallel, start_server
+    from builder.probes import patches
+
     start_server()
-    try:
-        if manifest_of(options.build) is None:
-            raise UserError(f"{options.build}: not a build; make one with builder/make.py")
-        results = probes.run(
-            options.build,
-            options.groups,
-            paper_name if options.paper_names else None,
-            lambda function, calls: run_parallel("rows", function, calls, options.workers),
-            options.only or list(probes.PROBES if options.thorough else probes.GATE_PROBES),
-            patches.THOROUGH if options.thorough else patches.QUICK,
+    if manifest_of(options.build) is None:
+        raise no_build(options.build)
+    results = probes.run(
+        options.build,
+        options.groups,
+        paper_name if options.paper_names else None,
+        lambda function, calls: run_parallel("rows", function, calls, options.workers),
+        options.only or list(probes.PROBES if options.thorough else probes.GATE_PROBES),
+        patches.THOROUGH if options.thorough else patches.QUICK,
+    )
+    if not results:
+        raise UserError(
+            f"{options.build}: fewer than {probes.GROUPS_MIN} state groups of "
+            f"{probes.MANUALS_MIN} manuals, which tell nothing; build more manuals"
         )
-        if not results:
-            raise UserError(
-                f"{options.build}: fewer than {probes.GROUPS_MIN} state groups of "
-                f"{probes.MANUALS_MIN} manuals, which tell nothing; build more manuals"
-            )
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
     described = [result.describe() for result in results]
     if options.json:
         print(json.dumps(described, indent=2))
@@ -82,7 +78,15 @@ def main(argv: list[str] | None = None) -> int:
         for result in described:
             print(f"{probes.line(result):<52} {probes.PROBES[result['probe']]}")
         print(f"{results[0].rows} rows")
-    return 1 if probes.leaks(results) else 0
+    return bool(probes.leaks(results))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line; returns the exit status: 1 also when a probe leaks."""
+    options = parser().parse_args(argv)
+    leaking: list[bool] = []
+    status = run(lambda: leaking.append(probe(options)), options.debug)
+    return EXIT_FAILED if any(leaking) else status
 
 
 if __name__ == "__main__":

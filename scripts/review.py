@@ -18,26 +18,21 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from builder.folders import write_bytes
-from builder.records import UserError, dump
+from builder.records import dump
+from core.cli import Parser, command, positive, require, run, whole
 from review import fitting, gallery, page, results, rows, sampling
 from review.criteria import TASKS
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command line, the whole of it."""
-    result = argparse.ArgumentParser(
-        prog="review.py",
-        description=__doc__.split("\n\n")[0],
-        epilog=__doc__.split("\n\n", 1)[1],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    result = Parser("scripts/review.py", __doc__)
     commands = result.add_subparsers(dest="command", required=True, metavar="make|score|gallery")
-    _add_make(commands.add_parser("make", help="write a rating page", allow_abbrev=False))
-    _add_score(commands.add_parser("score", help="score what raters saved", allow_abbrev=False))
-    _add_gallery(commands.add_parser("gallery", help="browse a build", allow_abbrev=False))
-    for command in commands.choices.values():
-        command.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    _add_make(commands.add_parser("make", help="write a rating page"))
+    _add_score(commands.add_parser("score", help="score what raters saved"))
+    _add_gallery(commands.add_parser("gallery", help="browse a build"))
+    for one in commands.choices.values():
+        one.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return result
 
 
@@ -45,8 +40,8 @@ def _add_make(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("build", type=Path, metavar="BUILD", help="a build folder")
     add("--task", choices=sorted(TASKS), required=True, help="what is judged")
-    add("--n", type=_positive, metavar="N", help="rows drawn (100; 1000 for screening)")
-    add("--seed", type=int, default=42, help="of the draw (%(default)s)")
+    add("--n", type=positive, metavar="N", help="rows drawn (100; 1000 for screening)")
+    add("--seed", type=whole, default=42, help="of the draw (%(default)s)")
     add("--out", type=Path, default=Path("review.html"), help="the page (%(default)s)")
     add(
         "--checks",
@@ -89,21 +84,14 @@ def _add_gallery(command: argparse.ArgumentParser) -> None:
     add("--out", type=Path, default=Path("gallery"), help="folder (%(default)s)")
     add(
         "--sessions",
-        type=_positive,
+        type=positive,
         default=gallery.SESSIONS,
         metavar="N",
         help="whole sessions at random, all their rows (%(default)s)",
     )
     add("--all", action="store_true", help="every session; a large build makes a large gallery")
     add("--manual", action="append", default=[], metavar="ID", help="only this one (repeatable)")
-    add("--seed", type=int, default=42, help="of the choice (%(default)s)")
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text}: give a whole number from 1 up")
-    return value
+    add("--seed", type=whole, default=42, help="of the choice (%(default)s)")
 
 
 def make_command(options: argparse.Namespace) -> None:
@@ -132,10 +120,9 @@ def make_command(options: argparse.Namespace) -> None:
 
 def score_command(options: argparse.Namespace) -> None:
     """`score`."""
-    try:
-        from review import report, score
-    except ModuleNotFoundError as missing:
-        raise UserError(f"{missing.name} is not installed; pip install -e '.[review]'") from None
+    require("review", "score")
+    from review import report, score
+
     key_file = options.key or results.find_key(options.results[0])
     key = results.read_key(key_file)
     task = page.task_named(key.task)
@@ -159,7 +146,8 @@ def score_command(options: argparse.Namespace) -> None:
         return
     for line in terminal(found):
         print(line)
-    print(f"the next build takes it: make.py --reviews {options.out / 'review.json'}")
+    taking = command("builder/make.py", "--reviews", options.out / "review.json")
+    print(f"the next build takes it: {taking}")
 
 
 def terminal(found: dict) -> list[str]:
@@ -205,14 +193,7 @@ COMMANDS = {"make": make_command, "score": score_command, "gallery": gallery_com
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit status."""
     options = parser().parse_args(argv)
-    try:
-        COMMANDS[options.command](options)
-    except (UserError, OSError) as error:
-        if options.debug:
-            raise
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 1
-    return 0
+    return run(lambda: COMMANDS[options.command](options), options.debug)
 
 
 if __name__ == "__main__":

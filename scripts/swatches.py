@@ -9,106 +9,40 @@ saves what was changed as the file that --boundary-colors takes.
 """
 
 import argparse
-import base64
-import html
-import io
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from PIL import Image
-
-from builder.folders import CRAWL, TASKS, writing
-from builder.media import read_picture
-from builder.pipeline import COLORS_FILE, SessionColors
-from builder.records import Manual, UserError, load
-from builder.tasks.sessions import session_rows
-
-PICTURES, WIDTH_PX = 4, 240
-TEMPLATE = Path(__file__).with_name("swatches.html")
+from core.cli import Parser, run
 
 
-class Entry(NamedTuple):
-    """One session of the page."""
-
-    session_id: str
-    colors: SessionColors
-    pictures: list[str]
-
-
-def entries(work: Path) -> list[Entry]:
-    """All sessions of a work folder, doubtful ones first; raises `UserError` when there is none."""
-    found = []
-    for file in sorted((work / TASKS).glob(f"*/{COLORS_FILE}")):
-        manual = load(file.parent / "manual.json", Manual)
-        colors = load(file, dict[str, SessionColors])
-        crawled = work / CRAWL / manual.manual_id
-        for session_id, rows in session_rows(manual).items():
-            steps = [row.instruction.VLM.img_path for row in rows if not row.is_eop]
-            paths = [crawled / path for path in steps if path]
-            chosen = paths[:: max(1, len(paths) // PICTURES)][:PICTURES]
-            found.append(Entry(session_id, colors[session_id], [_thumbnail(p) for p in chosen]))
-    if not found:
-        raise UserError(f"--work {work}: no sessions in it; run builder/make.py first")
-    return sorted(found, key=lambda e: (e.colors.color is not None, e.colors.score, e.session_id))
+def parser() -> Parser:
+    """The command line, the whole of it."""
+    result = Parser("scripts/swatches.py", __doc__)
+    add = result.add_argument
+    add("--work", type=Path, default=Path(".work"), help="stages (%(default)s)")
+    add("--out", type=Path, default=Path("swatches.html"), help="(%(default)s)")
+    add("--debug", action="store_true", help="show the traceback of an error")
+    return result
 
 
-def _thumbnail(path: Path) -> str:
-    image = Image.fromarray(read_picture(path).rgb)
-    image.thumbnail((WIDTH_PX, WIDTH_PX), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    image.save(buffer, "WEBP", quality=80)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+def write(options: argparse.Namespace) -> None:
+    """Write the page; raises `UserError`."""
+    from builder.folders import writing
+    from builder.swatches import entries, page
 
-
-def page(sessions: list[Entry]) -> str:
-    """The whole page as HTML."""
-    rows = "\n".join(_row(entry) for entry in sessions)
-    return TEMPLATE.read_text(encoding="utf-8").replace("<!-- sessions -->", rows)
-
-
-def _row(entry: Entry) -> str:
-    name = html.escape(entry.session_id, quote=True)
-    colors = entry.colors
-    state = "set by hand" if colors.by_hand else f"{colors.score:.0%} of the steps vote for it"
-    said = f"{colors.color}, {state}" if colors.color else "no colour found"
-    buttons = "".join(
-        f'<button type="button" data-color="{color}" aria-label="{color}" '
-        f'style="background:{color}"></button>'
-        for color in dict.fromkeys([*([colors.color] if colors.color else []), *colors.candidates])
-    )
-    pictures = "".join(f'<img src="{data}" alt="a step of {name}">' for data in entry.pictures)
-    return (
-        f'<section data-session="{name}" data-color="{colors.color or ""}">'
-        f"<h2>{name}</h2><p>{html.escape(said)}: <output></output></p>"
-        f'<div class="choices">{buttons}<label>other <input type="color"></label>'
-        f'<button type="button" class="none" data-color="">none</button></div>'
-        f'<div class="pictures">{pictures}</div></section>'
-    )
+    sessions = entries(options.work)
+    with writing(options.out) as temporary:
+        temporary.write_text(page(sessions), encoding="utf-8")
+    doubtful = sum(entry.colors.color is None for entry in sessions)
+    print(f"{options.out}: {len(sessions)} sessions, {doubtful} without a colour; open it")
 
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.split("\n\n")[0],
-        epilog=__doc__.split("\n\n", 1)[1],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--work", type=Path, default=Path(".work"), help="stages (%(default)s)")
-    parser.add_argument("--out", type=Path, default=Path("swatches.html"), help="(%(default)s)")
-    options = parser.parse_args(argv)
-    try:
-        sessions = entries(options.work)
-        with writing(options.out) as temporary:
-            temporary.write_text(page(sessions), encoding="utf-8")
-    except (UserError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    doubtful = sum(entry.colors.color is None for entry in sessions)
-    print(f"{options.out}: {len(sessions)} sessions, {doubtful} without a colour; open it")
-    return 0
+    options = parser().parse_args(argv)
+    return run(lambda: write(options), options.debug)
 
 
 if __name__ == "__main__":

@@ -20,11 +20,13 @@ from outside import MODEL_TEST
 from tiny_detectors import make_owlv2
 
 from builder import command_line, make
-from builder.annotate import asking, models, owlv2
+from builder.annotate import asking, owlv2
 from builder.annotate.models import Answer, Model, ModelOptions
+from builder.annotate.options import options_of
 from builder.folders import ANNOTATE, ANSWERS, write_bytes
 from builder.pipeline import parse_manual
 from builder.records import Annotation, UserError, load
+from core.cli import pip_install
 
 ROOT = Path(__file__).resolve().parent.parent
 pytestmark = MODEL_TEST
@@ -264,7 +266,7 @@ def test_a_model_that_cannot_be_used_is_one_line(arguments, said, place, work):
     arguments = [a.replace("PLACE", str(place)) for a in arguments]
     options = command_line.parser().parse_args(arguments)
     with pytest.raises(UserError) as error:
-        asking.ask_all(work, IDS, asking.with_models(options.annotator), models.options_of(options))
+        asking.ask_all(work, IDS, asking.with_models(options.annotator), options_of(options))
     assert said in str(error.value) and "\n" not in str(error.value)
 
 
@@ -314,6 +316,4 @@ def test_the_default_build_works_without_torch(site, tmp_path):
     wanting = run("--annotator", "owlv2")
     assert wanting.returncode == 1
     last = wanting.stderr.strip().splitlines()[-1]
-    assert last == (
-        "error: --annotator owlv2: torch is not installed; pip install -e '.[annotate]'"
-    )
+    assert last == (f"error: --annotator owlv2: torch is not installed; {pip_install('annotate')}")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from outside import demo_build
 
+from core import cli
 from evaluation.items import load_items
 from evaluation.metrics import METRICS
 from evaluation.prompts import take_apart
@@ -326,7 +327,7 @@ def test_answers_of_another_build_are_refused(build, tmp_path, capsys):
 
 def test_scoring_needs_neither_torch_nor_the_builder():
     code = (
-        "import sys; sys.path.insert(0, '.'); import scripts.evaluate; "
+        "import sys; sys.path.insert(0, '.'); import evaluation.score, evaluation.report; "
         "print([n for n in ('torch', 'transformers', 'builder', 'cv2') if n in sys.modules])"
     )
     done = subprocess.run(
@@ -335,14 +336,16 @@ def test_scoring_needs_neither_torch_nor_the_builder():
     assert done.stdout.strip() == "[]"
 
 
-def test_without_the_extra_one_line_says_so():
-    code = (
-        "import sys, runpy; sys.modules['sacrebleu'] = None; sys.argv = ['evaluate.py', '--help']; "
-        "runpy.run_path('scripts/evaluate.py', run_name='__main__')"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert done.stderr == ("error: sacrebleu is not installed; pip install -e '.[evaluate]'\n")
+def test_without_the_extra_one_line_says_so(build, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(cli.EXTRAS, "evaluate", ("nltk", "no_such_module"))
+    for arguments in (
+        ["score", str(build), str(tmp_path)],
+        ["run", str(build), "--model", "baseline:majority", "--config", "state"],
+    ):
+        assert evaluate.main(arguments) == 1
+        said = capsys.readouterr().err
+        assert "no_such_module is not installed" in said and said.count("\n") == 1
+        assert said.endswith(f"{cli.pip_install('evaluate')}\n")
 
 
 def test_help_teaches(capsys):

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = {"core", "builder", "synthesis", "evaluation", "review", "scripts", "lego_arta", "tests"}
-FOLDERS = ("core", "builder", "synthesis", "evaluation", "review", "scripts")
+FOLDERS = ("core", "builder", "synthesis", "evaluation", "review", "benchmarks", "scripts")
+OURS = {*FOLDERS, "lego_arta", "tests"}
 MODULES = [
     ROOT / "lego_arta.py",
     *(p for name in FOLDERS for p in sorted((ROOT / name).rglob("*.py"))),
@@ -93,7 +93,7 @@ def test_review_reads_builds_and_runs_none(path):
 
 @pytest.mark.parametrize("path", _in("builder"))
 def test_the_builder_never_imports_scripts_or_tests(path):
-    forbidden = {"scripts", "tests", "review"}
+    forbidden = {"scripts", "tests", "review", "benchmarks"}
     assert {name for name in _of_ours(path) if name.split(".")[0] in forbidden} == set()
 
 

@@ -7,6 +7,7 @@ names and colours stands in the asserts; encoding is left out, so this takes sec
 import json
 import runpy
 import threading
+from collections import Counter
 from functools import partial
 from http.server import ThreadingHTTPServer
 from pathlib import Path
@@ -15,6 +16,8 @@ import msgspec
 import pytest
 from outside import MANUAL_SITE
 
+from benchmarks import compare
+from benchmarks import truth as quality
 from builder import pipeline
 from builder.annotate.models import ModelOptions
 from builder.crawl import CrawlOptions, crawl_site
@@ -22,7 +25,6 @@ from builder.folders import ANNOTATE, CRAWL, PARSE
 from builder.records import Annotation, CrawledManual, Manual, load
 from builder.tasks import state
 from builder.tasks.context import Context, TaskOptions
-from scripts import compare, measure
 
 pytestmark = pytest.mark.manual_site
 
@@ -112,8 +114,8 @@ def test_oddities_are_dropped_for_the_right_reason(work, truth):
 
 
 def test_boxes_and_names(work, truth):
-    boxes = [box for m, true in truth.items() for box in measure._box_rows(work, m, true)]
-    numbers = measure._box_measures(boxes)
+    boxes = [box for m, true in truth.items() for box in quality.box_rows(work, m, true)]
+    numbers = quality.box_measures(boxes)
     assert numbers["labels"] > 300
     assert numbers["single_part_iou"] >= 0.99
     assert numbers["label_iou"] >= 0.97
@@ -133,8 +135,8 @@ def test_boxes_and_names_in_pictures_made_worse(work, truth):
 
 def test_boundary_colors_are_right_and_none_is_invented(work, truth):
     counts = sum(
-        (measure._color_counts(_with_colors(work, m), true) for m, true in truth.items()),
-        start=measure.Counter(),
+        (quality.color_counts(_with_colors(work, m), true) for m, true in truth.items()),
+        start=Counter(),
     )
     assert counts["right"] >= 0.9 * counts["outlined"] > 10
     assert counts["invented"] == 0

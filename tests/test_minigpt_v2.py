@@ -331,21 +331,17 @@ def test_the_sizes_are_the_released_ones():
 
 
 def test_the_benchmarks_model_has_the_size_of_the_released_one():
-    from scripts import bench_annotate
+    from benchmarks import annotate
 
-    model = bench_annotate.random_model(bench_annotate.sizes(tiny=False), torch.bfloat16, "meta")
+    model = annotate.random_model(annotate.sizes(tiny=False), torch.bfloat16, "meta")
     count = sum(parameter.numel() for parameter in model.parameters())
     # ViT-g without its last block, the projection, LLaMA-2-7b.
     assert count == pytest.approx(0.987e9 + 0.0231e9 + 6.738e9, rel=0.001)
 
 
 def test_the_benchmark_runs_on_a_toy(capsys):
-    from scripts import bench_annotate
+    from scripts import bench
 
-    parser = bench_annotate.argparse.ArgumentParser()
-    bench_annotate.add_options(parser)
-    bench_annotate.bench_annotate(
-        parser.parse_args(["--tiny", "--device", "cpu", "--batches", "1", "--pictures", "1",
-                           "--new-tokens", "2"])
-    )  # fmt: skip
+    words = "annotate --tiny --device cpu --batches 1 --pictures 1 --new-tokens 2"
+    assert bench.main(words.split()) == 0
     assert "images/s" in capsys.readouterr().out

@@ -509,7 +509,8 @@ def test_a_tag_is_never_moved(build, other_build, hub, pusher, repo):
 )
 def test_wrong_usage_exits_with_2(arguments, word, build, pusher):
     result = pusher.push(build, *arguments)
-    assert result.code == 2 and word in result.stderr and "usage:" in result.stderr
+    assert result.code == 2 and word in result.stderr
+    assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
 
 
 def test_a_namespace_that_is_not_ones_own_is_one_line(build, pusher):
@@ -520,7 +521,7 @@ def test_a_broken_build_is_not_pushed(build, pusher, repo, hub, tmp_path):
     out = tmp_path / "lego-arta"
     shutil.copytree(build, out)
     (out / "README.md").write_text("# Mine\n")
-    failed(pusher.push(out, "--repo-id", repo), "README.md", "builder.validate")
+    failed(pusher.push(out, "--repo-id", repo), "README.md", "scripts/validate.py")
     failed(pusher.push(tmp_path, "--repo-id", repo), "not a build")
     assert repo not in hub.store.repos
 

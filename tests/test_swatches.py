@@ -17,6 +17,8 @@ from builder.folders import TASKS
 from builder.pipeline import COLORS_FILE, BuildOptions, build_manual
 from builder.records import Manual, UserError, dump, load
 from builder.tasks.context import TaskOptions
+from core.errors import describe
+from review import sheet as sheet_of
 from scripts import contact_sheet, swatches
 
 PLAIN, OUTLINED = "lego-60001-plain-readscr", "lego-60002-outlined-readscr"
@@ -155,7 +157,7 @@ def test_a_bad_file_is_one_line_with_the_cure(text, words, tmp_path):
         file.write_text(text)
     with pytest.raises(UserError, match="--boundary-colors") as caught:
         command_line.colors_by_hand(file)
-    said = make.describe(caught.value)
+    said = describe(caught.value)
     assert words in said and "\n" not in said and "colors.json" in said
 
 
@@ -188,12 +190,12 @@ def test_a_contact_sheet_has_a_row_a_group(work, tmp_path, boxes, capsys):
     assert contact_sheet.main([*arguments, *(["--boxes"] if boxes else [])]) == 0
     with Image.open(tmp_path / "sheet.png") as sheet:
         # Four pictures of 480 x 360 wide, each with its text below.
-        cell = round(360 * (contact_sheet.WIDTH_PX - 4) / 480) + contact_sheet.TEXT_PX
-        assert sheet.size == (4 * contact_sheet.WIDTH_PX, 2 * cell)
+        cell = round(360 * (sheet_of.WIDTH_PX - 4) / 480) + sheet_of.TEXT_PX
+        assert sheet.size == (4 * sheet_of.WIDTH_PX, 2 * cell)
         assert sheet.format == "PNG"
         assert np.asarray(sheet.convert("L")).std() > 10
     assert "sheet.png" in capsys.readouterr().out
-    found = contact_sheet.groups(out, 50)
+    found = sheet_of.groups(out, 50)
     assert len(found) == 3
     assert all([row["label"] for row in group] == [1, 0, 0, 0] for group in found)
 

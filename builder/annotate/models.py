@@ -1,4 +1,4 @@
-"""What annotators with a model share: their options, a question, an answer, where a model lies.
+"""What annotators with a model share: a question, an answer, where a model lies (`options.py`).
 
 A model annotator is a module with
 
@@ -9,44 +9,22 @@ A model annotator is a module with
 Raw answers are kept on disk, so reading them better later costs no GPU.
 """
 
-import argparse
 import importlib.util
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
-from builder.annotate import ANNOTATORS
 from builder.annotate.naming import PartLabel
+from builder.annotate.options import ModelOptions as ModelOptions  # callers take it from here
 from builder.media import Picture
-from builder.records import UserError
+from core.cli import pip_install
+from core.errors import UserError
 from synthesis.boxes import Box
 
-EXTRA = "pip install -e '.[annotate]'"
-DTYPES = ("auto", "bfloat16", "float16", "float32")
-PROMPTS = ("official", "paper")
 LOADING_ERRORS = (OSError, ValueError, ImportError, AttributeError, KeyError, RuntimeError)
-
-
-@dataclass(frozen=True)
-class ModelOptions:
-    """How models are found and run. `places` are (name, path or Hub id) pairs."""
-
-    places: tuple[tuple[str, str], ...] = ()
-    batch_size: int = 32
-    dtype: str = "auto"
-    devices: tuple[str, ...] = ()
-    prompt: str = "official"
-
-    def place(self, name: str, default: str | None = None) -> str:
-        """Where the model or file of that name lies; raises `UserError` when nobody said."""
-        found = dict(self.places).get(name, default)
-        if found is None:
-            raise UserError(f"--model {name}=...: say where it lies, a path or a Hub id")
-        return found
 
 
 class Question(NamedTuple):
@@ -95,100 +73,15 @@ class Model(NamedTuple):
     answer: Callable[[Sequence[Any]], list[Answer]]
 
 
-def add_options(group: Any) -> None:
-    """Command-line options: who annotates, and the models it takes."""
-    group.add_argument(
-        "--annotator",
-        type=_annotators,
-        default="foreground",
-        metavar="NAME,NAME",
-        help="who gives them (%(default)s: plain-background geometry, needs no model; others need "
-        f"the extra `annotate`); several for their consensus. One of {', '.join(ANNOTATORS)}",
-    )
-    add_model_options(group)
-
-
-def add_model_options(group: Any) -> None:
-    """Where models lie and how they are run."""
-    group.add_argument(
-        "--model",
-        action="append",
-        default=[],
-        type=_place,
-        metavar="NAME=PLACE",
-        help="where a model lies: a path, or a Hub id such as ORG/NAME (ORG/NAME/FILE for one "
-        "file). Names: minigpt-v2 and eva-vit (checkpoint files), llama (folder), grounding-dino, "
-        "owlv2, qwen-vl (repeatable)",
-    )
-    group.add_argument(
-        "--batch-size",
-        type=_at_least_one,
-        default=ModelOptions.batch_size,
-        metavar="N",
-        help="pictures at a time; halved when memory runs out (%(default)s)",
-    )
-    group.add_argument(
-        "--dtype",
-        choices=DTYPES,
-        default="auto",
-        help="of weights (%(default)s: float32, but bfloat16 for language models on a GPU)",
-    )
-    group.add_argument(
-        "--devices",
-        default="",
-        metavar="D,D",
-        help="one process each, manuals shared out among them: cuda:0,cuda:1 (all GPUs, else cpu)",
-    )
-    group.add_argument(
-        "--minigpt-prompt",
-        choices=PROMPTS,
-        default="official",
-        help="%(default)s: MiniGPT-v2's own; paper: with the system text the paper's script put "
-        "before it, which the model echoes as <p>ImageContent</p>",
-    )
-
-
-def options_of(options: argparse.Namespace) -> ModelOptions:
-    """The options as the command line gave them."""
-    return ModelOptions(
-        tuple(sorted(dict(options.model).items())),
-        options.batch_size,
-        options.dtype,
-        tuple(name.strip() for name in options.devices.split(",") if name.strip()),
-        options.minigpt_prompt,
-    )
-
-
-def _annotators(text: str) -> str:
-    names = [name.strip() for name in text.split(",")]
-    for name in names:
-        if name not in ANNOTATORS or names.count(name) > 1:
-            raise argparse.ArgumentTypeError(
-                f"{text}: give one or more of {', '.join(ANNOTATORS)}, each once, with commas"
-            )
-    return ",".join(names)
-
-
-def _place(text: str) -> tuple[str, str]:
-    name, equals, place = text.partition("=")
-    if not (name and equals and place):
-        raise argparse.ArgumentTypeError(f"{text}: write NAME=PLACE, e.g. owlv2=ORG/NAME")
-    return name, place
-
-
-def _at_least_one(text: str) -> int:
-    if (value := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{text}: give a whole number from 1 up")
-    return value
-
-
 def import_torch(name: str) -> Any:
     """The torch module; raises `UserError` where torch or transformers are not installed."""
     try:
         import torch
         import transformers
     except ImportError as error:
-        raise UserError(f"--annotator {name}: {error.name} is not installed; {EXTRA}") from error
+        raise UserError(
+            f"--annotator {name}: {error.name} is not installed; {pip_install('annotate')}"
+        ) from error
     transformers.utils.logging.disable_progress_bar()
     return torch
 

@@ -1,1 +1,15 @@
 """Formats a build is written in, one file each."""
+
+# By the name on the command line. Each module has CONFIGS, SETTING (how is asked; None for formats
+# that keep the columns, which have FRAME), EXAMPLES (which can be shown), README and write(job);
+# those that ask have RESERVED (tokens that the trainer takes for its own) and, for trainers, TRAIN
+# (the command, {folder} in it).
+FORMATS = {
+    "llava": "LLaVA: one JSON list, pictures beside it",
+    "otter": "Otter: MIMIC-IT JSON, pictures in Parquet",
+    "llamafactory": "LLaMA-Factory: ShareGPT lines, dataset_info.json, SFT recipe",
+    "vlm-r1": "VLM-R1: GRPO lines and a launch script",
+    "legacy": "the folder layout of the originally released dataset",
+    "coco": "COCO detection JSON",
+    "webdataset": "tar shards of a picture and a JSON a row",
+}

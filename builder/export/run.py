@@ -6,25 +6,13 @@ import os
 from types import ModuleType
 from typing import Any
 
+from builder.export import FORMATS
 from builder.export.describe import dropped_counts, write_description
 from builder.export.job import RECORD, check_build, working
 from builder.export.options import options_of
 from builder.export.units import Request, shards
 from builder.records import UserError
 
-# By the name on the command line. Each module has CONFIGS, SETTING (how is asked; None for formats
-# that keep the columns, which have FRAME), EXAMPLES (which can be shown), README and write(job);
-# those that ask have RESERVED (tokens that the trainer takes for its own) and, for trainers, TRAIN
-# (the command, {folder} in it).
-FORMATS = {
-    "llava": "LLaVA: one JSON list, pictures beside it",
-    "otter": "Otter: MIMIC-IT JSON, pictures in Parquet",
-    "llamafactory": "LLaMA-Factory: ShareGPT lines, dataset_info.json, SFT recipe",
-    "vlm-r1": "VLM-R1: GRPO lines and a launch script",
-    "legacy": "the folder layout of the originally released dataset",
-    "coco": "COCO detection JSON",
-    "webdataset": "tar shards of a picture and a JSON a row",
-}
 BYTES_FOR_WORKERS = 128 * 2**20
 ANSWER_TAGS = ("<think>", "</think>", "<answer>", "</answer>")  # of --template think
 WORKERS = 4  # each takes about 120 MB; disks are seldom faster than these

@@ -1,7 +1,6 @@
 """What the three tasks share while one manual is turned into rows: pictures, encoder, drops."""
 
 import collections
-import dataclasses
 import hashlib
 import random
 from collections.abc import Iterator
@@ -15,29 +14,13 @@ from cachetools import LRUCache
 from builder.containers import ImageError
 from builder.media import Picture, check_shape, encode, pixel_hash, read_picture
 from builder.records import Annotation, Drop, Instruction, Manual
+from builder.tasks.options import TaskOptions as TaskOptions  # callers take it from here
 from builder.tasks.prompts import instruction_text
 from builder.tasks.sessions import Row, session_rows
 
 # Bounds on what a worker keeps decoded or encoded: memory must not grow with a manual's length.
 PICTURE_CACHE_BYTES = 160 * 2**20
 ENCODED_CACHE_BYTES = 64 * 2**20
-
-
-@dataclass(frozen=True)
-class TaskOptions:
-    """Everything besides its input that a manual's rows depend on."""
-
-    seed: int = 42
-    image_format: str = "webp"
-    negatives: str = "paper"
-    positives: str = "matched"
-    # (session id, hex colour or None for no outline) set by hand, for sessions of this manual.
-    boundary_colors: tuple[tuple[str, str | None], ...] = ()
-
-    def of_manual(self, manual_id: str) -> "TaskOptions":
-        """The options that matter to one manual: colours of other sessions don't."""
-        own = tuple(c for c in self.boundary_colors if c[0].startswith(f"{manual_id}/"))
-        return dataclasses.replace(self, boundary_colors=own)
 
 
 @dataclass

@@ -1,6 +1,5 @@
 """State detection (T12-T15): the step done right, and three times wrong."""
 
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -29,8 +28,6 @@ from synthesis.negatives import (
 from synthesis.segmentation import old_outline, segment
 
 ANNOTATOR, OVERRIDE = "boundary", "boundary-override"
-NEGATIVES, POSITIVES = ("paper", "typed"), ("matched", "original")
-HEX_RE = re.compile(r"#[0-9A-Fa-f]{6}")
 
 
 class SessionColor(NamedTuple):

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from evaluation.items import CONFIGS, UserError
-from evaluation.runners.local import LOADING_ERRORS, cannot_load, limit_pixels
+from core.cli import Parser, command, positive, require, run, whole
+from core.errors import UserError
+from core.names import CONFIGS
 
 MODEL = "Qwen/Qwen2.5-VL-7B-Instruct"
 # LEGO-R1 keeps the vision side frozen: adapters go on the language side only.
@@ -16,23 +17,18 @@ VISION = r".*(visual|vision_tower|vision_model|multi_modal_projector|merger).*"
 MAX_PIXELS = 2600 * 28 * 28
 
 
-def parser(doc: str) -> argparse.ArgumentParser:
+def parser(script: str, doc: str) -> Parser:
     """Arguments that both recipes have."""
-    result = argparse.ArgumentParser(
-        description=doc.split("\n\n")[0],
-        epilog=doc.split("\n\n", 1)[1],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    result = Parser(script, doc)
     add = result.add_argument
     add("build", type=Path, metavar="BUILD", help="a build folder; its train split is used")
     add("--out", type=Path, required=True, help="where the adapter goes")
     add("--model", default=MODEL, metavar="ID|DIR", help="(%(default)s)")
     add("--configs", nargs="+", choices=CONFIGS, default=list(CONFIGS), help="tasks (all)")
-    add("--max-samples", type=int, metavar="N", help="at most N rows a task (all)")
+    add("--max-samples", type=positive, metavar="N", help="at most N rows a task (all)")
     add("--max-steps", type=int, default=-1, metavar="N", help="stop after N steps")
-    add("--max-pixels", type=int, default=MAX_PIXELS, help="bound on a picture (%(default)s)")
-    add("--seed", type=int, default=42, help="(%(default)s)")
+    add("--max-pixels", type=positive, default=MAX_PIXELS, help="bound on a picture (%(default)s)")
+    add("--seed", type=whole, default=42, help="(%(default)s)")
     add("--deepspeed", type=Path, metavar="JSON", help="e.g. scripts/train/zero2.json")
     add("--resume", action="store_true", help="go on from the last checkpoint in --out")
     add("--debug", action="store_true", help="show the traceback of an error")
@@ -41,13 +37,11 @@ def parser(doc: str) -> argparse.ArgumentParser:
 
 def load(options: argparse.Namespace) -> tuple[Any, Any, bool]:
     """(model, processor, bf16): in bfloat16 where the accelerator has it."""
-    try:
-        import torch
-        from transformers import AutoModelForImageTextToText, AutoProcessor
-    except ImportError as error:
-        raise UserError(
-            f"{error.name} is not installed; pip install -e '.[evaluate,train]'"
-        ) from error
+    import torch
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    from evaluation.runners.local import LOADING_ERRORS, cannot_load, limit_pixels
+
     bf16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
     try:
         processor = AutoProcessor.from_pretrained(options.model)
@@ -85,21 +79,18 @@ def finish(trainer: Any, options: argparse.Namespace) -> float:
     trainer.save_model(str(options.out))
     print(f"{options.out}: adapter saved after {trainer.state.global_step} steps, "
           f"loss {losses[-1]:.4f}")  # fmt: skip
-    print(f"ask it with: python scripts/evaluate.py run {options.build} --model {options.model} "
-          f"--adapter {options.out} --config ...")  # fmt: skip
+    asking = command("scripts/evaluate.py", "run", options.build, "--model", options.model,
+                     "--adapter", options.out, "--config", options.configs[0])  # fmt: skip
+    print(f"ask it with: {asking}")
     return float(losses[-1])
 
 
-def guarded(work: Callable[[], object], debug: bool) -> int:
+def guarded(work: Callable[[argparse.Namespace], object], options: argparse.Namespace) -> int:
     """Exit status of a recipe: a user's error is one line."""
-    try:
-        work()
-    except UserError as error:
-        if debug:
-            raise
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("stopped; run the same command with --resume to go on", file=sys.stderr)
-        return 1
-    return 0
+
+    def checked() -> None:
+        for extra in ("train", "evaluate"):
+            require(extra, "training")
+        work(options)
+
+    return run(checked, options.debug, "the same command with --resume")

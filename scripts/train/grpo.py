@@ -11,18 +11,26 @@ import argparse
 import functools
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from evaluation.rewards import ALL_REWARDS, REWARDS, Reward
-from evaluation.training import THINK, training_rows
+from core.cli import positive
 from scripts.train import common
 
+if TYPE_CHECKING:
+    from evaluation.rewards import Reward
+
 STEPS = 500
+# LEGO-R1's, and all there are in evaluation/rewards.py.
+REWARDS = ("accuracy", "format", "state_acc", "grnd")
+ALL_REWARDS = (*REWARDS, "penalised", "iou_v0", "iou_v1", "format_v0")
 
 
 def train(options: argparse.Namespace) -> float:
     """Tune and save an adapter; returns the last loss."""
+    from evaluation.training import THINK, training_rows
+
     rows = training_rows(
         options.build, options.configs, THINK, options.max_samples, options.seed
     ).select_columns(["prompt", "image", "solution", "task"])
@@ -59,8 +67,10 @@ def train(options: argparse.Namespace) -> float:
     return common.finish(trainer, options)
 
 
-def _named(name: str) -> Reward:
+def _named(name: str) -> "Reward":
     """A reward that logs show under the name that it was chosen by."""
+    from evaluation.rewards import ALL_REWARDS
+
     reward = functools.wraps(ALL_REWARDS[name])(functools.partial(ALL_REWARDS[name]))
     reward.__name__ = name
     return reward
@@ -68,17 +78,17 @@ def _named(name: str) -> Reward:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit status."""
-    parser = common.parser(__doc__)
+    parser = common.parser("scripts/train/grpo.py", __doc__)
     parser.add_argument(
         "--rewards",
         nargs="+",
-        choices=list(ALL_REWARDS),
+        choices=ALL_REWARDS,
         default=list(REWARDS),
         help=f"({' '.join(REWARDS)})",
     )
-    parser.add_argument("--max-completion-length", type=int, default=164, help="(%(default)s)")
+    parser.add_argument("--max-completion-length", type=positive, default=164, help="(%(default)s)")
     options = parser.parse_args(argv)
-    return common.guarded(lambda: train(options), options.debug)
+    return common.guarded(train, options)
 
 
 if __name__ == "__main__":

@@ -13,12 +13,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from evaluation.training import PLAIN, training_rows
 from scripts.train import common
 
 
 def train(options: argparse.Namespace) -> float:
     """Tune and save an adapter; returns the last loss."""
+    from evaluation.training import PLAIN, training_rows
+
     rows = training_rows(
         options.build, options.configs, PLAIN, options.max_samples, options.seed
     ).select_columns(["prompt", "completion", "image"])
@@ -54,8 +55,8 @@ def train(options: argparse.Namespace) -> float:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit status."""
-    options = common.parser(__doc__).parse_args(argv)
-    return common.guarded(lambda: train(options), options.debug)
+    options = common.parser("scripts/train/sft.py", __doc__).parse_args(argv)
+    return common.guarded(train, options)
 
 
 if __name__ == "__main__":

@@ -20,14 +20,13 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
+from benchmarks.memory import SAMPLE_S, resident_bytes
 from builder.export.parquet import GroupWriter, schema
 from builder.export.run import FORMATS
 from builder.manifest import MANIFEST, manifest_of
-from lego_arta import CONFIGS, SPLITS
-from scripts.bench_memory import SAMPLE_S, resident_bytes
+from core.cli import ROOT, no_build
+from core.errors import UserError
+from core.names import CONFIGS, SPLITS
 
 # Told apart from the start of Python and the imports, which a small export mostly is.
 TIMED = """
@@ -50,7 +49,7 @@ def enlarge(build: Path, target: Path, manuals: int, padding: int = 0) -> Path:
     """
     manifest = manifest_of(build)
     if manifest is None:
-        raise SystemExit(f"{build}: not a build; make one with builder/make.py")
+        raise no_build(build)
     copies = -(-manuals // int(manifest["statistics"]["manuals"]))
     for config in CONFIGS:
         for split in SPLITS:
@@ -109,7 +108,7 @@ def timed(arguments: list[str]) -> tuple[float, int]:
         time.sleep(SAMPLE_S)
     said = process.communicate()[0]
     if process.returncode:
-        raise SystemExit(f"the export failed: {' '.join(arguments)}")
+        raise UserError(f"the export failed: {' '.join(arguments)}")
     return float(said), peak
 
 
@@ -139,7 +138,7 @@ def bench_export(options: argparse.Namespace) -> None:
         rows = sum(pq.read_metadata(path).num_rows for path in build.rglob("*.parquet"))
         print(f"{options.manuals} manuals, {rows:,} rows, {os.cpu_count()} cores")
         print(f"{'format':<32}{'export':>10}{'copy':>10}{'ratio':>8}{'peak':>12}{'files':>10}")
-        for wanted in options.formats:
+        for wanted in options.formats or FORMATS:
             format_name, *more = wanted.split()
             out, pairs, peak = folder / "out", [], 0
             arguments = [str(build), "--format", format_name, "--out", str(out), *more]
@@ -154,17 +153,3 @@ def bench_export(options: argparse.Namespace) -> None:
             print(f"{wanted:<32}{spent_s:8.1f} s{copy_s:8.1f} s{spent_s / copy_s:8.2f}"
                   f"{peak / 2**20:8.0f} MiB{files:10,}  {size / 1e6:,.0f} MB",
                   flush=True)  # fmt: skip
-
-
-def add_command(commands: argparse._SubParsersAction) -> None:
-    """`export` of scripts/bench.py."""
-    command = commands.add_parser("export", help=bench_export.__doc__)
-    command.add_argument("--out", type=Path, default=Path("lego-arta"), help="build (%(default)s)")
-    command.add_argument("--manuals", type=int, default=1000, help="(%(default)s)")
-    command.add_argument("--formats", nargs="+", metavar="F", default=list(FORMATS),
-                         help='also with options: "llamafactory --examples dynamic"')  # fmt: skip
-    command.add_argument("--padding", type=int, default=0, metavar="BYTES",
-                         help="behind every picture; released ones have about 330,000")  # fmt: skip
-    command.add_argument("--rounds", type=int, default=1, help="the best counts (%(default)s)")
-    command.add_argument("--scratch", type=Path, help="a disk with room for all of it")
-    command.set_defaults(run=bench_export)

@@ -11,13 +11,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks import degrade, truth
 from builder.annotate import ANNOTATORS, asking, consensus, labelling
-from builder.annotate.models import ModelOptions, Question, options_of
+from builder.annotate.models import ModelOptions, Question
 from builder.annotate.naming import part_labels
+from builder.annotate.options import options_of
 from builder.folders import CRAWL, PARSE
 from builder.media import Picture, read_picture
-from builder.records import Annotation, Instruction, Manual, UserError, load
-from scripts import degrade, measure
+from builder.records import Annotation, Instruction, Manual, load
+from core.cli import instead_of
+from core.errors import UserError
 
 COLUMNS = (
     ("mean IoU", "label_iou"), ("one part", "single_part_iou"), (">= 0.5", "iou_over_0.5"),
@@ -50,15 +53,15 @@ class Case(NamedTuple):
         return [{**part, "union": degrade.degraded_box(part["union"])} for part in self.eop]
 
 
-def cases_of(work: Path, truth: dict, degraded: bool = False) -> list[Case]:
+def cases_of(work: Path, known: dict, degraded: bool = False) -> list[Case]:
     """Every eop picture that truth and stages both know; raises `UserError` for none."""
     cases = []
-    for known in truth["manuals"]:
-        manual_id = Path(known["manual_page"]).name
+    for manual_truth in known["manuals"]:
+        manual_id = Path(manual_truth["manual_page"]).name
         if not (work / PARSE / manual_id / "manual.json").is_file():
             continue
         manual = load(work / PARSE / manual_id / "manual.json", Manual)
-        rows = {row["row"]: row for row in known["rows"] if row.get("eop")}
+        rows = {row["row"]: row for row in manual_truth["rows"] if row.get("eop")}
         for instruction in asking.rows_to_annotate(manual):
             if instruction.instruction_id in rows:
                 path = work / CRAWL / manual_id / str(instruction.VLM.img_path)
@@ -107,9 +110,9 @@ def annotate_all(
 def compare(names: Sequence[str], cases: Sequence[Case], options: ModelOptions) -> dict[str, dict]:
     """Measures of every annotator or consensus (names joined by +), by name."""
     single = dict.fromkeys(name for several in names for name in several.split("+"))
-    strange = [name for name in single if name not in ANNOTATORS]
-    if strange:
-        raise UserError(f"--compare: {strange[0]!r} is none of {', '.join(ANNOTATORS)}")
+    for name in single:
+        if name not in ANNOTATORS:
+            raise UserError(f"--compare {name}: unknown; {instead_of(name, ANNOTATORS)}")
     said = {name: annotate_all(name, cases, options) for name in single}
     truths = [case.truth() for case in cases]
     result = {}
@@ -120,10 +123,10 @@ def compare(names: Sequence[str], cases: Sequence[Case], options: ModelOptions) 
             annotation = consensus.combine(
                 [said[name][0][index] for name in members], part_labels(case.instruction)
             )
-            rows += measure.label_rows(annotation.labels, truths[index])
+            rows += truth.label_rows(annotation.labels, truths[index])
         seconds = sum(said[name][1] for name in members)
         result[several] = {
-            **measure._box_measures(rows),
+            **truth.box_measures(rows),
             "images": len(cases),
             "images_per_s": len(cases) / seconds,
         }
@@ -143,9 +146,9 @@ def table(result: dict[str, dict]) -> str:
     return "\n".join(lines)
 
 
-def main(truth: dict, options: argparse.Namespace) -> int:
+def main(known: dict, options: argparse.Namespace) -> None:
     """The rest of `measure.py --compare`."""
-    cases = cases_of(options.work, truth, options.degrade)[: options.limit]
+    cases = cases_of(options.work, known, options.degrade)[: options.limit]
     names = [name.strip() for name in options.compare.split(",")]
     result = compare(names, cases, options_of(options))
     if options.json:
@@ -155,4 +158,3 @@ def main(truth: dict, options: argparse.Namespace) -> int:
         how = ", degraded" if options.degrade else ""
         print(f"{len(cases)} pictures{how}, {labels} labels")
         print(table(result))
-    return 0

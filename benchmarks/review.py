@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from core.errors import UserError
 from review import page, sampling
 from review.criteria import TASKS
 from review.questions import NamedBox, Question
@@ -102,7 +103,7 @@ def measure(file: Path) -> dict[str, float]:
 def bench_review(options) -> None:
     """First screen and next sample of rating pages, in Chromium."""
     if not shutil.which("chromium"):
-        raise SystemExit("no chromium here: apt-get install chromium")
+        raise UserError("no chromium here; apt-get install chromium")
     with tempfile.TemporaryDirectory() as name:
         for what, file in pages(options.out if options.out.is_dir() else None, Path(name)).items():
             m = measure(file)

@@ -1,7 +1,4 @@
-"""Time to score as many predictions as the paper's data set has rows (35,612).
-
-python scripts/bench_score.py lego-arta --workers 2              # without and with resamples
-"""
+"""Time to score as many predictions as the paper's data set has rows (35,612)."""
 
 import argparse
 import json
@@ -15,7 +12,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-ROOT = Path(__file__).resolve().parent.parent
+from core.cli import ROOT
+
 PAPER_ROWS = {"scene": 5612, "object": 19136, "state": 10864}
 COLORS = ("red", "sand green", "bright orange", "light stone grey", "transparent blue", "violet")
 
@@ -54,32 +52,22 @@ def enlarge(build: Path, folder: Path, seed: int = 42) -> None:
         path.write_text(lines, encoding="utf-8")
 
 
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.split("\n\n")[0], epilog=__doc__.split("\n\n", 1)[1],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    parser.add_argument("build", type=Path, metavar="BUILD", help="a build to take rows from")
-    parser.add_argument("--workers", type=int, default=2, help="processes (%(default)s)")
-    options = parser.parse_args()
+def bench_score(options: argparse.Namespace) -> None:
+    """Time to score as many predictions as the paper's data set has rows, with and without
+    resamples and baselines."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        enlarge(options.build, folder)
+        enlarge(options.out, folder)
         print(f"{sum(PAPER_ROWS.values()):,} predictions, {options.workers} workers")
         for resamples in (0, 1000):
             for extra in ([], ["--no-baselines"]):
-                command = [
+                words = [
                     sys.executable, str(ROOT / "scripts/evaluate.py"), "score",
                     str(folder / "build"), str(folder / "predictions"), "--no-report",
                     "--out", str(folder / "scores"), "--workers", str(options.workers),
                     "--resamples", str(resamples), *extra,
                 ]  # fmt: skip
                 started = time.perf_counter()
-                subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+                subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
                 spent = time.perf_counter() - started
                 print(f"{resamples:5d} resamples {' '.join(extra):<15} {spent:7.1f} s")
-
-
-if __name__ == "__main__":
-    main()

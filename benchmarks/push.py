@@ -1,7 +1,5 @@
 """Push a large build to a Hub on loopback: wall time against a bare copy and hash, and memory.
 
-    python scripts/bench_push.py --copies 2
-
 The build is the demo's with every picture replaced by noise, which nothing can pack, so two copies
 of every row are a gigabyte.
 """
@@ -20,8 +18,10 @@ import msgspec
 import numpy as np
 import pyarrow.parquet as pq
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+from core.cli import ROOT
+from core.errors import UserError
+
+sys.path.insert(0, str(ROOT / "tests"))  # the Hub on loopback is that of the tests
 
 from hub_http import Hub
 from hub_server import serving
@@ -35,7 +35,7 @@ from builder.folders import TASKS
 from builder.manifest import file_sha256, manifest_of
 from builder.media import encode
 from builder.pipeline import BuildOptions
-from lego_arta import CONFIGS
+from core.names import CONFIGS
 
 REPO, TOKEN = "lab/lego-arta", "hf_bench_secret"
 
@@ -44,7 +44,7 @@ def noisy_build(folder: Path, copies: int) -> Path:
     """A build that keeps every invariant and is as large as its pictures have pixels."""
     work = folder / "work"
     if make.main(["--limit", "2", "--work", str(work), "--out", str(folder / "demo")]):
-        raise SystemExit("the demo could not be built")
+        raise UserError("the demo could not be built")
     manuals = sorted(path.name for path in (work / TASKS).iterdir())
     rng = np.random.default_rng(42)
     for manual in manuals:
@@ -98,20 +98,6 @@ def bare_upload(build: Path, hub: Hub, repo: str) -> float:
     return time.perf_counter() - started
 
 
-def main() -> int:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--copies", type=int, default=2, help="of every row (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="the best counts (%(default)s)")
-    options = parser.parse_args()
-    folder = Path(tempfile.mkdtemp())
-    try:
-        measure(noisy_build(folder, options.copies), folder, options.rounds)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return 0
-
-
 def measure(build: Path, folder: Path, rounds: int) -> None:
     """Push `build` into a new repository `rounds` times, each beside a bare copy."""
     size = sum(path.stat().st_size for path in build.rglob("*") if path.is_file())
@@ -144,5 +130,10 @@ def measure(build: Path, folder: Path, rounds: int) -> None:
     print(f"peak memory of the push      {peak / 2**20:7.0f} MiB")
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def bench_push(options: argparse.Namespace) -> None:
+    """Push a large build to a Hub on loopback: wall time against a bare copy and hash, memory."""
+    folder = Path(tempfile.mkdtemp())
+    try:
+        measure(noisy_build(folder, options.copies), folder, options.rounds)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -5,7 +5,6 @@ Seconds are those of the processor, all threads counted: what else runs on the m
 
 import argparse
 import io
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,10 +14,8 @@ import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from lego_arta import CONFIGS
+from core.cli import no_build
+from core.names import CONFIGS
 
 
 def shards(build: Path, config: str) -> list[str]:
@@ -64,7 +61,7 @@ def bench_load(options: argparse.Namespace) -> None:
         for config in CONFIGS:
             paths = shards(options.out, config)
             if not paths:
-                raise SystemExit(f"{options.out}: no data/{config}; make a build first")
+                raise no_build(options.out)
             loaded = datasets.load_dataset(
                 "parquet", data_files=paths, split="train", cache_dir=cache
             )
@@ -78,11 +75,3 @@ def bench_load(options: argparse.Namespace) -> None:
             print(f"{config:<8}{len(loaded):7,}{decode:8.2f} s{map_style:8.2f} s"
                   f"{map_style / decode:7.2f}{streamed:8.2f} s"
                   f"{streamed / decode:7.2f}")  # fmt: skip
-
-
-def add_command(commands: argparse._SubParsersAction) -> None:
-    """`load` of scripts/bench.py."""
-    command = commands.add_parser("load", help=bench_load.__doc__)
-    command.add_argument("--out", type=Path, default=Path("lego-arta"), help="build (%(default)s)")
-    command.add_argument("--rounds", type=int, default=3, help="the best counts (%(default)s)")
-    command.set_defaults(run=bench_load)

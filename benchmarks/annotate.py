@@ -1,8 +1,5 @@
 """Speed and memory of MiniGPT-v2 at full size, with random weights: nothing to fetch.
 
-    python scripts/bench.py annotate                      # batch 1, 8, 32, 128 on a GPU
-    python scripts/bench.py annotate --tiny --device cpu  # that the measurement itself runs
-
 Random weights cost what trained ones do: every answer is made to have the same number of tokens.
 """
 
@@ -14,7 +11,7 @@ from typing import Any, NamedTuple
 
 from builder.annotate.minigpt_v2 import IMAGE_PX
 from builder.annotate.models import import_torch
-from builder.records import UserError
+from core.errors import UserError
 
 PROMPT_TOKENS = (8, 36)  # before and after the picture
 WARM_UP = 1
@@ -91,13 +88,10 @@ def timed(model: Any, batch: int, pictures: int, new_tokens: int) -> tuple[float
 
 def bench_annotate(options: argparse.Namespace) -> None:
     """Images/s and peak memory of MiniGPT-v2 (full-size shapes, random weights) by batch size."""
-    try:
-        torch = import_torch("minigpt-v2")
-    except UserError as error:
-        raise SystemExit(f"error: {error}") from None
+    torch = import_torch("minigpt-v2")
     device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
     if device == "cpu" and not options.tiny:
-        raise SystemExit("no GPU here: run this on a machine with one, or give --tiny")
+        raise UserError("no GPU here: run this on a machine with one, or give --tiny")
     dtype = torch.float32 if device == "cpu" else getattr(torch, options.dtype)
     model = random_model(sizes(options.tiny), dtype, device)
     name = torch.cuda.get_device_name() if device.startswith("cuda") else device
@@ -121,13 +115,3 @@ def report(model: Any, batches: Sequence[int], options: argparse.Namespace) -> N
         first = first or rate
         memory = "" if math.isnan(peak) else f"   peak {peak / 2**30:.1f} GiB"
         print(f"batch {batch:4d}: {rate:8.2f} images/s   {rate / first:6.1f} x the first{memory}")
-
-
-def add_options(command: argparse.ArgumentParser) -> None:
-    """Options of `bench.py annotate`."""
-    command.add_argument("--batches", default="1,8,32,128", help="batch sizes (%(default)s)")
-    command.add_argument("--pictures", type=int, default=256, help="a batch size (%(default)s)")
-    command.add_argument("--new-tokens", type=int, default=40, help="an answer (%(default)s)")
-    command.add_argument("--dtype", default="bfloat16", choices=("bfloat16", "float16", "float32"))
-    command.add_argument("--device", help="(a GPU if there is one)")
-    command.add_argument("--tiny", action="store_true", help="a toy, to see that this runs")

@@ -1,0 +1,26 @@
+"""What rows can be made like, as the command line says it."""
+
+import dataclasses
+import re
+from dataclasses import dataclass
+
+IMAGE_FORMATS = ("webp", "png")
+NEGATIVES, POSITIVES = ("paper", "typed"), ("matched", "original")
+HEX_RE = re.compile(r"#[0-9A-Fa-f]{6}")
+
+
+@dataclass(frozen=True)
+class TaskOptions:
+    """Everything besides its input that a manual's rows depend on."""
+
+    seed: int = 42
+    image_format: str = "webp"
+    negatives: str = "paper"
+    positives: str = "matched"
+    # (session id, hex colour or None for no outline) set by hand, for sessions of this manual.
+    boundary_colors: tuple[tuple[str, str | None], ...] = ()
+
+    def of_manual(self, manual_id: str) -> "TaskOptions":
+        """The options that matter to one manual: colours of other sessions don't."""
+        own = tuple(c for c in self.boundary_colors if c[0].startswith(f"{manual_id}/"))
+        return dataclasses.replace(self, boundary_colors=own)

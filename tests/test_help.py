@@ -1,0 +1,83 @@
+"""`--help` of every command: after the base install, at once, and doing nothing else."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.cli import EXTRAS
+
+ROOT = Path(__file__).resolve().parent.parent
+COMMANDS = [
+    "builder/make.py",
+    *sorted(
+        path.relative_to(ROOT).as_posix()
+        for path in ROOT.glob("scripts/**/*.py")
+        if path.name != "__init__.py"
+    ),
+]
+COMMANDS.remove("scripts/train/common.py")  # what both recipes share
+# What the base install brings and takes long to import: half a second would not do for them.
+SLOW = {"datasets", "pandas", "scipy", "sklearn", "huggingface_hub", "httpx", "bs4", "jsonschema"}
+OUTSIDE = {name for modules in EXTRAS.values() for name in modules} | {"psutil", "playwright"}
+# Runs one command after the other, each with its own modules, as if nothing but the base install
+# was there; prints {command: [status, its first line, slow modules]}.
+RUNNER = """
+import contextlib, io, json, runpy, sys
+commands, slow, outside = json.loads(sys.argv[1])
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in outside:
+            raise ModuleNotFoundError(f"no {name}", name=name)
+
+sys.meta_path.insert(0, Missing())
+told = {}
+for command in commands:
+    out, status = io.StringIO(), None
+    sys.argv = [command, "--help"]
+    with contextlib.redirect_stdout(out):
+        try:
+            runpy.run_path(command, run_name="__main__")
+        except SystemExit as ended:
+            status = ended.code
+    told[command] = [status, out.getvalue(), sorted(set(slow) & set(sys.modules))]
+print(json.dumps(told))
+"""
+
+
+@pytest.fixture(scope="module")
+def told() -> dict:
+    """What every command says to `--help`, all in one process: their imports add up."""
+    asked = json.dumps([COMMANDS, sorted(SLOW), sorted(OUTSIDE)])
+    before = _files()
+    done = subprocess.run(
+        [sys.executable, "-c", RUNNER, asked], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    return json.loads(done.stdout) | {"written": sorted(_files() - before)}
+
+
+def _files() -> set[tuple[str, int]]:
+    """The files of the checkout that are no caches, and when they were written."""
+    folders = [ROOT, *(path for path in ROOT.iterdir() if path.name[0] != "." and path.is_dir())]
+    return {(str(path.relative_to(ROOT)), path.stat().st_mtime_ns)
+            for folder in folders for path in folder.iterdir() if path.is_file()}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_needs_the_base_install_alone_and_nothing_slow(told, command):
+    status, text, slow = told[command]
+    assert status == 0 and slow == []
+    assert text.startswith("usage: ") and command in text.splitlines()[0]
+
+
+def test_asking_for_help_leaves_everything_as_it_was(told):
+    assert told["written"] == []
+
+
+def test_scripts_are_commands_and_nothing_else():
+    for name in COMMANDS:
+        assert 'if __name__ == "__main__":' in (ROOT / name).read_text(encoding="utf-8"), name
