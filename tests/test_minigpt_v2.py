@@ -11,6 +11,7 @@ from outside import MODEL_TEST
 from tiny_minigpt import SHAPE, Files, Reference, write
 
 from builder.annotate import minigpt_v2, minigpt_v2_files, minigpt_v2_model
+from builder.annotate.minigpt_v2_files import LORA_ALPHA
 from builder.annotate.models import ModelOptions, Question
 from builder.annotate.naming import PartLabel
 from builder.media import Picture
@@ -25,9 +26,9 @@ def files(tmp_path_factory) -> Files:
     return write(tmp_path_factory.mktemp("minigpt"))
 
 
-def load(files: Files):
+def load(files: Files, dtype: torch.dtype = torch.float32):
     return minigpt_v2_files.load_model(
-        files.checkpoint, files.eva_vit, str(files.llama), torch.float32, "cpu", SHAPE
+        files.checkpoint, files.eva_vit, str(files.llama), dtype, "cpu", SHAPE
     )
 
 
@@ -102,6 +103,51 @@ def test_greedy_ids_are_those_of_the_reference_alone_and_in_a_batch(model, token
             assert model.generate(
                 tokens[number : number + 1], prompts[number : number + 1], 12
             ) == [expected]
+
+
+# Half precision -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=[torch.float16, torch.bfloat16], ids=["fp16", "bf16"])
+def half_files(request, tmp_path_factory) -> Files:
+    """As the released ones: tower and language model in half precision."""
+    return write(tmp_path_factory.mktemp("half"), request.param)
+
+
+def test_files_in_half_precision_lose_nothing_more_in_float32(half_files, tokenizer):
+    reference = Reference(half_files)
+    model = load(half_files)
+    with torch.inference_mode():
+        token = model.embed_pictures(pixels(0))[0]
+        embeddings, mask = model.inputs([token], [ids(tokenizer, TEXTS[0])])
+        logits = model.llama_model(inputs_embeds=embeddings, attention_mask=mask).logits[0]
+    expected = reference.logits(reference.embeddings(picture(0).rgb, TEXTS[0]))
+    assert float((logits - expected).norm() / expected.norm()) < 1e-4
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_lora_is_added_in_float32_and_rounded_once(half_files, dtype):
+    reference, model = Reference(half_files), load(half_files, dtype)
+    for n, layer in enumerate(model.llama_model.model.layers):
+        for target in ("q_proj", "v_proj"):
+            name = f"layers.{n}.self_attn.{target}"
+            trained = f"llama_model.base_model.model.model.{name}"
+            a, b = (reference.trained[f"{trained}.lora_{half}.weight"] for half in "AB")
+            exact = reference.llama[f"model.{name}.weight"] + b @ a * (LORA_ALPHA / len(a))
+            assert torch.equal(layer.self_attn.get_submodule(target).weight, exact.to(dtype))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_positions_are_told_apart_in_half_precision_too(files, dtype):
+    """Rounded frequencies would turn the last of some 300 tokens by half a radian."""
+    rotary = load(files, dtype).llama_model.model.rotary_emb
+    place = torch.arange(300)[None]
+    cos, sin = rotary(torch.zeros(1, dtype=dtype), place)
+    size = 2 * len(rotary.inv_freq)
+    angle = place[0, :, None] * 10000.0 ** (-torch.arange(0, size, 2) / size)
+    for found, exact in ((cos, torch.cos(angle)), (sin, torch.sin(angle))):
+        assert found.dtype == dtype
+        assert float((found[0, :, : size // 2].float() - exact).abs().max()) < 0.005
 
 
 def test_the_prompt_begins_with_two_bos_and_holds_no_other_specials(tokenizer):

@@ -38,9 +38,10 @@ class Files(NamedTuple):
         return [text for name, path in names for text in ("--model", f"{name}={path}")]
 
 
-def write(folder: Path) -> Files:
+def write(folder: Path, dtype: torch.dtype = torch.float32) -> Files:
     """All files, as released: the tower has one block more than is used, the checkpoint holds a
-    `model` level, an optimizer and stray buffers."""
+    `model` level, an optimizer and stray buffers. Tower and language model are in `dtype` (half
+    precision in the released ones); what was trained is in float32."""
     random = torch.Generator().manual_seed(7)
 
     def weights(*shape: int, scale: float = 0.2) -> torch.Tensor:
@@ -84,7 +85,7 @@ def write(folder: Path) -> Files:
         initializer_range=0.3,
     )
     torch.manual_seed(3)
-    LlamaForCausalLM(config).save_pretrained(llama)
+    LlamaForCausalLM(config).to(dtype).save_pretrained(llama)
     # What the released folder asks of sampling must not count.
     (llama / "generation_config.json").write_text(
         json.dumps({"do_sample": True, "temperature": 0.6, "top_p": 0.9, "bos_token_id": 1})
@@ -101,7 +102,7 @@ def write(folder: Path) -> Files:
             trained[f"{base}.{target}.lora_A.weight"] = weights(RANK, size)
             trained[f"{base}.{target}.lora_B.weight"] = weights(size, RANK)
     files = Files(folder / "minigptv2_checkpoint.pth", folder / "eva_vit_g.pth", llama)
-    torch.save(tower, files.eva_vit)
+    torch.save({key: value.to(dtype) for key, value in tower.items()}, files.eva_vit)
     checkpoint = {"model": trained, "optimizer": {"state": {}}, "config": {"model": {"arch": "x"}}}
     torch.save(checkpoint | {"scaler": {}, "epoch": 3}, files.checkpoint)
     return files
@@ -136,9 +137,9 @@ class Reference:
     """The model once more, from its files, written out step by step."""
 
     def __init__(self, files: Files):
-        self.tower = torch.load(files.eva_vit)
+        self.tower = {key: w.float() for key, w in torch.load(files.eva_vit).items()}
         self.trained = torch.load(files.checkpoint)["model"]
-        llama = LlamaForCausalLM.from_pretrained(files.llama)
+        llama = LlamaForCausalLM.from_pretrained(files.llama, dtype=torch.float32)
         self.llama, self.config = llama.state_dict(), llama.config
         self.pieces = sentencepiece.SentencePieceProcessor(str(files.llama / "tokenizer.model"))
 

@@ -29,7 +29,7 @@ from synthesis.boxes import norm100_to_px
 
 NAME = "minigpt-v2"
 LLAMA = "meta-llama/Llama-2-7b-chat-hf"
-VERSION = 1  # raise it when the same question gets another answer
+VERSION = 2  # raise it when the same question gets another answer
 MAX_NEW_TOKENS = 100
 IMAGE_PX = 448
 # Before the whole prompt in the script that made the paper's boxes (T9).

@@ -52,7 +52,7 @@ def load_model(
         model = MiniGptV2(shape, language)
     _load_tower(model.visual_encoder, tower, eva_vit, shape)
     _load_projection(model, weights, checkpoint)
-    merge_lora(language, weights, checkpoint)
+    merge_lora(language, weights, checkpoint, dtype)
     strange = [k for k in weights if not _known(k)]
     if strange:
         log.warning(
@@ -142,10 +142,12 @@ def _load_projection(model: MiniGptV2, weights: Mapping[str, Tensor], path: Path
     model.ln_vision.load_state_dict(norm, assign=True)
 
 
-def merge_lora(llama: Any, weights: Mapping[str, Tensor], path: Path) -> None:
-    """Add every LoRA pair to its weight: W + B A alpha / r, in float32.
+def merge_lora(llama: Any, weights: Mapping[str, Tensor], path: Path, dtype: torch.dtype) -> None:
+    """Add every LoRA pair to its weight: W + B A alpha / r, in float32, rounded to `dtype` once.
 
-    Raises `UserError` unless each target of each layer has its pair, whichever peft named it.
+    Rounded to the half precision of the language model's files as well, logits in float32 would
+    be off by 1e-3. Raises `UserError` unless each target of each layer has its pair, whichever
+    peft named it.
     """
     found: dict[tuple[str, str], tuple[str, Tensor]] = {}
     for key, value in weights.items():
@@ -173,7 +175,7 @@ def merge_lora(llama: Any, weights: Mapping[str, Tensor], path: Path) -> None:
         a = _checked(here, key_a, (rank, in_width), path, "minigpt-v2").float()
         b = _checked(here, key_b, (out_width, rank), path, "minigpt-v2").float()
         merged = module.weight.data.float() + b @ a * (LORA_ALPHA / rank)
-        module.weight.data = merged.to(module.weight.dtype)
+        module.weight.data = merged.to(dtype)
 
 
 def _official_lora_key(name: str, half: str) -> str:

@@ -177,14 +177,16 @@ def _until_end(ids: list[int]) -> list[int]:
 
 
 def cast(model: MiniGptV2, dtype: torch.dtype) -> MiniGptV2:
-    """Weights of products in `dtype`; the tower's LayerNorms and embeddings in float32."""
-    model.llama_model.to(dtype)
-    model.llama_proj.to(dtype)
-    model.ln_vision.float()
-    for module in model.visual_encoder.modules():
-        if isinstance(module, nn.Linear | nn.Conv2d):
-            module.to(dtype)
-        else:
+    """Weights of products in `dtype`; the tower's LayerNorms and embeddings in float32.
+
+    One weight after the other, so that memory holds the model once. Buffers stay as they are: the
+    rotary frequencies in half precision would turn far positions by half a radian.
+    """
+    for name, child in model.named_children():
+        for module in child.modules():
+            exact = name == "ln_vision" or (
+                name == "visual_encoder" and not isinstance(module, nn.Linear | nn.Conv2d)
+            )
             for parameter in module.parameters(recurse=False):
-                parameter.data = parameter.data.float()
+                parameter.data = parameter.data.to(torch.float32 if exact else dtype)
     return model
