@@ -1,6 +1,7 @@
 """Exports as their readers read them: the real ones where they are packages, else to the field."""
 
 import base64
+import io
 import itertools
 import json
 import re
@@ -16,6 +17,7 @@ import yaml
 from datasets import load_dataset
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from builder.export.llamafactory import RECIPE
 from evaluation.answers import parse_boxes
@@ -333,6 +335,64 @@ def test_coco_through_pycocotools(build, tmp_path, capsys):
     capsys.readouterr()
 
 
+def alike(config: str, row: dict) -> dict:
+    """Rows of a step show one picture: two rows can ask for parts of one collage."""
+    return {**row, "image": {"bytes": ONE_PICTURE, "path": f"{'0' * 32}.webp"}}
+
+
+def webp_of(color: tuple[int, int, int]) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (80, 60), color).save(buffer, "WEBP", lossless=True)
+    return buffer.getvalue()
+
+
+ONE_PICTURE = webp_of((200, 210, 220))
+
+
+def test_coco_through_supervision(tmp_path):
+    """It wants every image of a file in a file of its own, though rows have equal pictures."""
+    supervision = pytest.importorskip("supervision")
+    build = export_build(tmp_path / "b", alike, manuals=2, test_manuals=1)
+    rows = all_rows(build)
+    out = run(build, tmp_path / "x", "coco")
+    for config in ("object", "state"):
+        for split in ("train", "test"):
+            wanted = {
+                row["id"]: row for row in rows.values()
+                if (row["config"], row["split"]) == (config, split)
+            }  # fmt: skip
+            dataset = supervision.DetectionDataset.from_coco(
+                str(out), str(out / f"{config}_{split}.json")
+            )
+            assert len(dataset) == len(wanted)
+            for path, picture, found in dataset:
+                row = wanted.pop(Path(path).stem)
+                assert picture.shape == (60, 80, 3) and found.mask is None
+                parts = row.get("targets", []) + row.get("distractors", [])
+                boxes = [box for part in parts for box in part["instances_px"]]
+                boxes = boxes or [row["part_box_px"]]
+                np.testing.assert_allclose(sorted(found.xyxy.tolist()), sorted(boxes), atol=1e-3)
+            assert not wanted
+
+
+def test_coco_s_boxes_can_be_shown(build, tmp_path, capsys):
+    """pycocotools refuses annotations without a segmentation, and draws boxes when asked to."""
+    coco_module = pytest.importorskip("pycocotools.coco")
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    out = run(build, tmp_path / "x", "coco", "--config", "object", "--split", "test")
+    coco = coco_module.COCO(str(out / "object_test.json"))
+    annotations = coco.imgToAnns[coco.getImgIds()[0]]
+    figure = pyplot.figure()
+    coco.showAnns(annotations, draw_bbox=True)
+    drawn = [len(shape.get_paths()) for shape in figure.gca().collections]
+    pyplot.close(figure)
+    assert sum(drawn) >= len(annotations) > 0
+    capsys.readouterr()
+
+
 def test_webdataset_through_its_own_reader(build, tmp_path):
     webdataset = pytest.importorskip("webdataset")
     out = run(build, tmp_path / "x", "webdataset", "--split", "train")
@@ -355,3 +415,47 @@ def test_webdataset_through_its_own_reader(build, tmp_path):
     assert not seen
     raw = next(iter(webdataset.WebDataset(urls[:1], shardshuffle=False)))
     assert raw["webp"] == next(r for r in wanted if r["id"] == raw["__key__"])["image"]["bytes"]
+
+
+def sparse(config, row):
+    """The first rows lack what later ones have, as in any build: nulls and empty lists."""
+    late = int(row["id"][:4], 16) % 3 == 0
+    sparse.seen += 1
+    if late and sparse.seen > 12:
+        return row
+    lacking = {
+        "step_num": None,
+        "previous_instruction": None,
+        "entities": [],
+        "correction": None,
+        "negative_kind": None,
+        "part_box_px": None,
+        "distractors": [],
+    }
+    return {**row, **{name: value for name, value in lacking.items() if name in row}}
+
+
+@pytest.mark.parametrize("merge", [False, True])
+def test_webdataset_through_datasets(tmp_path, merge):
+    """Types that hold for all rows, though the first have nulls where later ones have values."""
+    sparse.seen = 0
+    build = export_build(tmp_path / "b", sparse, manuals=3, test_manuals=1)
+    rows = all_rows(build)
+    out = run(build, tmp_path / "x", "webdataset", *(["--merge"] if merge else []))
+    seen = {}
+    for config in ["default"] if merge else ["scene", "object", "state"]:
+        for split, loaded in load_dataset(str(out), config).items():
+            for sample in loaded:
+                record = sample["json"]
+                assert record["split"] == split and sample["webp"].size == (80, 60)
+                more = json.loads(record.pop("columns")) if merge else {}
+                seen[sample["__key__"]] = {**record, **more}
+    assert len(seen) == len(rows)
+    for row_id, record in seen.items():
+        row = {name: value for name, value in rows[row_id].items() if name != "image"}
+        assert record == row
+    if merge:  # the tars alone, types told by the first rows
+        files = {split: str(out / f"{split}-*.tar") for split in ("train", "test")}
+        alone = load_dataset("webdataset", data_files=files)
+        ids = {record["id"] for part in alone.values() for record in part["json"]}
+        assert ids == set(rows)

@@ -78,9 +78,14 @@ def _tokenizer(special: list[str], **named: str) -> PreTrainedTokenizerFast:
     )
 
 
+def qwen_tokenizer() -> PreTrainedTokenizerFast:
+    """Qwen's special tokens around a small vocabulary."""
+    return _tokenizer(QWEN_TOKENS, eos_token="<|im_end|>", pad_token="<|endoftext|>")
+
+
 def make_qwen(folder: Path) -> Path:
     """Qwen2.5-VL with two layers."""
-    tokenizer = _tokenizer(QWEN_TOKENS, eos_token="<|im_end|>", pad_token="<|endoftext|>")
+    tokenizer = qwen_tokenizer()
     ids = tokenizer.convert_tokens_to_ids
     config = Qwen2_5_VLConfig(
         text_config={

@@ -3,7 +3,7 @@
 # By the name on the command line. Each module has CONFIGS, SETTING (how is asked; None for formats
 # that keep the columns, which have FRAME), EXAMPLES (which can be shown), README and write(job);
 # those that ask have RESERVED (tokens that the trainer takes for its own) and, for trainers, TRAIN
-# (the command, {folder} in it).
+# (the command, {folder} in it). NOT_IN_PATHS: signs that the trainer can't have in paths, and why.
 FORMATS = {
     "llava": "LLaVA: one JSON list, pictures beside it",
     "otter": "Otter: MIMIC-IT JSON, pictures in Parquet",

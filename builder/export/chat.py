@@ -22,6 +22,7 @@ from builder.export.units import (
     units,
     without_picture,
 )
+from builder.records import UserError
 from evaluation.answers import parse_boxes
 from evaluation.examples import Chooser
 from evaluation.items import Item, load_items, picture_bytes
@@ -96,7 +97,13 @@ def _chooser(request: Request, config: str, reserved: tuple[str, ...]) -> Choose
         for row in set(unit.rows) - without_picture(unit)
     }
     every = load_items(request.build, config, "train") if wanted else []
-    train = [i for i in every if tuple(i.place) in wanted and _sayable(i, setting, reserved)]
+    here = [item for item in every if tuple(item.place) in wanted]
+    train = [item for item in here if _sayable(item, setting, reserved)]
+    if here and not train:
+        raise UserError(
+            f"--examples {setting.examples}: not one of {len(here):,} train rows of {config} can "
+            f"be said in {request.format}; leave --examples out to see why in dropped.jsonl"
+        )
     return Chooser(train, setting, request.seed)
 
 

@@ -120,6 +120,7 @@ def _how(job: Job, module: ModuleType, written: list[str]) -> str:
         name=folder,
         first=written[0],
         names="`, `".join(written),
+        config="default" if job.request.merge else job.request.configs[0],
         glob=module.glob(written) if hasattr(module, "glob") else "",
     ).strip()
     if not hasattr(module, "TRAIN"):

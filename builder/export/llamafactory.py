@@ -30,6 +30,7 @@ SETTING = Setting(
 )
 # What LLaMA-Factory replaces by media, wherever it stands.
 RESERVED = (IMAGE, "<video>", "<audio>")
+NOT_IN_PATHS = ("*?[", "LLaMA-Factory loads by `datasets`, which takes a path for a pattern at")
 RECIPE = ROOT / "scripts/train/llamafactory_sft.yaml"
 INFO, YAML = "dataset_info.json", "sft.yaml"
 TRAIN = "cd {folder} && llamafactory-cli train sft.yaml"

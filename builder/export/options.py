@@ -61,6 +61,8 @@ def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        return " ".join(map(str, value))
-    return str(value)
+    if value is None or value is False:
+        return "not given"
+    if value is True:
+        return "given"
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -12,6 +12,7 @@ from builder.export.job import RECORD, check_build, working
 from builder.export.options import options_of
 from builder.export.units import Request, shards
 from builder.records import UserError
+from evaluation.prompts import Setting
 
 BYTES_FOR_WORKERS = 128 * 2**20
 ANSWER_TAGS = ("<think>", "</think>", "<answer>", "</answer>")  # of --template think
@@ -34,25 +35,34 @@ def check(request: Request) -> ModuleType:
             f"--config {wrong[0]}: {request.format} can't hold it; "
             f"one of {', '.join(module.CONFIGS)}"
         )
+    out = str(request.out.resolve())
+    signs, why = getattr(module, "NOT_IN_PATHS", ("", ""))
+    for sign in signs:
+        if sign in out:
+            raise UserError(f"--out {out}: {why} {sign!r}; choose a folder without it")
     if request.merge and not getattr(module, "MERGES", True):
         raise UserError(f"--merge: {request.format} has one layout for all tasks; leave it out")
+    _check_setting(request.setting, request.format, module)
+    return module
+
+
+def _check_setting(setting: Setting, name: str, module: ModuleType) -> None:
     taken = [token for token in getattr(module, "RESERVED", ()) if token in ANSWER_TAGS]
-    if request.setting.template == "think" and taken:
+    if setting.template == "think" and taken:
         raise UserError(
-            f"--template think: {request.format} marks answers with {taken[0]} itself, so no "
+            f"--template think: {name} marks answers with {taken[0]} itself, so no "
             "answer may hold it; leave --template out"
         )
-    if request.setting.examples not in module.EXAMPLES:
+    if setting.examples not in module.EXAMPLES:
         raise UserError(
-            f"--examples {request.setting.examples}: {request.format} has no place for them; "
+            f"--examples {setting.examples}: {name} has no place for them; "
             f"one of {', '.join(module.EXAMPLES)}"
         )
-    if request.setting.examples == "fixed" and request.setting.frame != "norm100":
+    if setting.examples == "fixed" and setting.frame != "norm100":
         raise UserError(
-            f"--frame {request.setting.frame}: the fixed examples speak of percent; "
+            f"--frame {setting.frame}: the fixed examples speak of percent; "
             "give --examples dynamic or none, or --frame norm100"
         )
-    return module
 
 
 def export(request: Request, workers: int | None = None) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from pathlib import Path
 from builder.export.chat import IMAGE, Sample, example_pictures, file_name, files, samples
 from builder.export.job import Job, Part
 from builder.export.units import Request, Unit, every_unit
-from builder.records import UserError
 from evaluation.frames import MAX_PIXELS, MIN_PIXELS
 from evaluation.prompts import Setting
 
@@ -32,6 +31,7 @@ SETTING = Setting(
 )
 # VLM-R1 takes these out of questions and answers.
 RESERVED = (IMAGE,)
+NOT_IN_PATHS = (":", "VLM-R1 splits paths at")
 BLOCKS, TEXTS = "od_ap", "all_match"  # rewards: average precision of boxes in a block, equal texts
 LENGTH = 164  # tokens of a completion, LEGO-R1's
 TRAIN = "REPO=path/to/VLM-R1 bash {folder}/train.sh"
@@ -75,8 +75,6 @@ torchrun --nproc_per_node="${GPUS:-1}" src/open_r1/grpo_jsonl.py \\
 
 def write(job: Job) -> list[str]:
     """Write the lines and the script; returns the lines' files."""
-    if ":" in str(job.request.out.resolve()):
-        raise UserError(f"--out {job.request.out}: VLM-R1 splits paths at ':'; choose another")
     units = every_unit(job.request)
     job.each("rows", _write, units)
     names = files(job, units, "jsonl")

@@ -2,17 +2,30 @@
 
 The key of a sample is the row's opaque id. Shards hold no times and no owners, so the same rows
 give the same bytes.
+
+JSON has no types, and `datasets` takes those of the first rows for all: null or an empty list there
+is an error later. So README.md carries the types for whoever loads the folder, and a JSON of merged
+tasks, whose rows differ most, holds plain columns that are never null, and the others as one text.
 """
 
 import io
 import json
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import yaml
+from datasets import DatasetInfo, Features, Image, Value
+from datasets.info import DatasetInfosDict
+from datasets.utils.metadata import MetadataConfigs
+from huggingface_hub import DatasetCardData
 
 from builder import folders
 from builder.export.job import Dropped, Job, Part
 from builder.export.shards import Shard, pack
-from builder.export.units import every_unit
+from builder.export.units import Request, every_unit
+from lego_arta import FEATURES
 
 CONFIGS = ("scene", "object", "state")
 EXAMPLES = ("none",)
@@ -20,15 +33,22 @@ SETTING = None
 FRAME = "as the columns say: `box_px` pixels, `box_norm100` percent; x0, y0, x1, y1"
 PICTURES = "the build's own bytes"
 SHARD_BYTES = 256 * 2**20
+# Columns of every task that no row lacks; with --merge the JSON has these, and the rest as text.
+PLAIN = ("id", "manual_id", "session_id", "query", "answer", "instruction", "confidence",
+         "sample_weight")  # fmt: skip
+REST = "columns"
 README = """\
 Each sample is `<id>.webp` (or `.png`) and `<id>.json`, which holds every other column of the row
-with its own box frames (`box_px`, `box_norm100`).
+with its own box frames (`box_px`, `box_norm100`). With `--merge` it holds the columns that no row
+of any task lacks, and all others as a JSON text, `columns`.
 
 ```python
 import webdataset as wds
 
 rows = wds.WebDataset("{name}/{glob}", shardshuffle=100).shuffle(1000).decode("pil")
 ```
+
+`datasets` reads the folder with the right types: `load_dataset("{name}", "{config}")`.
 """
 
 
@@ -51,10 +71,20 @@ def _write(part: Part, shard: Shard) -> None:
                     dropped = Dropped("id_is_no_key", "letters and digits only")
                     part.drop(row.item.id, unit, dropped)
                     continue
+                suffix = Path(row.picture_name).suffix
                 record = {"config": unit.config, "split": unit.split, **row.columns}
-                _add(tar, row.item.id + Path(row.picture_name).suffix, row.picture)
+                if part.request.merge:
+                    record = _flat(record)
+                _add(tar, f"{row.item.id}{suffix}", row.picture)
                 _add(tar, f"{row.item.id}.json", json.dumps(record).encode())
                 part.counts[f"rows: {shard.stem}.tar"] += 1
+                part.counts[f"pictures: {suffix.removeprefix('.')}"] += 1
+
+
+def _flat(record: dict[str, Any]) -> dict[str, Any]:
+    """A row whose every value has one type in all tasks."""
+    plain = {name: record[name] for name in ("config", "split", *PLAIN)}
+    return {**plain, REST: json.dumps({k: v for k, v in record.items() if k not in plain})}
 
 
 def _add(tar: tarfile.TarFile, name: str, data: bytes | memoryview) -> None:
@@ -68,3 +98,37 @@ def glob(names: list[str]) -> str:
     stem = names[0].rsplit("-", 1)[0]
     last = [name for name in names if name.rsplit("-", 1)[0] == stem][-1]
     return f"{stem}-{{000000..{last.rsplit('-', 1)[1][:6]}}}.tar"
+
+
+def config_names(request: Request) -> list[str]:
+    """What `load_dataset` calls the tasks of this export."""
+    return ["default"] if request.merge else list(request.configs)
+
+
+def front_matter(job: Job, names: Sequence[str]) -> str:
+    """YAML on top of README.md: which shards are of which task and split, and what types."""
+    request, data = job.request, DatasetCardData()
+    found = {what.removeprefix("pictures: ") for what in job.counts if what.startswith("pictures")}
+    infos, files = {}, {}
+    for name in config_names(request):
+        prefix = "" if request.merge else f"{name}-"
+        splits = [s for s in request.splits if any(n.startswith(f"{prefix}{s}-") for n in names)]
+        if splits:
+            infos[name] = DatasetInfo(features=_features(name, sorted(found)))
+            files[name] = {
+                "data_files": [{"split": s, "path": f"{prefix}{s}-*.tar"} for s in splits]
+            }
+    DatasetInfosDict(infos).to_dataset_card_data(data)
+    MetadataConfigs(files).to_dataset_card_data(data)
+    return f"---\n{yaml.safe_dump(data.to_dict(), sort_keys=False)}---\n\n"
+
+
+def _features(name: str, pictures: Sequence[str]) -> Features:
+    text = Value("string")
+    columns: dict[str, Any] = {"config": text, "split": text}
+    if name == "default":
+        columns |= {**{c: FEATURES["scene"][c] for c in PLAIN}, REST: text}
+    else:
+        columns |= {c: kind for c, kind in FEATURES[name].items() if c != "image"}
+    shown = {suffix: Image() for suffix in pictures}
+    return Features({**shown, "json": columns, "__key__": text, "__url__": text})
