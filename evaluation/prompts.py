@@ -48,7 +48,9 @@ FORMS = ("angle", "json", "fenced", "lego-r1")
 # How the object directive asks for the forms but angle.
 BOX_DIRECTIVES = {
     "json": f"Give the positions as a JSON list, {_JSON}{_CORNERS}",
-    "fenced": f"Give the positions as a JSON list in a code block, ```json\n{_JSON}\n```{_CORNERS}",
+    # What reads these wants labels to the letter.
+    "fenced": f"Give the positions as a JSON list in a code block, ```json\n{_JSON}\n```{_CORNERS}"
+    " A label is the number, colour and kind of a part, without its size.",
     "lego-r1": LEGO_R1_DIRECTIVE,
 }
 THINK = (

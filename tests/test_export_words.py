@@ -37,6 +37,7 @@ def test_the_last_line_names_the_models_and_the_command(build, tmp_path, name, c
     assert last.startswith(f"{out}: {record['rows']:,} rows; ")
     if name in ASKING:
         assert f"boxes fit {FITS[record['frame']]}" in last
+    assert ("boxes fit" in last) == (name != "webdataset")
     if name not in TRAINED:
         assert "README.md" in last
         return

@@ -30,6 +30,7 @@ CONFIGS = ("object", "state")
 EXAMPLES = ("none",)
 SETTING = None
 FRAME = "pixels of the picture: x, y, width, height"
+FITS = "detectors that read COCO"
 PICTURES = "the build's own bytes, named by their row"
 NEW_PART = "new part"
 LABELS = [f"{column}.list.element.label" for column in ("targets", "distractors")]

@@ -78,7 +78,7 @@ def write_description(
         "fingerprint": job.fingerprint,
         "rows": rows,
         "dropped": dropped,
-        "fits": _fits(request, asks),
+        "fits": _fits(request, module),
         "train": trains(job, module),
     }
     folders.write_bytes(job.folder / RECORD, json.dumps(record, indent=1).encode() + b"\n")
@@ -106,9 +106,9 @@ def last_words(out: Path, module: ModuleType, record: Mapping[str, Any]) -> str:
     return "; ".join(words)
 
 
-def _fits(request: Request, asks: bool) -> str | None:
-    if not asks:
-        return "code that reads their frame, see README.md"
+def _fits(request: Request, module: ModuleType) -> str | None:
+    if module.SETTING is None:
+        return getattr(module, "FITS", None)
     return FITS[request.setting.frame] if "object" in request.configs else None
 
 
