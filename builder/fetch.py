@@ -137,9 +137,14 @@ async def _hop(
                 async with session.client.stream("GET", url, headers=headers) as response:
                     limit.deadline = started + timeout_s * _BODY_TIMEOUTS
                     return await _read(session, host, response, bool(headers), tally)
-        except (httpx.TimeoutException, TimeoutError) as err:
+        except httpx.TimeoutException as err:
             raise FetchError("timeout", url, str(err), transient=True) from err
-        except (httpx.UnsupportedProtocol, httpx.LocalProtocolError) as err:
+        except TimeoutError as err:
+            seconds = anyio.current_time() - started
+            raise FetchError(
+                "too_slow", url, f"not done in {seconds:.0f} s", transient=True
+            ) from err
+        except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL) as err:
             raise FetchError("bad_url", url, str(err)) from err
         except httpx.RequestError as err:  # refused, reset, cut short, garbled
             raise FetchError("connection_failed", url, str(err), transient=True) from err
