@@ -23,8 +23,10 @@ from builder.crawl_store import INCOMING, PAGE, REPORT, Entry, Journal
 from builder.fetch import CrawlOptions as CrawlOptions  # callers take it from here
 from builder.folders import place_file
 from builder.records import CrawledImage, CrawledManual, Drop, UserError, split_slug
-from builder.sources import web
-from builder.sources.links import is_web_url
+from builder.sources import manual_page, web
+from builder.sources.embedded import keep_embedded
+from builder.sources.links import base_of, is_web_url
+from builder.sources.pictures import Picture, is_data, is_placeholder
 
 _MAX_BARREN_PAGES = 3
 _CURES = {
@@ -167,7 +169,7 @@ async def _manual_links(run: Run, set_url: str) -> list[str]:
     if html is None:
         _leave_out_failed(run, set_url, entry)
         return []
-    if web.is_manual_page(html):  # a card that leads straight to a manual
+    if manual_page.is_manual_page(html):  # a card that leads straight to a manual
         return [set_url]
     links = web.parse_set_page(html, entry.final_url or entry.url)
     if not links:
@@ -181,9 +183,9 @@ async def _crawl_manual(run: Run, url: str, quiet: bool) -> None:
     if html is None:
         _leave_out_failed(run, url, entry)
         return
-    if not web.is_manual_page(html):
+    if not manual_page.is_manual_page(html):
         run.journal.note(replace(entry, error="not_a_manual"))
-        _leave_out(run, url, "not_a_manual", f"no {web.CONTAINER} on it")
+        _leave_out(run, url, "not_a_manual", f"no {manual_page.CONTAINER} on it")
         return
     page_url = entry.final_url or entry.url
     if page_url in run.manuals.values():
@@ -192,8 +194,10 @@ async def _crawl_manual(run: Run, url: str, quiet: bool) -> None:
     if manual_id in run.manuals:
         manual_id = f"{manual_id}-{web.short_hash(page_url)}"
     run.manuals[manual_id] = page_url
-    srcs = web.image_srcs(html)
-    crawled = await together(_image(run, manual_id, src, page_url) for src in srcs)
+    page = manual_page.read_page(html)
+    base_url = base_of(page.base_href if page else None, page_url)
+    pictures = manual_page.row_pictures(page) if page else []
+    crawled = await together(_picture(run, manual_id, each, base_url) for each in pictures)
     record = CrawledManual(
         manual_id=manual_id,
         set_number=split_slug(manual_id)[0],
@@ -215,9 +219,34 @@ async def _crawl_manual(run: Run, url: str, quiet: bool) -> None:
     )
 
 
-async def _image(run: Run, manual_id: str, src: str, page_url: str) -> CrawledImage:
+async def _picture(run: Run, manual_id: str, picture: Picture, base_url: str) -> CrawledImage:
+    """A picture of a manual, from the first of its addresses that has it."""
+    first: CrawledImage | None = None
+    for address in picture.addresses:
+        if is_data(address):
+            image = await _embedded(run, manual_id, address, picture, base_url)
+        else:
+            image = await _image(run, manual_id, address, base_url)
+        if image.error is None and (first is None or not is_placeholder(image)):
+            return replace(image, src=picture.src)
+        first = first or replace(image, src=picture.src)
+    return first or CrawledImage(picture.src, picture.src, error="bad_url")
+
+
+async def _embedded(
+    run: Run, manual_id: str, uri: str, picture: Picture, base_url: str
+) -> CrawledImage:
+    """A picture whose bytes are in the page."""
+    src = picture.src
+    url = web.absolute_image_url(src, base_url) if picture.has_address else src
+    limits = run.options.max_bytes, run.options.max_pixels
+    async with run.decoders:
+        return await asyncio.to_thread(keep_embedded, uri, src, url, run.root / manual_id, *limits)
+
+
+async def _image(run: Run, manual_id: str, src: str, base_url: str) -> CrawledImage:
     """An image of a manual, asked for once a run however many manuals show it."""
-    url = web.absolute_image_url(src, page_url)
+    url = web.absolute_image_url(src, base_url)
     async with run.locks[url]:
         if url not in run.journal.done:
             run.journal.note(await get_image(run, manual_id, url))

@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DONE = "done"
 TEMPORARY = ".tmp"
 LIBRARIES = (
-    "beautifulsoup4", "datasets", "lxml", "numpy", "opencv-python-headless", "pillow", "pyarrow",
-    "scikit-learn", "scipy", "webencodings", "xxhash",
+    "datasets", "numpy", "opencv-python-headless", "pillow", "pyarrow",
+    "scikit-learn", "scipy", "selectolax", "webencodings", "xxhash",
 )  # fmt: skip
 # Code that no manual's rows depend on: what brings manuals to disk (their bytes are hashed) and
 # what happens after all manuals are done. Anything not named here is taken to matter.

@@ -16,7 +16,6 @@ from PIL import GifImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugi
 
 from builder.color_profiles import to_srgb
 from builder.containers import ImageError, Parts, take_apart
-
 from builder.tasks.options import IMAGE_FORMATS
 
 # Lossless WebP effort, chosen from measurements (`scripts/bench.py encode`): more time than this

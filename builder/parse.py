@@ -1,127 +1,50 @@
 """Stage 2: a crawled manual page -> the manual JSON of Table 4.1 (T2-T5), validated.
 
 Image and text are paired inside their row, never by counting. Every row of the page is either an
-instruction that a task may use or a listed drop.
+instruction that a task may use or a listed drop, and so is whatever stands around the rows.
 """
 
 import functools
 import json
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
-from urllib.parse import unquote
 
 import jsonschema
 import msgspec
-from bs4 import BeautifulSoup, NavigableString, Tag
 
-from builder.records import (
-    ENTITY_TAGS,
-    CrawledImage,
-    CrawledManual,
-    Drop,
-    Instruction,
-    Manual,
-    UserError,
-    Vlm,
-)
+from builder.finding import first_find_line, only_asks_to_find
+from builder.image_names import EOP_CLASSES, ImageName, file_name, parse_image_name
+from builder.language import ENGLISH, language_of, name_of
+from builder.records import CrawledImage, CrawledManual, Drop, Instruction, Manual, UserError, Vlm
 from builder.sources.charset import LOST, decode_html
+from builder.sources.lines import Line
+from builder.sources.manual_page import CONTAINER, ManualPage, PageRow, Unread, read_page
+from builder.sources.pictures import is_data
 
-# `Car-28_eop_AG`, `sm01-island-0_step_Step ##E`, `car_0006_step_A`: sign, number, class, sign.
-_CLASSES = r"(?P<step_class>fullscreeneop|eop|step|start)(?:[-_](?P<other>.*))?$"
-WHOLE_NAME_RE = re.compile(r"^(?P<sign>.+?)[-_](?P<number>\d{1,4})_" + _CLASSES, re.IGNORECASE)
-# Names that lack the sign or the number: `Start`, `Car_start`, `0006_step_A`.
-NAME_RE = re.compile(
-    r"^(?:(?!\d{1,4}_?(?:fullscreeneop|eop|step|start))(?P<sign>.+?)[-_])?(?P<number>\d{1,4})?_?"
-    + _CLASSES,
-    re.IGNORECASE,
-)
-FIND_RE = re.compile(r"^(find|collect)\b", re.IGNORECASE)
-EOP_CLASSES = ("eop", "fullscreeneop")
 SCHEMA_FILE = Path(__file__).with_name("manual.schema.json")
-_BLOCKS = {
-    "article", "dd", "div", "dl", "dt", "h1", "h2", "h3", "h4", "h5", "h6", "li", "ol", "p",
-    "section", "table", "tbody", "td", "tr", "ul",
-}  # fmt: skip
-_INVISIBLE = {"script", "style", "template"}
+_NO_NAME = ImageName(None, None, None, None)
+_NO_FILE_NAME = (
+    "the picture is in the page itself and nothing tells its file name, which says what it shows; "
+    "save the page with its pictures as files, or with the addresses that they had"
+)
 
-
-class ImageName(NamedTuple):
-    """Tags of an image file name (T3); None where the name says nothing."""
-
-    id_sign: str | None
-    step_num: int | None
-    step_class: str | None
-    other_sign: str | None
-
-
-class Line(NamedTuple):
-    """One instruction line and its tagged words [(tag, text)]."""
-
-    text: str
-    entities: list[tuple[str, str]]
-
-
-def file_name(src: str) -> str:
-    """The decoded last part of an `src`; `#` is part of the name on this site.
-
-    >>> file_name("/manual-images/60263/sm01-island-0_step_Step%20%23%23E.png")
-    'sm01-island-0_step_Step ##E.png'
-    """
-    return unquote(re.sub(r"\?[^/]*$", "", src).rsplit("/", 1)[-1])
-
-
-def parse_image_name(name: str) -> ImageName:
-    """Read the tags of an image file name.
-
-    >>> parse_image_name("Car-28_eop_AG.png")
-    ImageName(id_sign='Car', step_num=28, step_class='eop', other_sign='AG')
-    >>> parse_image_name("Sub-assembly-14-5_step_F.png").id_sign
-    'Sub-assembly-14'
-    >>> parse_image_name("Start.png")
-    ImageName(id_sign=None, step_num=None, step_class='start', other_sign=None)
-    """
-    stem = re.sub(r"\.[A-Za-z0-9]{1,5}$", "", name)
-    # A sign may hold "step" or "start" itself, so the whole form comes first.
-    match = WHOLE_NAME_RE.match(stem) or NAME_RE.match(stem)
-    if not match:
-        return ImageName(None, None, None, None)
-    number = match["number"]
-    return ImageName(
-        match["sign"] or None,
-        int(number) if number else None,
-        match["step_class"].lower(),
-        match["other"] or None,
-    )
+# A reason why something is left out, and its detail.
+Reason = tuple[str, str]
 
 
 def parse_manual(html: bytes | str, crawled: CrawledManual) -> Manual:
     """Parse one manual page. Raises `UserError` when it holds no manual at all."""
     # Read as the crawler reads it, so that both see the same src in odd bytes.
-    text = decode_html(html, crawled.charset) if isinstance(html, bytes) else html
-    soup = BeautifulSoup(text, "lxml")
-    container = soup.select_one("div.manual-table-container")
-    if container is None:
+    page = read_page(decode_html(html, crawled.charset) if isinstance(html, bytes) else html)
+    if page is None:
         raise UserError(
-            f"{crawled.manual_id}: no div.manual-table-container in {crawled.page_file}; "
+            f"{crawled.manual_id}: no {CONTAINER} in {crawled.page_file}; "
             "the page is not a manual, leave it out or crawl it again"
         )
-    images = {image.src: image for image in crawled.images}
     instructions: list[Instruction] = []
-    drops: list[Drop] = []
-    seen_before: tuple[str | None, list[str]] | None = None
-    for row_number, row in enumerate(_rows(container)):
-        src, lines = _image_src(row), list(_row_lines(row))
-        content = (src, [line.text for line in lines])
-        if content == seen_before:
-            drops.append(_drop(crawled, row_number, "duplicate_row", src or ""))
-            continue
-        seen_before = content
-        instruction, drop = _instruction(crawled, row_number, src, lines, images)
-        instructions.append(instruction)
-        if drop:
-            drops.append(drop)
+    drops = list(_other_language(page, crawled.manual_id))
+    if not drops:
+        instructions, drops = _read_rows(page, crawled)
     manual = Manual(
         manual_id=crawled.manual_id,
         set_number=crawled.set_number,
@@ -149,44 +72,71 @@ def _validator() -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(json.loads(SCHEMA_FILE.read_text()))
 
 
-def _drop(crawled: CrawledManual, row: int, reason: str, detail: str) -> Drop:
-    return Drop(crawled.manual_id, "parse", f"row {row}", reason, detail)
+def _other_language(page: ManualPage, manual_id: str) -> Iterator[Drop]:
+    """The drop of a manual that is not in English, for the questions around its texts would be."""
+    text = " ".join(line.text for row in page.rows for line in row.lines)
+    code = language_of(text, page.language)
+    if code != ENGLISH:
+        declared = f"its page declares {page.language!r}" if page.language else "none is declared"
+        yield Drop(manual_id, "parse", "manual", _reason("manual", code), f"{declared}; {text}")
+
+
+def _read_rows(page: ManualPage, crawled: CrawledManual) -> tuple[list[Instruction], list[Drop]]:
+    """The rows of a manual in English as instructions, and all that can't be used."""
+    images = {image.src: image for image in crawled.images}
+    instructions: list[Instruction] = []
+    left_out: list[tuple[str, str, str]] = []  # item, reason, detail
+    before: tuple[str | None, list[str]] | None = None
+    for number, row in enumerate(page.rows):
+        item, src = f"row {number}", row.picture.src if row.picture else None
+        content = (src, [line.text for line in row.lines])
+        if row.is_hidden:
+            left_out.append((item, "hidden_row", row.hidden))
+        elif content == before:
+            left_out.append((item, "duplicate_row", src or ""))
+        else:
+            before = content
+            instruction, reasons = _instruction(number, row, page.language, images)
+            instructions.append(instruction)
+            left_out += [(item, reason, detail) for reason, detail in reasons]
+    for unread in page.unread:
+        item = f"after row {unread.rows_before - 1}" if unread.rows_before else "before row 0"
+        left_out += [(item, reason, detail) for reason, detail in _unread(unread)]
+    return instructions, [Drop(crawled.manual_id, "parse", *what) for what in left_out]
+
+
+def _unread(part: PageRow | Unread) -> Iterator[tuple[str, str]]:
+    """What a browser shows of a part of the page and no instruction holds."""
+    if part.text_outside:
+        yield "unread_text", part.text_outside
+    for picture in part.more_pictures:
+        yield "unread_picture", picture.src
 
 
 def _instruction(
-    crawled: CrawledManual,
-    row: int,
-    src: str | None,
-    lines: list[Line],
-    images: dict[str, CrawledImage],
-) -> tuple[Instruction, Drop | None]:
-    """One row as a record, and the drop if no task can use it."""
+    number: int, row: PageRow, page_language: str, images: Mapping[str, CrawledImage]
+) -> tuple[Instruction, list[Reason]]:
+    """One row as a record, and what of it can't be used."""
+    src = row.picture.src if row.picture else None
     image = images.get(src) if src else None
-    name = parse_image_name(file_name(src)) if src else ImageName(None, None, None, None)
-    text = [line.text for line in lines]
-    asks_to_find = bool(text and FIND_RE.match(text[0]))
-    usable = image is not None and image.error is None
+    name = parse_image_name(file_name(src)) if src else _NO_NAME
     is_eop = name.step_class in EOP_CLASSES
-    label = (
-        ("object" if is_eop else "scene" if name.step_class == "step" else None) if text else None
-    )
-    reason, detail = "", src or ""
-    if src is None:
-        reason = "no_image" if asks_to_find else "text_only_row"
-        detail = " ".join(text)[:120]
-    elif not usable:
-        reason = image.error if image and image.error else "image_not_crawled"
-    elif name.step_class == "start":
-        reason = "start_image"
-    elif name.step_class is None:
-        reason = "unrecognised_image_name"
-    elif not text:
-        reason = "row_without_text"
-    elif any(LOST in line for line in text):
-        # Bytes that mean nothing in the page's charset: a browser shows them as a mark, too.
-        reason, detail = "undecodable_text", " ".join(text)[:120]
+    lines, left_out = row.lines, list(_unread(row))
+    if row.hidden:
+        left_out.append(("hidden_text", row.hidden))
+    if code := _language_of_row(row, page_language):
+        left_out.append((_reason("row", code), _text(lines)))
+        lines = []  # the row stays, for it stands between others
+    find = first_find_line(_texts(lines), _flat_entities(lines))
+    if find and (is_eop or src is None):
+        left_out.append(("text_before_find", _text(lines[:find])))
+        lines = lines[find:]
+    usable = image is not None and image.error is None
+    reason = None if code else _why_unusable(src, image, name, lines)
+    text = _texts(lines)
+    asks_to_find = find is not None and (is_eop or src is None)
     instruction = Instruction(
-        instruction_id=row,
+        instruction_id=number,
         text=text,
         VLM=Vlm(
             img_path=image.file if usable and image else None,
@@ -195,87 +145,67 @@ def _instruction(
             # A row without picture that asks to find parts is an eop by its words.
             step_class=name.step_class or ("eop" if src is None and asks_to_find else None),
             other_sign=name.other_sign,
-            task_label=label if not reason else None,
-            query=" ".join(text) if is_eop and text else None,
+            task_label=None if code or reason else ("object" if is_eop else "scene"),
+            query=_text(lines) if is_eop and asks_to_find else None,
         ),
         img=image.url if image else src,
         img_sha256=image.sha256 if usable and image else None,
         entities=_flat_entities(lines),
     )
-    return instruction, _drop(crawled, row, reason, detail) if reason else None
+    return instruction, ([reason] if reason else []) + left_out
 
 
-def _flat_entities(lines: list[Line]) -> list[dict[str, str]]:
+def _why_unusable(
+    src: str | None, image: CrawledImage | None, name: ImageName, lines: list[Line]
+) -> Reason | None:
+    """Why no task can use a row; None for an eop that asks to find parts and for a step (T5)."""
+    text, entities = _texts(lines), _flat_entities(lines)
+    if src is None:
+        finds = first_find_line(text, entities) is not None
+        return "no_image" if finds else "text_only_row", _text(lines)
+    if image is None or image.error is not None:
+        return (image.error or "") if image else "image_not_crawled", src
+    if name.step_class == "start":
+        return "start_image", src
+    if name.step_class is None:
+        return (
+            ("picture_without_name", _NO_FILE_NAME)
+            if is_data(src)
+            else ("unrecognised_image_name", src)
+        )
+    if not text:
+        return "row_without_text", src
+    if any(LOST in line for line in text):
+        # Bytes that mean nothing in the page's charset: a browser shows them as a mark, too.
+        return "undecodable_text", _text(lines)
+    if name.step_class == "step":
+        return ("find_text_at_step", _text(lines)) if only_asks_to_find(text, entities) else None
+    return ("eop_without_find", _text(lines)) if first_find_line(text, entities) != 0 else None
+
+
+def _language_of_row(row: PageRow, page_language: str) -> str | None:
+    """The language of a row of an English manual that is not English, by any of its lines."""
+    declared = row.language if row.language != page_language else ENGLISH
+    codes = (language_of(text, declared) for text in (_text(row.lines), *_texts(row.lines)))
+    return next((code for code in codes if row.lines and code != ENGLISH), None)
+
+
+def _reason(what: str, code: str) -> str:
+    return f"{what}_in_{name_of(code).replace(' ', '_')}"
+
+
+def _texts(lines: Sequence[Line]) -> list[str]:
+    return [line.text for line in lines]
+
+
+def _text(lines: Sequence[Line]) -> str:
+    return " ".join(_texts(lines))
+
+
+def _flat_entities(lines: Sequence[Line]) -> list[dict[str, str]]:
     """Table 4.1's flat list: `this_line` opens a line, its tags follow."""
     flat: list[dict[str, str]] = []
     for line in lines:
         flat.append({"this_line": line.text})
         flat.extend({tag: text} for tag, text in line.entities)
     return flat
-
-
-def _rows(container: Tag) -> list[Tag]:
-    """`div.row` of today's pages, or the table rows of older ones."""
-    return container.select("div.row") or container.select("tr")
-
-
-def _image_src(row: Tag) -> str | None:
-    image = row.select_one("div.image img[src]") or row.select_one("img[src]")
-    src = str(image["src"]).strip() if image else ""
-    return src or None
-
-
-def _row_lines(row: Tag) -> Iterator[Line]:
-    """Lines of all text boxes in order; in older pages, of all cells."""
-    boxes = row.select("div.txtbox") or row.select("div.text") or row.find_all("td") or [row]
-    for box in boxes:
-        for nodes in _line_nodes(box):
-            line = _line(nodes)
-            if line.text:
-                yield line
-
-
-def _line_nodes(box: Tag) -> Iterator[list[Tag | NavigableString]]:
-    """Split a box into lines: block elements and <br> end one, also inside untagged markup."""
-    current: list[Tag | NavigableString] = []
-    open_tags = [(True, iter(box.children))]  # whether its end ends a line, what is left of it
-    while open_tags:
-        is_block, children = open_tags[-1]
-        child = next(children, None)
-        if child is None:
-            open_tags.pop()
-            ends_line = is_block
-        elif not isinstance(child, Tag):
-            ends_line = False
-            if type(child) is NavigableString:  # comments are subclasses
-                current.append(child)
-        else:
-            ends_line = child.name in _BLOCKS or child.name == "br"
-            if ends_line or (not _tag_of(child) and child.find([*_BLOCKS, "br"])):
-                open_tags.append((ends_line, iter(child.children)))
-            elif child.name not in _INVISIBLE:
-                current.append(child)
-        if ends_line:
-            yield current
-            current = []
-
-
-def _tag_of(span: Tag) -> str | None:
-    return next((c for c in span.get("class") or [] if c in ENTITY_TAGS), None)
-
-
-def _line(nodes: list[Tag | NavigableString]) -> Line:
-    entities: list[tuple[str, str]] = []
-    for node in nodes:
-        if isinstance(node, Tag):
-            for span in [node, *node.find_all(True)]:
-                tag, text = _tag_of(span), clean_text(span.get_text())
-                if tag and text:
-                    entities.append((tag, text))
-    return Line(clean_text("".join(node.get_text() for node in nodes)), entities)
-
-
-def clean_text(text: str) -> str:
-    """One space between words; no-break spaces are spaces, control characters are nothing."""
-    visible = "".join(c for c in text if c.isprintable() or c.isspace())
-    return " ".join(visible.split())

@@ -16,6 +16,8 @@ from core.errors import UserError as UserError  # raised everywhere below script
 # The classes a word can be tagged with (T2), in the order Table 4.1 uses them.
 ENTITY_TAGS = ("verb", "det", "colorinfo", "theme", "target", "suffix")
 
+DETAIL_LIMIT = 200  # characters of a drop's detail
+
 _SLUG_RE = re.compile(r"lego-(?P<number>\d+)(?:-(?P<part>[a-z])-)?")
 
 
@@ -88,6 +90,14 @@ class Drop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     item: str  # row, image or (crawl) address the drop is about
     reason: str
     detail: str = ""
+
+    def __post_init__(self) -> None:
+        """A detail is a line for people: one line, cut where it gets long."""
+        detail = " ".join(self.detail.split())
+        if len(detail) > DETAIL_LIMIT:
+            detail = f"{detail[: DETAIL_LIMIT - 1]}…"
+        if detail != self.detail:
+            msgspec.structs.force_setattr(self, "detail", detail)
 
 
 class Manual(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

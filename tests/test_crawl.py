@@ -269,7 +269,7 @@ def test_images_off_the_host_or_forbidden_are_not_asked(server, tmp_path):
             "host_not_allowed",
             "host_not_allowed",
             "robots_disallowed",
-            "bad_url",
+            "not_an_image",
             "bad_url",
         ]
         assert errors[5] in ("bad_url", "host_not_allowed") and errors[6] is None

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import cv2
 import numpy as np
 import pytest
-from bs4 import BeautifulSoup
+from selectolax.lexbor import LexborHTMLParser
 
 from builder.records import UserError
 from builder.sources import demo, demo_plan
@@ -53,8 +53,8 @@ def _painted(picture: np.ndarray, manual: dict[str, Any]) -> np.ndarray:
     return ~cv2.inRange(picture, tuple(back), tuple(back))
 
 
-def _soup(path: Path) -> Any:
-    return BeautifulSoup(path.read_text(), "lxml")
+def _page(path: Path) -> LexborHTMLParser:
+    return LexborHTMLParser(path.read_text())
 
 
 def _files(root: Path) -> dict[str, bytes]:
@@ -196,27 +196,25 @@ def test_file_names_are_like_the_real_ones():
 
 def test_pages_hold_the_rows_and_every_src_exists(root, manuals):
     for manual in manuals:
-        soup = BeautifulSoup(
-            (root / "site" / manual["manual_page"] / "index.html").read_text(), "lxml"
-        )
-        rows = soup.select("div.manual-table-container > div.row")
+        page = _page(root / "site" / manual["manual_page"] / "index.html")
+        rows = page.css("div.manual-table-container > div.row")
         assert len(rows) == len(manual["rows"])
         for html, row in zip(rows, manual["rows"], strict=True):
-            image = html.select_one("div.image > img")
-            assert (image["src"] if image else None) == row["src"]
+            image = html.css_first("div.image > img")
+            assert (image.attributes["src"] if image else None) == row["src"]
             if row["src"]:
                 assert unquote(row["src"]) == "/" + row["image"] and "#" not in row["src"]
                 assert (root / "site" / row["image"]).is_file()
-            lines = [p.get_text() for p in html.select("div.text > div.txtbox > p")]
+            lines = [p.text() for p in html.css("div.text > div.txtbox > p")]
             assert lines == row["lines"] and " ".join(lines) == row["text"]
-            tags = {span["class"][0] for span in html.select("span")}
+            tags = {span.attributes["class"].split()[0] for span in html.css("span")}
             assert tags <= {"verb", "det", "colorinfo", "theme", "target", "suffix"}
 
 
 def test_set_pages_link_manuals_first_then_braille(root, manuals):
     for manual in manuals:
         page = root / "site" / manual["set_page"] / "index.html"
-        links = [a["href"] for a in _soup(page).select("a.button.icon")]
+        links = [a.attributes["href"] for a in _page(page).css("a.button.icon")]
         assert f"/{manual['manual_page']}" in links[: len(links) // 2]
         assert all(href.endswith(".txt") for href in links[len(links) // 2 :])
         assert all((root / "site" / href.strip("/")).exists() for href in links)
@@ -235,13 +233,13 @@ def test_the_pager_leads_through_every_set_once(tmp_path):
     assert site == tmp_path / "site"
     cards, number, page = [], 0, site / "instructions" / "index.html"
     while True:
-        soup = _soup(page)
-        cards += [a["href"] for a in soup.select("a.mtt-instruction-card")]
-        step = soup.select_one("ul > li.next > a")
-        if "disabled" in step["class"]:
+        listing = _page(page)
+        cards += [a.attributes["href"] for a in listing.css("a.mtt-instruction-card")]
+        step = listing.css_first("ul > li.next > a")
+        if "disabled" in step.attributes["class"]:
             break
         number += 1
-        assert step["href"] == f"?pagenumber={number}"
+        assert step.attributes["href"] == f"?pagenumber={number}"
         page = site / "instructions" / f"pagenumber-{number}.html"
     assert len(cards) == len(set(cards)) == 34  # 40 manuals: 6 whole rounds of 5 sets, then 4
     assert all((site / href.strip("/") / "index.html").is_file() for href in cards)

@@ -1,12 +1,10 @@
 """Pages into records: texts paired with the wrong picture would poison every task (T2-T5)."""
 
 import json
-import warnings
 from pathlib import Path
 
 import msgspec
 import pytest
-from bs4 import MarkupResemblesLocatorWarning, XMLParsedAsHTMLWarning
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from makers import (
@@ -21,10 +19,11 @@ from makers import (
     tagged,
 )
 
-from builder.parse import SCHEMA_FILE, file_name, parse_image_name, parse_manual, validate_json
+from builder.image_names import file_name, parse_image_name
+from builder.parse import SCHEMA_FILE, parse_manual, validate_json
 from builder.records import Manual, UserError, Vlm, dump, load
-from builder.sources import web
 from builder.sources.charset import decode_html
+from builder.sources.manual_page import read_page, row_pictures
 
 TILES = [
     ("verb", "Find"),
@@ -416,8 +415,8 @@ def test_a_page_in_no_known_encoding_still_finds_the_pictures_its_crawler_found(
     """The crawler and the parser must read the same src out of the same bytes."""
     row = div_row(_src(name), "<p>Put it on, près du bord.</p>")
     data = page(row).replace('<meta charset="utf-8">', "").encode("windows-1252")
-    (src,) = web.image_srcs(decode_html(data))
-    manual = parse_manual(data, crawled_manual([crawled_image(src)]))
+    (picture,) = row_pictures(read_page(decode_html(data)))
+    manual = parse_manual(data, crawled_manual([crawled_image(picture.src)]))
     assert manual.drops == []
 
 
@@ -484,13 +483,10 @@ ROWS = st.lists(
 @given(ROWS)
 def test_any_page_gives_a_valid_manual_that_round_trips(tmp_path_factory, rows):
     """Whatever stands in a page: no exception but UserError, and JSON that the schema allows."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", MarkupResemblesLocatorWarning)
-        warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)
-        try:
-            manual = parse_manual(page("".join(rows)), crawled_manual())
-        except UserError:
-            return
+    try:
+        manual = parse_manual(page("".join(rows)), crawled_manual())
+    except UserError:
+        return
     validate_json(json.loads(dump(manual)))
     file = tmp_path_factory.getbasetemp() / "manual.json"
     file.write_bytes(dump(manual))

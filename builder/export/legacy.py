@@ -27,8 +27,8 @@ from builder import folders
 from builder.export.chat import said
 from builder.export.job import Dropped, Job, Part
 from builder.export.units import Row, Unit, every_unit
+from builder.image_names import parse_image_name
 from builder.media import encode
-from builder.parse import parse_image_name
 from evaluation.prompts import Setting
 
 CONFIGS = ("scene", "object", "state")

@@ -19,9 +19,8 @@ import msgspec
 
 from builder import folders
 from builder.crawl_store import finish_manual, writable
-from builder.fetch import CrawlOptions
+from builder.image_names import EOP_CLASSES, file_name, parse_image_name
 from builder.parallel import run_parallel
-from builder.parse import EOP_CLASSES, file_name, parse_image_name
 from builder.records import CrawledManual, UserError, dump, split_slug
 from builder.sources import saved, web
 from builder.tasks.prompts import YES
@@ -31,7 +30,6 @@ LISTS = {"grounding": "scene", "object": "object", "state": "state"}
 ROOTS = {"scene": "lego", "object": "object_dataset/lego", "state": "step_dataset/lego"}
 PAGE = "legacy.json"
 FAKE = re.compile(r"_?fake\d+$")
-_LIMITS = CrawlOptions()
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -176,10 +174,9 @@ def import_manual(root: Path, page: Page, crawl_dir: Path) -> str:
         folder.mkdir(parents=True, exist_ok=True)
         text = folder / f".{PAGE}"
         folders.write_bytes(text, data)
+        place = saved.SavedPage(root, root / PAGE, "", folder, {})
         images = [
-            saved.import_image(
-                root, root / PAGE, f"/{name}", folder, {}, _LIMITS.max_bytes, _LIMITS.max_pixels
-            )
+            saved.import_image(place, f"/{name}")
             for name in dict.fromkeys(_file_of(root, row) for row in page.rows)
         ]
         record = CrawledManual(

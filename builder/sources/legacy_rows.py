@@ -17,8 +17,8 @@ from builder.annotate.box_text import box_answer
 from builder.containers import ImageError
 from builder.export.parquet import write_piece
 from builder.folders import CRAWL, TASKS
+from builder.image_names import file_name, parse_image_name
 from builder.media import read_picture
-from builder.parse import file_name, parse_image_name
 from builder.pipeline import COLORS_FILE, BuildOptions, ManualStats
 from builder.records import CrawledImage, CrawledManual, Drop, Manual, dump, load
 from builder.sources.legacy import FAKE, PAGE, ROOTS, Page, Step, Told, other_name
@@ -104,7 +104,7 @@ class _Manual:
         return made
 
     def _drop(self, told: Told, reason: str, detail: str = "") -> None:
-        self.drops.append(Drop(self.manual_id, told.config, told.image, reason, detail[:200]))
+        self.drops.append(Drop(self.manual_id, told.config, told.image, reason, detail))
 
     def _usable(self, told: Told) -> CrawledImage | None:
         """A row's picture; None for a row that is dropped."""

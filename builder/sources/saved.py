@@ -7,9 +7,11 @@ URL; encoded or raw), but only ever one inside the folder that was given.
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from typing import NamedTuple
+from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
 
@@ -20,9 +22,14 @@ from builder.folders import place_file, sha256
 from builder.records import CrawledImage, CrawledManual, UserError, split_slug
 from builder.sources import web
 from builder.sources.charset import decode_html
+from builder.sources.embedded import keep_embedded
+from builder.sources.links import base_of
+from builder.sources.manual_page import CONTAINER, is_manual_page, read_page, row_pictures
+from builder.sources.pictures import Picture, is_data, is_placeholder
 
 _PAGE_SUFFIXES = {".html", ".htm"}
 _MARK = b"manual-table-container"  # a quick look before a page is parsed
+_SITE = "https://saved.invalid"  # no host: only paths of addresses on it are used
 _LIMITS = CrawlOptions()  # a saved image is held to the same limits as a crawled one
 
 
@@ -33,7 +40,7 @@ def find_pages(root: Path) -> list[Path]:
     pages = [page for page in _html_files(root) if _is_manual(root, page)]
     if not pages:
         raise UserError(
-            f"{root}: no .html file in it holds {web.CONTAINER}; save the manual pages themselves "
+            f"{root}: no .html file in it holds {CONTAINER}; save the manual pages themselves "
             "(not the set pages) with their images, or give another folder"
         )
     _check_ids(root, pages)
@@ -45,6 +52,21 @@ def manual_id_of(root: Path, page: Path) -> str:
     folder = page.parent if page.parent != root else root.resolve()
     name = folder.name if page.stem.lower() == "index" else page.stem
     return web.safe_name(name)
+
+
+class SavedPage(NamedTuple):
+    """A page of the saved site at work: where it is, where its pictures go, what holds for them.
+
+    `sizes` are format and size by sha256 of the images that an earlier import decoded.
+    """
+
+    root: Path
+    page: Path
+    base_href: str
+    folder: Path
+    sizes: dict[str, images.ImageInfo]
+    max_bytes: int = _LIMITS.max_bytes
+    max_pixels: int = _LIMITS.max_pixels
 
 
 def import_manual(
@@ -63,12 +85,13 @@ def import_manual(
     html = decode_html(data)
     manual_id = manual_id_of(root, page)
     folder = crawl_dir / manual_id
+    manual = read_page(html)
     with writable(folder):
-        sizes = _known_sizes(folder)
-        srcs = web.image_srcs(html)
-        imported = [
-            import_image(root, page, src, folder, sizes, max_bytes, max_pixels) for src in srcs
-        ]
+        place = SavedPage(
+            root, page, manual.base_href if manual else "", folder, _known_sizes(folder),
+            max_bytes, max_pixels,
+        )  # fmt: skip
+        pictures = row_pictures(manual) if manual else []
         record = CrawledManual(
             manual_id=manual_id,
             set_number=split_slug(manual_id)[0],
@@ -76,18 +99,57 @@ def import_manual(
             url=page.relative_to(root).as_posix(),
             page_file=PAGE,
             page_sha256=sha256(data),
-            images=imported,
+            images=[import_picture(place, picture) for picture in pictures],
         )
         finish_manual(folder, record, page)
     return manual_id
 
 
-def resolve_src(root: Path, page: Path, src: str) -> tuple[Path | None, str | None]:
-    """(file, None) of an image inside `root`, or (None, why not)."""
-    inside, error = root.resolve(), "missing_file"
-    for candidate in _candidates(root, page, src):
+def import_picture(place: SavedPage, picture: Picture) -> CrawledImage:
+    """A picture of a page brought into the crawl folder from the first address that has it."""
+    first: CrawledImage | None = None
+    for address in picture.addresses:
+        if is_data(address):
+            path = unquote(urlsplit(_url_of(place, picture.src)).path).lstrip("/")
+            url = path if picture.has_address else picture.src
+            limits = place.max_bytes, place.max_pixels
+            image = keep_embedded(address, picture.src, url, place.folder, *limits)
+        else:
+            image = import_image(place, address)
+        if image.error is None and (first is None or not is_placeholder(image)):
+            return msgspec.structs.replace(image, src=picture.src)
+        first = first or msgspec.structs.replace(image, src=picture.src)
+    return first or CrawledImage(picture.src, picture.src, error="missing_file")
+
+
+def import_image(place: SavedPage, src: str) -> CrawledImage:
+    """One image of a page brought into the manual's crawl folder, or the reason why not."""
+    file, error = resolve_src(place, src)
+    if file is None:
+        return CrawledImage(src, src, error=error)
+    # The path as it stands in the saved site: what a crawled image's URL is for a crawled one.
+    url = file.relative_to(place.root.resolve()).as_posix()
+    if file.stat().st_size > place.max_bytes:
+        return CrawledImage(src, url, error="too_large")
+    data = file.read_bytes()
+    digest = sha256(data)
+    try:
+        info = place.sizes.get(digest) or images.inspect_image(data, place.max_pixels)
+        images.check_size(info.size_wh, place.max_pixels)
+    except images.ImageError as err:
+        return CrawledImage(src, url, error=err.reason)
+    target = place.folder / "images" / f"{digest[:16]}{images.EXTENSIONS[info.format]}"
+    if not (target.is_file() and sha256(target.read_bytes()) == digest):
+        place_file(file, target)
+    return CrawledImage(src, url, f"images/{target.name}", digest, len(data), info.size_wh)
+
+
+def resolve_src(place: SavedPage, src: str) -> tuple[Path | None, str | None]:
+    """(file, None) of an image inside the site, or (None, why not)."""
+    inside, error = place.root.resolve(), "missing_file"
+    for candidate in _candidates(place, src):
         try:
-            real = candidate.resolve()  # follows links, so they can't lead out
+            real = _as_stored(candidate).resolve()  # follows links, so they can't lead out
             if not real.is_relative_to(inside):
                 error = "outside_site"
             elif real.is_file():
@@ -97,59 +159,52 @@ def resolve_src(root: Path, page: Path, src: str) -> tuple[Path | None, str | No
     return None, error
 
 
-def import_image(
-    root: Path,
-    page: Path,
-    src: str,
-    folder: Path,
-    sizes: dict[str, images.ImageInfo],
-    max_bytes: int,
-    max_pixels: int,
-) -> CrawledImage:
-    """One image of a page brought into the manual's crawl folder, or the reason why not."""
-    file, error = resolve_src(root, page, src)
-    if file is None:
-        return CrawledImage(src, src, error=error)
-    # The path as it stands in the saved site: what a crawled image's URL is for a crawled one.
-    url = file.relative_to(root.resolve()).as_posix()
-    if file.stat().st_size > max_bytes:
-        return CrawledImage(src, url, error="too_large")
-    data = file.read_bytes()
-    digest = sha256(data)
-    try:
-        info = sizes.get(digest) or images.inspect_image(data, max_pixels)
-        images.check_size(info.size_wh, max_pixels)
-    except images.ImageError as err:
-        return CrawledImage(src, url, error=err.reason)
-    target = folder / "images" / f"{digest[:16]}{images.EXTENSIONS[info.format]}"
-    if not (target.is_file() and sha256(target.read_bytes()) == digest):
-        place_file(file, target)
-    return CrawledImage(src, url, f"images/{target.name}", digest, len(data), info.size_wh)
+def _url_of(place: SavedPage, src: str) -> str:
+    """Where a browser would look for a picture if the folder were served at `_SITE`."""
+    page_url = f"{_SITE}/{quote(place.page.relative_to(place.root).as_posix())}"
+    return web.absolute_image_url(src, base_of(place.base_href, page_url))
 
 
-def _candidates(root: Path, page: Path, src: str) -> Iterator[Path]:
+def _as_stored(path: Path) -> Path:
+    """A path with its names as the disk has them, where accents may be stored in another form."""
+    if str(path).isascii() or path.exists():
+        return path
+    parent = _as_stored(path.parent)
+    wanted = unicodedata.normalize("NFC", path.name)
+    beside = sorted(parent.iterdir()) if parent.is_dir() else []
+    return next((p for p in beside if unicodedata.normalize("NFC", p.name) == wanted), path)
+
+
+def _candidates(place: SavedPage, src: str) -> Iterator[Path]:
     """Files that a src may mean, likeliest first."""
+    if place.base_href:
+        yield from _files_at(place, _url_of(place, src).removeprefix(_SITE))
+    yield from _files_at(place, src)
+
+
+def _files_at(place: SavedPage, address: str) -> Iterator[Path]:
     try:
-        scheme, host = urlsplit(src).scheme.lower(), unquote(urlsplit(src).netloc)
+        scheme, host = urlsplit(address).scheme.lower(), unquote(urlsplit(address).netloc)
     except ValueError:
         scheme, host = "", ""
     if scheme and scheme not in ("http", "https"):
         return  # data:, file: and the like are no files of the site
-    rest = re.sub(r"^[a-zA-Z]+:", "", src) if scheme else src
+    rest = re.sub(r"^[a-zA-Z]+:", "", address) if scheme else address
     path = re.sub(r"^//[^/]*", "", rest)
     for text in _readings(path):
         if host:
-            yield root / text.lstrip("/")
-            yield root / host / text.lstrip("/")
+            yield place.root / text.lstrip("/")
+            yield place.root / host / text.lstrip("/")
         elif text.startswith("/"):
-            yield root / text.lstrip("/")
+            yield place.root / text.lstrip("/")
         else:
-            yield page.parent / text
+            yield place.page.parent / text
 
 
 def _readings(path: str) -> Iterator[str]:
     """A path as a name on disk: decoded or raw, with or without a query or fragment."""
-    stems = (path, path.split("?")[0], re.split(r"[?#]", path)[0])
+    slashed = path.replace("\\", "/")  # a backslash is a slash, as in browsers
+    stems = (slashed, slashed.split("?")[0], re.split(r"[?#]", slashed)[0], path)
     for stem in dict.fromkeys(stems):
         yield from dict.fromkeys((unquote(stem), stem))
 
@@ -184,7 +239,7 @@ def _is_manual(root: Path, page: Path) -> bool:
         return False  # a link that leads out of the site
     data = page.read_bytes()
     likely = _MARK in data or b"\0" in data  # UTF-16: some editors save pages so
-    return likely and web.is_manual_page(decode_html(data))
+    return likely and is_manual_page(decode_html(data))
 
 
 def _check_ids(root: Path, pages: list[Path]) -> None:

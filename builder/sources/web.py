@@ -6,14 +6,14 @@ an a and a b manual), a manual page holds the rows with the images.
 
 import hashlib
 import re
+import unicodedata
 from pathlib import PurePosixPath
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
-from bs4 import BeautifulSoup
+from selectolax.lexbor import LexborHTMLParser
 
+from builder.sources import dom
 from builder.sources.links import base_of, is_web_url, refresh_of, resolve
-
-CONTAINER = "div.manual-table-container"
 
 # Endings of links that are pages; anything else behind a button is a file to download (.txt
 # for braille readers, .pdf, ...).
@@ -28,21 +28,21 @@ def parse_listing(html: str, page_url: str) -> tuple[list[str], str | None]:
 
     Links that are no web addresses are among them, so that they can be told.
     """
-    soup = _soup(html)
-    sets = _links(soup, "a.mtt-instruction-card[href]", page_url)
-    anchor = soup.select_one("li.next a[href]")
-    if anchor is None or "disabled" in anchor.get_attribute_list("class"):
+    page = dom.tree(html)
+    sets = _links(page, "a.mtt-instruction-card[href]", page_url)
+    anchor = page.css_first("li.next a[href]")
+    if anchor is None or "disabled" in dom.classes(anchor):
         return sets, None
-    return sets, _links(soup, "li.next a[href]", page_url)[0]
+    return sets, _links(page, "li.next a[href]", page_url)[0]
 
 
 def parse_set_page(html: str, page_url: str) -> list[str]:
     """URLs behind the set page's buttons that may be manual pages, in page order.
 
     Downloads are left out by their ending. Whether a candidate is a manual shows only when it is
-    fetched (`is_manual_page`): the slugs vary too much to go by them.
+    fetched (`manual_page`): the slugs vary too much to go by them.
     """
-    urls = _links(_soup(html), "a.button.icon[href]", page_url)
+    urls = _links(dom.tree(html), "a.button.icon[href]", page_url)
     return [
         url
         for url in urls
@@ -52,35 +52,24 @@ def parse_set_page(html: str, page_url: str) -> list[str]:
 
 def refresh_target(html: str, page_url: str) -> str | None:
     """Where the page sends its reader on by itself, None if nowhere else."""
-    soup = _soup(html)
-    for meta in soup.select("meta[http-equiv][content]"):
+    page = dom.tree(html)
+    for meta in page.css("meta[http-equiv][content]"):
         # With scripts, as browsers have them, nothing in a <noscript> counts.
-        if str(meta["http-equiv"]).strip().lower() == "refresh" and not meta.find_parent(
-            "noscript"
+        if dom.attribute(meta, "http-equiv").lower() == "refresh" and not dom.is_in(
+            meta, "noscript"
         ):
-            href = refresh_of(str(meta["content"]))
-            url = resolve(href, _base_url(soup, page_url)) if href else page_url
+            href = refresh_of(dom.attribute(meta, "content"))
+            url = resolve(href, base_of(dom.base_href(page), page_url)) if href else page_url
             return url if is_web_url(url) and url != page_url else None
     return None
 
 
-def is_manual_page(html: str) -> bool:
-    """True if the page holds the container of a manual's rows."""
-    return _soup(html).select_one(CONTAINER) is not None
-
-
-def image_srcs(html: str) -> list[str]:
-    """The `src` of each image of the manual, stripped, in page order, each distinct one once."""
-    images = _soup(html).select(f"{CONTAINER} img[src]")
-    srcs = (str(image["src"]).strip() for image in images)
-    return list(dict.fromkeys(src for src in srcs if src))
-
-
 def page_title(html: str) -> str:
     """The page's title with its white space collapsed; the first heading where there is none."""
-    soup = _soup(html)
-    for tag in (soup.title, soup.h1):
-        text = " ".join(tag.get_text().split()) if tag is not None else ""
+    page = dom.tree(html)
+    for name in ("title", "h1"):
+        node = page.css_first(name)
+        text = " ".join(node.text().split()) if node is not None else ""
         if text:
             return text
     return ""
@@ -90,9 +79,11 @@ def absolute_image_url(src: str, base_url: str) -> str:
     """The URL to ask for an image.
 
     Raw `#`, spaces and characters outside ASCII are percent-encoded: the site's file names hold
-    `#`, so it never starts a fragment. What is encoded already stays as it is.
+    `#`, so it never starts a fragment. What is encoded already stays as it is. A backslash before
+    the query is a slash, as in browsers.
     """
-    text = re.sub(r"[\t\r\n]", "", src).strip()
+    path, mark, query = re.sub(r"[\t\r\n]", "", src).strip().partition("?")
+    text = path.replace("\\", "/") + mark + query
     encoded = quote(re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", text), safe=_SRC_SAFE + "%")
     try:
         return urljoin(base_url, encoded)
@@ -115,6 +106,7 @@ def safe_name(name: str) -> str:
     A name that had to be changed by more than case and spaces gets a hash of the original, so
     two hostile names never end up in one folder.
     """
+    name = unicodedata.normalize("NFC", name)  # the same whichever system stored it
     plain = name.lower().replace(" ", "-")
     clean = re.sub(r"[^a-z0-9_-]+", "-", plain).strip("-")[:_NAME_LIMIT]
     if clean and clean == plain:
@@ -127,21 +119,12 @@ def short_hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
-def _soup(html: str) -> BeautifulSoup:
-    return BeautifulSoup(html, "lxml")
-
-
-def _links(soup: BeautifulSoup, selector: str, page_url: str) -> list[str]:
+def _links(page: LexborHTMLParser, selector: str, page_url: str) -> list[str]:
     """Where the selected elements lead, each address once."""
-    base_url = _base_url(soup, page_url)
+    base_url = base_of(dom.base_href(page), page_url)
     return list(
-        dict.fromkeys(resolve(str(each["href"]), base_url) for each in soup.select(selector))
+        dict.fromkeys(resolve(dom.attribute(a, "href"), base_url) for a in page.css(selector))
     )
-
-
-def _base_url(soup: BeautifulSoup, page_url: str) -> str:
-    base = soup.select_one("base[href]")
-    return base_of(str(base["href"]) if base else None, page_url)
 
 
 def _suffix(url: str) -> str:

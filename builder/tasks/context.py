@@ -3,6 +3,7 @@
 import collections
 import hashlib
 import random
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -178,4 +179,4 @@ def base_row(
 def site_path(url: str) -> str:
     """Path of a picture on its site, decoded: the same for a crawled and a saved site."""
     path = urlsplit(url.replace("#", "%23")).path if "://" in url else url
-    return unquote(path).lstrip("/")
+    return unicodedata.normalize("NFC", unquote(path)).lstrip("/")

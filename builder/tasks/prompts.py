@@ -46,8 +46,14 @@ def scene_query(previous_lines: Sequence[str]) -> str:
 
 
 def object_query(lines: Sequence[str]) -> str:
-    """T11: the text of the eop row without its verb, and the form directive."""
-    wanted = re.sub(r"^(find|collect)\s+", "", found_text(lines), flags=re.IGNORECASE)
+    """T11: the text of the eop row without its verb and what leads to it, and the form directive.
+
+    >>> object_query(["Now find 2 red bricks."]).split(" Providing")[0]
+    '[object] Please identify and highlight the positions of 2 red bricks.'
+    """
+    wanted = re.sub(
+        r"^(?:[^.:;!?]*?\b)?(?:find|collect)\s+", "", found_text(lines), flags=re.IGNORECASE
+    )
     return f"[object] Please identify and highlight the positions of {wanted} {OBJECT_DIRECTIVE}"
 
 

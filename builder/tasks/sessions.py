@@ -2,7 +2,9 @@
 
 from typing import NamedTuple
 
-from builder.parse import EOP_CLASSES
+from builder.annotate.naming import part_labels
+from builder.finding import is_find_row
+from builder.image_names import EOP_CLASSES
 from builder.records import Instruction, Manual
 
 UNNAMED = "unnamed"
@@ -31,24 +33,31 @@ def session_rows(manual: Manual) -> dict[str, list[Row]]:
     """
     signs = _signs(manual.instructions)
     sessions: dict[str, list[Row]] = {}
+    latest_eop: dict[str, Instruction | None] = {}
     for instruction, sign in zip(manual.instructions, signs, strict=True):
         if sign is None:
             continue
         session_id = f"{manual.manual_id}/{sign}"
+        is_eop = is_find_row(instruction)
+        if not is_eop and instruction.VLM.step_class != "step":
+            # Parts that nobody was asked to find: what was found before them is not the latest.
+            if part_labels(instruction):
+                latest_eop[session_id] = None
+            continue
         rows = sessions.setdefault(session_id, [])
-        is_eop = instruction.VLM.step_class in EOP_CLASSES
-        eops = [row.instruction for row in rows if row.is_eop]
         steps = [row.instruction for row in rows if not row.is_eop]
         rows.append(
             Row(
                 instruction,
                 session_id,
                 is_eop,
-                eops[-1] if eops else None,
+                latest_eop.get(session_id),
                 bool(rows) and rows[-1].is_eop,
                 steps[-1] if steps else None,
             )
         )
+        if is_eop:
+            latest_eop[session_id] = instruction
     return sessions
 
 
