@@ -10,9 +10,19 @@ help: ## list the targets
 
 install: .venv/.dev ## make .venv with all that tests and checks need (torch among it)
 
-# Building needs no torch, so the demo does not wait for it.
+# Building needs no torch, so the demo does not wait for it. The marker comes last: without it .venv
+# is what another Python or a run that was stopped left there, and is made anew.
 .venv/.base: pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2> /dev/null || { \
+	    found=$$($(PYTHON) --version 2>&1) || found="not there"; \
+	    for other in python3.13 python3.12 python3.10 python3.11; do \
+	        $$other -c "" 2> /dev/null && break; \
+	    done; \
+	    echo "error: Python 3.10 or newer is needed, $(PYTHON) is $$found;" \
+	        "choose another: make PYTHON=$$other $(MAKECMDGOALS)" >&2; \
+	    exit 1; \
+	}
+	@test -e $@ || $(PYTHON) -m venv --clear .venv
 	$(PIP) -e .
 	touch $@
 

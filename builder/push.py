@@ -1,26 +1,20 @@
 """Push a build to the Hub: everything in one commit, or nothing.
 
-    python -m builder.push lego-arta --repo-id ORG/lego-arta --dry-run
-
 The large files go up first, out of sight; then one commit, on top of the branch head that the plan
 was made for, adds, changes and deletes all at once. So whatever happens, readers see the old build
 or the new one. A killed or failed push is run again: what has gone up is not sent twice.
 """
 
-import argparse
-import contextlib
 import logging
-import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
 from builder import validate
-from builder.hub import Hub, Patience, connected, is_transient, status_of
+from builder.hub import Hub, connected, is_transient, status_of
 from builder.manifest import DATASET_NAME, MANIFEST, manifest_of
-from builder.push_options import MAIN, PushOptions, add_options, options_of
+from builder.push_options import MAIN, PushOptions
 from builder.push_plan import LocalFile, Plan, foreign_shards, local_files, make_plan
 from builder.push_remote import (
     Remote,
@@ -274,31 +268,3 @@ def _load_words(options: PushOptions, revision: str) -> str:
 
 def _rows(manifest: dict) -> str:
     return f"{sum(sum(splits.values()) for splits in manifest['rows'].values()):,}"
-
-
-def main(argv: list[str] | None = None, patience: Patience | None = None) -> int:
-    """Command line: 0 when it is published, 1 when not, 2 for wrong usage."""
-    parser = argparse.ArgumentParser(
-        description="Push a build to the Hub in one commit.", allow_abbrev=False
-    )
-    parser.add_argument("out", type=Path, nargs="?", default=Path("lego-arta"),
-                        help="the build (%(default)s)")  # fmt: skip
-    add_options(parser)
-    namespace = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    options = options_of(namespace, parser)
-    for chatty in ("httpx", "httpx2"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    with contextlib.suppress(KeyboardInterrupt):
-        try:
-            push(namespace.out, replace(options, patience=patience or Patience()))
-            return 0
-        except UserError as error:
-            print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-            return 1
-    print("stopped; run the same command again to go on", file=sys.stderr)
-    return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

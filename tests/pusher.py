@@ -1,4 +1,4 @@
-"""Runs `builder.push` in processes of their own, quickly: one process imports it, then forks.
+"""Runs `scripts/push.py` in processes of their own, quickly: one process imports it, then forks.
 
 Every push is a real process with its own environment, output and exit status, and can be killed;
 only the seconds of imports are shared. The Hub's address is read on import, so a `Pusher` belongs
@@ -24,8 +24,9 @@ POLL_S = 0.002
 _CODE = """
 import json, os, sys
 sys.path.insert(0, sys.argv[1])
-from builder import push
+import builder.push  # once, for all that are forked
 from builder.hub import Patience
+from scripts.push import main
 for line in sys.stdin:
     job = json.loads(line)
     pid = os.fork()
@@ -40,7 +41,7 @@ for line in sys.stdin:
     os.environ.pop("HF_TOKEN", None)
     os.environ.update(job["environment"])
     try:
-        code = push.main(job["arguments"], Patience(**job["patience"]))
+        code = main(job["arguments"], Patience(**job["patience"]))
     except SystemExit as error:
         code = error.code
     except BaseException:

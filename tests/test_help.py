@@ -1,6 +1,8 @@
 """`--help` of every command: after the base install, at once, and doing nothing else."""
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -81,3 +83,21 @@ def test_asking_for_help_leaves_everything_as_it_was(told):
 def test_scripts_are_commands_and_nothing_else():
     for name in COMMANDS:
         assert 'if __name__ == "__main__":' in (ROOT / name).read_text(encoding="utf-8"), name
+
+
+def test_what_documented_commands_write_is_ignored_by_git(told, tmp_path):
+    """Their outputs, named in the documents, in help texts, or taken if none is named."""
+    documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+    texts = [path.read_text(encoding="utf-8") for path in documents]
+    texts += [text for name in COMMANDS for text in (told[name][1],)]
+    named = {name for text in texts for name in re.findall(r"--out ([\w./-]+)", text)}
+    assert {"lego-arta", "data/llava", "object.html"} <= named
+    named -= {"DIR"}
+    named |= {"predictions", "scores", "gallery", "review-scores", "swatches.html", "review.html",
+              "sheet.png", "object.key.json", "lego-arta-recipe", ".work"}  # fmt: skip
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    git = ["git", "-C", str(tmp_path), "-c", "core.excludesFile=/dev/null"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    asked = [name if Path(name).suffix else f"{name}/file" for name in sorted(named)]
+    done = subprocess.run([*git, "check-ignore", *asked], capture_output=True, text=True)
+    assert done.stdout.split() == asked

@@ -454,7 +454,7 @@ def test_what_went_up_before_an_error_is_not_sent_again(build, hub, pusher, repo
 
 
 def test_nobody_answers(build, pusher, hub):
-    code = "from builder import push, hub; import sys; " \
+    code = "from builder import hub; from scripts import push; import sys; " \
            "sys.exit(push.main(sys.argv[1:], hub.Patience(2, 2, 0.01)))"  # fmt: skip
     # Port 9 of loopback: nobody listens there.
     dead = {**environment(hub, ANN, pusher.home), "HF_ENDPOINT": "http://127.0.0.1:9"}
