@@ -176,9 +176,10 @@ def crawl_stage(options: argparse.Namespace) -> Crawl:
             f"--source {site}: a folder in the released dataset's layout; "
             f"give --source {legacy.PREFIX}{site}"
         )
-    pages = saved.find_pages(site)[: options.limit]
-    calls = [(site, page, crawl_dir) for page in pages]
-    return Crawl(run_parallel("pages", saved.import_manual, calls, options.workers), [])
+    found = saved.find_pages(site)
+    calls = [(site, page, crawl_dir) for page in found.pages[: options.limit]]
+    ids = run_parallel("pages", saved.import_manual, calls, options.workers)
+    return Crawl(ids, found.drops)
 
 
 def demo_site(options: argparse.Namespace) -> Path:

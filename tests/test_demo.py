@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from selectolax.lexbor import LexborHTMLParser
+from test_manual_page import check_page
 
 from builder.records import UserError
 from builder.sources import demo, demo_plan
@@ -209,6 +210,12 @@ def test_pages_hold_the_rows_and_every_src_exists(root, manuals):
             assert lines == row["lines"] and " ".join(lines) == row["text"]
             tags = {span.attributes["class"].split()[0] for span in html.css("span")}
             assert tags <= {"verb", "det", "colorinfo", "theme", "target", "suffix"}
+
+
+def test_every_page_is_read_whole(root, manuals):
+    """What rows and drops hold is what the page shows."""
+    for manual in manuals:
+        check_page((root / "site" / manual["manual_page"] / "index.html").read_text())
 
 
 def test_set_pages_link_manuals_first_then_braille(root, manuals):

@@ -256,13 +256,16 @@ class Shown(HTMLParser):
 def check_page(html: str) -> None:
     """Rows and drops hold what the page shows, no less and no more."""
     manual, shown = parsed(html), Shown(html)
+    dropped = {drop.item for drop in manual.drops}
+    unused = [i.instruction_id for i in manual.instructions if i.VLM.task_label is None]
+    assert {f"row {number}" for number in unused} <= dropped
     duplicates = [d for d in manual.drops if d.reason == "duplicate_row"]
     words = Counter(" ".join(t for i in manual.instructions for t in i.text).split())
     pictures = [i.img for i in manual.instructions if i.img]
     assert not {d.reason for d in manual.drops} & {"unread_text", "unread_picture"}
     assert len(shown.pictures) - len(pictures) == len(duplicates)
     assert {f"https://site.example{src}" for src in shown.pictures} == set(pictures)
-    # Words are cut where tags stand, and a row that stands twice is held once.
+    # Words are cut where tags stand, so letters are counted; a row that stands twice is held once.
     letters = Counter("".join(words.elements()))
     for duplicate in duplicates:
         number = int(duplicate.item.split()[1])

@@ -3,6 +3,7 @@
 import os
 import stat
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from faulty_server import manual_html, png
@@ -37,7 +38,7 @@ def test_pages_are_found_by_what_they_hold(tmp_path):
     one, two = site(tmp_path, ["a.png"]), write(tmp_path / "b.HTM", manual_html([]))
     write(tmp_path / "about.html", b"<p>About</p>")
     write(tmp_path / "talk.html", b"<p>manual-table-container</p>")
-    assert saved.find_pages(tmp_path) == [two, one]
+    assert saved.find_pages(tmp_path) == ([two, one], [])
     assert saved.manual_id_of(tmp_path, one) == "lego-7-a-thing-readscr"
     assert saved.manual_id_of(tmp_path, two) == "b"
     assert saved.manual_id_of(one.parent, one) == "lego-7-a-thing-readscr"
@@ -48,7 +49,7 @@ def test_pages_are_found_by_what_they_hold(tmp_path):
 def test_a_page_saved_with_a_byte_order_mark_is_read(charset, tmp_path):
     page = site(tmp_path, ["a.png"])
     page.write_bytes(page.read_text(encoding="utf-8").encode(charset))
-    assert saved.find_pages(tmp_path) == [page]
+    assert saved.find_pages(tmp_path).pages == [page]
     record = imported(tmp_path, page, tmp_path / "out")
     assert record.title == "LEGO 7 Thing" and [image.src for image in record.images] == ["a.png"]
 
@@ -118,7 +119,7 @@ def test_a_page_linked_from_outside_is_no_page(tmp_path):
     page = write(tmp_path / "elsewhere.html", manual_html([]))
     site(tmp_path / "site", [])
     (tmp_path / "site" / "x.html").symlink_to(page)
-    assert [page.name for page in saved.find_pages(tmp_path / "site")] == ["index.html"]
+    assert [page.name for page in saved.find_pages(tmp_path / "site").pages] == ["index.html"]
 
 
 def test_bad_files_are_recorded(tmp_path):
@@ -180,9 +181,64 @@ def test_the_saved_site_itself_stays_untouched(tmp_path):
     assert [stat.S_IMODE(path.stat().st_mode) for path in (file, page)] == [0o444, 0o444]
 
 
+def refreshing(target: str, body: str = "") -> bytes:
+    head = f'<meta http-equiv="Refresh" content="0; url={target}">'
+    return f"<html><head>{head}</head><body>{body}</body></html>".encode()
+
+
+def test_a_page_that_sends_its_reader_on_is_not_the_manual(tmp_path):
+    """Mirroring tools leave such pages where a site redirects."""
+    page = site(tmp_path, ["a.png"])
+    moved = '<div class="manual-table-container">This manual has moved.</div>'
+    write(tmp_path / "lego-7" / "index.html", refreshing("../lego-7-a-thing-readscr/", moved))
+    write(tmp_path / "lego-8.html", refreshing("https://h.example/lego-7-a-thing-readscr/", moved))
+    assert saved.find_pages(tmp_path) == ([page], [])
+    # One whose target is not here is what there is of the manual, or a loss that is recorded.
+    kept = write(tmp_path / "lego-9.html", refreshing("https://h.example/lego-9-new/", moved))
+    write(tmp_path / "lego-10.html", refreshing("https://h.example/lego-10-new/"))
+    pages, drops = saved.find_pages(tmp_path)
+    assert pages == [page, kept]
+    assert [(d.manual_id, d.item, d.reason, d.detail) for d in drops] == [
+        ("lego-10", "lego-10.html", "page_not_saved",
+         "it sends its reader on to https://h.example/lego-10-new/")
+    ]  # fmt: skip
+    # A page that only loads itself again, or much later, is a page like any other.
+    again = write(tmp_path / "lego-11.html", refreshing("lego-11.html", moved))
+    slow = refreshing("lego-9.html", moved).replace(b"0; url", b"600; url")
+    later = write(tmp_path / "lego-12.html", slow)
+    assert saved.find_pages(tmp_path).pages == [again, later, page, kept]
+
+
+def test_a_page_in_an_archive_file_says_how_to_save_it(tmp_path):
+    data = manual_html(["a.png"]).replace(b"manual-table", b"manual-=\r\ntable")
+    write(tmp_path / "LEGO 7.mhtml", b"From: <Saved by Blink>\r\n\r\n" + data)
+    write(tmp_path / "about.mht", b"About")
+    with pytest.raises(UserError, match=r"LEGO 7\.mhtml: .*save this one as HTML"):
+        saved.find_pages(tmp_path)
+    page = site(tmp_path, [])
+    pages, drops = saved.find_pages(tmp_path)
+    assert pages == [page] and [(d.item, d.reason) for d in drops] == [
+        ("LEGO 7.mhtml", "unsupported_page")
+    ]
+
+
+@pytest.mark.parametrize("name", ["we[ird] *dir?", "a #1 100% b%20c", 'it\'s "q" & (1)', "é ß"])
+def test_any_name_of_a_folder_will_do(tmp_path, name):
+    """Glob signs, spaces, quotes, `#` and `%` in the site's path, a page's and a picture's."""
+    root = tmp_path / name / "site"
+    write(root / "pics" / f"{name}-1_step_B.png", png(1))
+    page = site(root, [f"/pics/{quote(name)}-1_step_B.png"], f"lego-7 {name}")
+    assert saved.find_pages(root).pages == [page]
+    record = imported(root, page, tmp_path / name / "out")
+    (image,) = record.images
+    assert image.error is None and image.url == f"pics/{name}-1_step_B.png"
+    again = imported(root, page, tmp_path / name / "out")
+    assert again == record and (tmp_path / name / "out" / record.manual_id / image.file).is_file()
+
+
 @pytest.mark.manual_site
 def test_the_manual_site(tmp_path):
-    pages = saved.find_pages(MANUAL_SITE / "site")
+    pages = saved.find_pages(MANUAL_SITE / "site").pages
     records = [imported(MANUAL_SITE / "site", page, tmp_path) for page in pages]
     assert len(records) == 8
     errors = [image.error for record in records for image in record.images if image.error]

@@ -19,7 +19,7 @@ from builder import images
 from builder.crawl_store import PAGE, RECORD, finish_manual, writable
 from builder.fetch import CrawlOptions
 from builder.folders import place_file, sha256
-from builder.records import CrawledImage, CrawledManual, UserError, split_slug
+from builder.records import CrawledImage, CrawledManual, Drop, UserError, split_slug
 from builder.sources import web
 from builder.sources.charset import decode_html
 from builder.sources.embedded import keep_embedded
@@ -27,24 +27,42 @@ from builder.sources.links import base_of
 from builder.sources.manual_page import CONTAINER, is_manual_page, read_page, row_pictures
 from builder.sources.pictures import Picture, is_data, is_placeholder
 
-_PAGE_SUFFIXES = {".html", ".htm"}
+_PAGES = {".html", ".htm"}
+_ARCHIVES = {".mhtml", ".mht", ".maff", ".webarchive"}
+_ARCHIVE = "pages in an archive file can't be read; save this one as HTML with its pictures"
 _MARK = b"manual-table-container"  # a quick look before a page is parsed
 _SITE = "https://saved.invalid"  # no host: only paths of addresses on it are used
 _LIMITS = CrawlOptions()  # a saved image is held to the same limits as a crawled one
 
 
-def find_pages(root: Path) -> list[Path]:
-    """The manual pages in a folder, sorted by their path in it."""
+class SavedSite(NamedTuple):
+    """The manual pages in a folder, sorted by their path in it, and pages that can't be read."""
+
+    pages: list[Path]
+    drops: list[Drop]
+
+
+def find_pages(root: Path) -> SavedSite:
+    """Look for manual pages in a folder; raises `UserError` if there are none."""
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; give the folder that holds the saved site")
-    pages = [page for page in _html_files(root) if _is_manual(root, page)]
+    pages: list[Path] = []
+    drops: list[Drop] = []
+    for page in _files_of_pages(root):
+        reason, detail = _why_no_manual(root, page)
+        if reason is None:
+            pages.append(page)
+        elif reason:
+            path = page.relative_to(root).as_posix()
+            drops.append(Drop(manual_id_of(root, page), "crawl", path, reason, detail))
     if not pages:
+        told = f" ({drops[0].item}: {drops[0].detail})" if drops else ""
         raise UserError(
-            f"{root}: no .html file in it holds {CONTAINER}; save the manual pages themselves "
-            "(not the set pages) with their images, or give another folder"
+            f"{root}: no .html file in it holds {CONTAINER}{told}; save the manual pages "
+            "themselves (not the set pages) with their images, or give another folder"
         )
     _check_ids(root, pages)
-    return pages
+    return SavedSite(pages, drops)
 
 
 def manual_id_of(root: Path, page: Path) -> str:
@@ -223,23 +241,41 @@ def _known_sizes(folder: Path) -> dict[str, images.ImageInfo]:
     }
 
 
-def _html_files(root: Path) -> list[Path]:
-    """HTML files below a folder; hidden folders and links to folders are left out."""
-    files = []
+def _files_of_pages(root: Path) -> list[Path]:
+    """Saved pages below a folder; hidden folders and links to folders are left out."""
+    files: list[Path] = []
     for folder, folders, names in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".")]  # .work, .git
-        files += [
-            Path(folder) / name for name in names if Path(name).suffix.lower() in _PAGE_SUFFIXES
-        ]
+        files += [Path(folder) / n for n in names if Path(n).suffix.lower() in _PAGES | _ARCHIVES]
     return sorted(files, key=lambda file: file.relative_to(root).as_posix())
 
 
-def _is_manual(root: Path, page: Path) -> bool:
+def _why_no_manual(root: Path, page: Path) -> tuple[str | None, str]:
+    """(None, "") for a manual, else a reason for a drop and its detail; "" for other pages."""
     if not page.resolve().is_relative_to(root.resolve()) or not page.is_file():
-        return False  # a link that leads out of the site
+        return "", ""  # a link that leads out of the site
     data = page.read_bytes()
-    likely = _MARK in data or b"\0" in data  # UTF-16: some editors save pages so
-    return likely and is_manual_page(decode_html(data))
+    if page.suffix.lower() in _ARCHIVES:
+        is_manual = _MARK in data.replace(b"=\r\n", b"").replace(b"=\n", b"")
+        return ("unsupported_page", _ARCHIVE) if is_manual else ("", "")
+    # Some editors save pages as UTF-16.
+    if not (_MARK in data or b"\0" in data or b"refresh" in data.lower()):
+        return "", ""
+    html = decode_html(data)
+    place = SavedPage(root, page, "", root, {})
+    target = web.refresh_target(html, _url_of(place, ""))
+    if target and _page_at(place, target):
+        return "", ""  # a browser shows the other page
+    if is_manual_page(html):
+        return None, ""
+    return ("page_not_saved", f"it sends its reader on to {target}") if target else ("", "")
+
+
+def _page_at(place: SavedPage, url: str) -> bool:
+    """Whether the page of an address is in the folder, and is another one."""
+    address = url.removeprefix(_SITE) or "/"
+    found = (resolve_src(place, src)[0] for src in (address, f"{address.rstrip('/')}/index.html"))
+    return any(file is not None and file != place.page.resolve() for file in found)
 
 
 def _check_ids(root: Path, pages: list[Path]) -> None:
