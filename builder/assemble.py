@@ -310,7 +310,9 @@ def _probe(folder: Path, options: AssembleOptions) -> list[probes.Result]:
     results = probes.run(
         folder,
         probes.GATE_GROUPS,
-        run_calls=lambda function, calls: run_parallel("probes", function, calls, options.workers),
+        run_calls=lambda what, function, calls: run_parallel(
+            what, function, calls, options.workers
+        ),
     )
     leaks = probes.leaks(results)
     if leaks:

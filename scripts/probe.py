@@ -62,7 +62,7 @@ def probe(options: argparse.Namespace) -> bool:
         options.build,
         options.groups,
         paper_name if options.paper_names else None,
-        lambda function, calls: run_parallel("rows", function, calls, options.workers),
+        lambda what, function, calls: run_parallel(what, function, calls, options.workers),
         options.only or list(probes.PROBES if options.thorough else probes.GATE_PROBES),
         patches.THOROUGH if options.thorough else patches.QUICK,
     )

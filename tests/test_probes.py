@@ -353,11 +353,13 @@ def test_looks_are_shares_that_do_not_depend_on_the_size():
     numbers = looks.overall(picture, 1234)
     assert numbers[:3].tolist() == [1234, 96, 96]
     assert numbers[3:6] == pytest.approx(picture.reshape(-1, 3).mean(axis=0))
-    noise = looks.noise(picture)
+    left = looks.residuals(picture)
+    noise = looks.noise(picture, left)
     assert noise.shape == (2 * (2 * looks.BINS + 1),)
     assert noise.sum() == pytest.approx(4, abs=2)
-    assert looks.seam(picture, MAGENTA)[: looks.BINS].sum() == pytest.approx(1)
-    nowhere = looks.seam(np.zeros((20, 20, 3), np.uint8), MAGENTA)
+    assert looks.seam(picture, left, MAGENTA)[: looks.BINS].sum() == pytest.approx(1)
+    black = np.zeros((20, 20, 3), np.uint8)
+    nowhere = looks.seam(black, looks.residuals(black), MAGENTA)
     assert (nowhere == 0).all()
 
 

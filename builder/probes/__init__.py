@@ -11,7 +11,7 @@ import importlib.util
 import io
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -88,10 +88,10 @@ class Result(NamedTuple):
                 "leaks": self.leaks}  # fmt: skip
 
 
-Map = Callable[[Callable, list[tuple]], list]
+Map = Callable[[str, Callable, list[tuple]], list]
 
 
-def one_after_another(function: Callable, calls: list[tuple]) -> list:
+def one_after_another(what: str, function: Callable, calls: list[tuple]) -> list:
     """The plain way to run calls; a build passes its worker processes instead."""
     return [function(*call) for call in calls]
 
@@ -116,12 +116,28 @@ def run(
         (path, group, start, frozenset(wanted), rename, number)
         for path, group, start in _row_groups(folder)
     ]
-    rows = [row for part in run_calls(look_at_rows, calls) for row in part]
+    rows = [row for part in run_calls("looking", look_at_rows, calls) for row in part]
     if len(wanted) < GROUPS_MIN or len({row.manual_id for row in rows}) < MANUALS_MIN:
         return []
-    importlib.import_module("sklearn.ensemble")  # later, its threads would escape the limit
-    with threadpool_limits(1):  # small models: more threads only wait for each other
-        return [_probe(name, rows, effort.epochs) for name in only]
+    return _judge(rows, only, effort.epochs, run_calls)
+
+
+def _judge(rows: Sequence[Seen], only: Sequence[str], epochs: int, run_calls: Map) -> list[Result]:
+    """Train and ask every probe; the slow ones a fold at a time, so that all workers have work."""
+    labels = np.array([row.label for row in rows])
+    manuals = np.array([row.manual_id for row in rows])
+    planned = {name: _plan(name, rows, labels, manuals, epochs) for name in only}
+    calls = [call for plan in planned.values() for call in plan.calls]
+    calls.sort(key=lambda call: call[0] not in _ON_PATCHES)  # the slowest first
+    answers = collections.defaultdict(list)
+    for call, answer in zip(calls, run_calls("probes", _answers, calls), strict=True):
+        answers[call[0]].append(answer)
+    return [
+        Result(name, None, len(rows), plan.why)
+        if plan.why
+        else Result(name, score(labels, np.sum(answers[name], axis=0), manuals), len(rows))
+        for name, plan in planned.items()
+    ]
 
 
 def line(result: dict) -> str:
@@ -191,6 +207,7 @@ def _look(
     rgb = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
     red, green, blue = bytes.fromhex((row["boundary_color"] or "#000000")[1:])
     enough = min(rgb.shape[:2]) >= patches.SIDE_PX
+    left = looks.residuals(rgb)
     return Seen(
         row["id"],
         row["group_id"],
@@ -200,8 +217,8 @@ def _look(
         rename(row) if rename else row["image"]["path"],
         f"{row['query']}\n{row['instruction']}",
         looks.overall(rgb, len(data)),
-        looks.noise(rgb),
-        looks.seam(rgb, (red, green, blue)),
+        looks.noise(rgb, left),
+        looks.seam(rgb, left, (red, green, blue)),
         looks.place(rgb, row["part_box_px"]),
         patches.patches(rgb, row["id"], patches_per_picture)
         if patches_per_picture and enough
@@ -209,41 +226,67 @@ def _look(
     )
 
 
-def _probe(name: str, rows: Sequence[Seen], epochs: int) -> Result:
-    labels = np.array([row.label for row in rows])
-    manuals = np.array([row.manual_id for row in rows])
-    if name in _ON_PATCHES:
-        if any(row.patches is None for row in rows):
-            return Result(name, None, len(rows), "torch is not installed, or pictures too small")
-        stacked = np.stack([row.patches for row in rows if row.patches is not None])
-        if name == "traces":
-            stacked = patches.fine_detail(stacked)
-        predicted = patches.cross_validated(stacked, labels, manuals, epochs)
-    elif name == "names":
-        predicted = _names(rows, labels, manuals)
-    elif name == "text":
-        texts = np.array([row.text for row in rows], object)
-        predicted = cross_validated(text_model(), texts, labels, manuals)
-    else:
-        features = np.stack([getattr(row, name) for row in rows])
-        predicted = cross_validated(numbers_model(), features, labels, manuals)
-    return Result(name, score(labels, predicted, manuals), len(rows))
+class _Plan(NamedTuple):
+    """Calls of `_answers` whose sum is a probe's answers, or why there are none."""
+
+    calls: list[tuple]
+    why: str = ""
 
 
-def _names(rows: Sequence[Seen], labels: np.ndarray, manuals: np.ndarray) -> np.ndarray:
-    """Two models, of the strings and of the order: what the better one says."""
-    strings = np.array([f"{row.row_id} {row.path} {row.manual_id}" for row in rows], object)
-    total = max(row.position for row in rows) + 1
-    places = _places_in_group(rows)
-    order = np.array(
-        [(row.position / total, row.position % 2, row.position % 4, place)
-         for row, place in zip(rows, places, strict=True)]
-    )  # fmt: skip
-    both = [
-        cross_validated(text_model(), strings, labels, manuals),
-        cross_validated(numbers_model(), order, labels, manuals),
-    ]
-    return max(both, key=lambda predicted: auc(labels, predicted))
+def _plan(
+    name: str, rows: Sequence[Seen], labels: np.ndarray, manuals: np.ndarray, epochs: int
+) -> _Plan:
+    if name not in _ON_PATCHES:
+        return _Plan([(name, _features(name, rows), labels, manuals)])
+    if any(row.patches is None for row in rows):
+        return _Plan([], "torch is not installed, or pictures too small")
+    stacked = np.stack([row.patches for row in rows if row.patches is not None])
+    if name == "traces":
+        stacked = patches.fine_detail(stacked)
+    return _Plan(
+        [
+            (name, stacked, labels, manuals, epochs, fold)
+            for fold in range(patches.number_of_folds(manuals))
+        ]
+    )
+
+
+def _features(name: str, rows: Sequence[Seen]) -> tuple[np.ndarray, ...]:
+    """What one probe sees of the rows: an array a model."""
+    if name == "names":
+        strings = np.array([f"{row.row_id} {row.path} {row.manual_id}" for row in rows], object)
+        total = max(row.position for row in rows) + 1
+        places = _places_in_group(rows)
+        order = [
+            (row.position / total, row.position % 2, row.position % 4, place)
+            for row, place in zip(rows, places, strict=True)
+        ]
+        return strings, np.array(order)
+    if name == "text":
+        return (np.array([row.text for row in rows], object),)
+    return (np.stack([getattr(row, name) for row in rows]),)
+
+
+def _answers(
+    name: str,
+    features: Any,
+    labels: np.ndarray,
+    manuals: np.ndarray,
+    epochs: int = 0,
+    fold: int = 0,
+) -> np.ndarray:
+    """(n,) score of every row by models trained on other manuals; of patches, 0 outside `fold`."""
+    importlib.import_module("sklearn.ensemble")  # later, its threads would escape the limit
+    with threadpool_limits(1):  # small models: more threads only wait for each other
+        if name in _ON_PATCHES:
+            return patches.predict_fold(features, labels, manuals, epochs, fold)
+        found = [
+            cross_validated(
+                text_model() if seen.dtype == object else numbers_model(), seen, labels, manuals
+            )
+            for seen in features
+        ]
+        return max(found, key=lambda predicted: auc(labels, predicted))
 
 
 def _places_in_group(rows: Sequence[Seen]) -> list[int]:

@@ -5,6 +5,7 @@ right from wrong (features.md B3); `place` alone is told where the part is.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -33,25 +34,41 @@ def overall(rgb: np.ndarray, file_bytes: int) -> np.ndarray:
     return np.array([file_bytes, width, height, *mean.ravel(), *deviation.ravel()])
 
 
-def noise(rgb: np.ndarray) -> np.ndarray:
-    """Histograms of two high-pass residuals and shares of rare colours, on edges and away from
-    them.
+class Residuals(NamedTuple):
+    """What is left of a picture without its shapes, (H, W) each: the bins of two high-pass
+    residuals, and whether a colour is rare. Made once a picture: it is most of the work."""
+
+    median_bin: np.ndarray
+    laplacian_bin: np.ndarray
+    rare: np.ndarray
+
+
+def residuals(rgb: np.ndarray) -> Residuals:
+    """High-pass residuals of (H, W, 3) uint8 by bin, and the pixels of rare colours."""
+    median = difference(rgb, cv2.medianBlur(rgb, 3))
+    laplacian = channel_max(cv2.convertScaleAbs(cv2.Laplacian(rgb, cv2.CV_16S)))
+    return Residuals(cv2.LUT(median, BIN), cv2.LUT(laplacian, BIN), _rare(rgb))
+
+
+def noise(rgb: np.ndarray, left: Residuals) -> np.ndarray:
+    """Histograms of the residuals `left` of a picture and shares of rare colours, on edges and
+    away from them.
 
     `rgb` is (H, W, 3) uint8. Every histogram adds up to 1, so the size of the picture and the
     length of its edges are not in them.
     """
     gradient = channel_max(cv2.morphologyEx(rgb, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)))
     edges = cv2.dilate((gradient >= EDGE_MIN).astype(np.uint8), np.ones((3, 3), np.uint8))
-    return np.concatenate([_histograms(rgb, region) for region in (edges, 1 - edges)])
+    return np.concatenate([_histograms(left, region) for region in (edges, 1 - edges)])
 
 
-def seam(rgb: np.ndarray, outline_rgb: tuple[int, int, int]) -> np.ndarray:
+def seam(rgb: np.ndarray, left: Residuals, outline_rgb: tuple[int, int, int]) -> np.ndarray:
     """The same numbers for the few pixels on both sides of the outline in the boundary colour."""
     low = np.clip(np.array(outline_rgb) - OUTLINE_TOLERANCE, 0, 255).astype(float)
     high = np.clip(np.array(outline_rgb) + OUTLINE_TOLERANCE, 0, 255).astype(float)
     outline = cv2.inRange(rgb, low, high) // 255
     size = 2 * NEAR_OUTLINE_PX + 1
-    return _histograms(rgb, cv2.dilate(outline, np.ones((size, size), np.uint8)) - outline)
+    return _histograms(left, cv2.dilate(outline, np.ones((size, size), np.uint8)) - outline)
 
 
 def place(rgb: np.ndarray, part_box_px: Sequence[float] | None) -> np.ndarray:
@@ -70,24 +87,22 @@ def _within(box: Sequence[float], frame: Sequence[float]) -> np.ndarray:
     return np.concatenate([(first + last) / 2, last - first, [first[1], 1 - last[1]]])
 
 
-def _histograms(rgb: np.ndarray, region: np.ndarray) -> np.ndarray:
+def _histograms(left: Residuals, region: np.ndarray) -> np.ndarray:
     """(2 BINS + 1,) shares of the pixels where `region` (H, W) uint8 is not 0."""
-    where = np.flatnonzero(region)
-    total = max(1, len(where))
-    median = difference(rgb, cv2.medianBlur(rgb, 3))
-    laplacian = channel_max(cv2.convertScaleAbs(cv2.Laplacian(rgb, cv2.CV_16S)))
+    total = max(1, cv2.countNonZero(region))
     shares = [
-        np.bincount(BIN[residual.ravel()[where]], minlength=BINS) / total
-        for residual in (median, laplacian)
+        cv2.calcHist([bins], [0], region, [BINS], [0, BINS]).ravel() / total
+        for bins in (left.median_bin, left.laplacian_bin)
     ]
-    return np.array([*np.concatenate(shares), _rare(rgb).ravel()[where].sum() / total])
+    rare = cv2.countNonZero(cv2.bitwise_and(left.rare, left.rare, mask=region))
+    return np.array([*np.concatenate(shares), rare / total])
 
 
 def _rare(rgb: np.ndarray) -> np.ndarray:
-    """(H, W) bool: pixels of a colour that hardly any other pixel of the picture has."""
-    channels = rgb.astype(np.uint32)
-    packed = (channels[..., 0] << 16) | (channels[..., 1] << 8) | channels[..., 2]
+    """(H, W) uint8: 1 for a colour that hardly any other pixel of the picture has."""
+    packed = cv2.cvtColor(rgb, cv2.COLOR_RGB2RGBA).view(np.uint32)[..., 0]
     # 24 bits hashed to 20: counting all colours apart would take 16 million counters.
-    slot = (packed * np.uint32(2654435761)) >> np.uint32(12)
+    packed *= np.uint32(2654435761)
+    slot = (packed >> np.uint32(12)).astype(np.intp)
     counts = np.bincount(slot.ravel(), minlength=1 << 20)
-    return (counts <= RARE_PIXELS)[slot]
+    return (counts <= RARE_PIXELS).astype(np.uint8)[slot]

@@ -53,10 +53,16 @@ def fine_detail(seen: np.ndarray) -> np.ndarray:
     return np.stack(fine).reshape(seen.shape)
 
 
-def cross_validated(
-    seen: np.ndarray, labels: np.ndarray, manuals: np.ndarray, epochs: int = QUICK.epochs
+def number_of_folds(manuals: np.ndarray) -> int:
+    """Into how many parts the manuals (n,) are divided."""
+    return min(FOLDS, len(np.unique(manuals)))
+
+
+def predict_fold(
+    seen: np.ndarray, labels: np.ndarray, manuals: np.ndarray, epochs: int, fold: int
 ) -> np.ndarray:
-    """(n,) mean score of every picture's patches (n, k, 64, 64, 3) uint8, trained on other manuals.
+    """(n,) mean score of every picture's patches (n, k, 64, 64, 3) uint8 in one fold of the
+    manuals, by a network trained on the others; 0 elsewhere, so folds add up.
 
     Raises ImportError without torch.
     """
@@ -68,9 +74,9 @@ def cross_validated(
     torch.use_deterministic_algorithms(True)
     torch.set_num_threads(1)  # sums then don't depend on the number of cores
     try:
-        folds = GroupKFold(min(FOLDS, len(np.unique(manuals))))
-        for train, test in folds.split(seen, labels, manuals):
-            predicted[test] = _train_and_predict(seen[train], labels[train], seen[test], epochs)
+        folds = list(GroupKFold(number_of_folds(manuals)).split(seen, labels, manuals))
+        train, test = folds[fold]
+        predicted[test] = _train_and_predict(seen[train], labels[train], seen[test], epochs)
     finally:
         torch.use_deterministic_algorithms(deterministic)
         torch.set_num_threads(threads)
