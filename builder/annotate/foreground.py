@@ -16,6 +16,7 @@ from builder.media import Picture
 from builder.records import Annotation, Instruction, LabelBox
 from synthesis import foreground
 from synthesis.boxes import px_to_norm100, union
+from synthesis.printed import printed_marks
 
 NAME = "foreground"
 # Weights of the naming costs, each about 1 for a plain mismatch.
@@ -44,6 +45,7 @@ def annotate(picture: Picture, image_sha256: str, instruction: Instruction) -> A
         picture.alpha,
         foreground.LOSSY_DIFFERENCE_MIN if picture.lossy else foreground.DIFFERENCE_MIN,
     )
+    mask &= ~printed_marks(picture.rgb, mask)  # how often a part is needed, "4x", is no part
     share = float(mask.mean())
     if not 1e-5 < share < 0.9:
         return _failed(base, "no_part_found" if share <= 1e-5 else "no_plain_background")

@@ -13,6 +13,7 @@ import numpy as np
 from synthesis.boxes import of_mask
 from synthesis.foreground import LOSSY_DIFFERENCE_MIN, foreground_mask
 from synthesis.pixels import channel_max, difference
+from synthesis.printed import printed_marks
 
 # The bin of every high-pass residual 0-255: fine near zero, where tampering shows.
 BIN = np.digitize(np.arange(256), [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128]).astype(
@@ -75,7 +76,8 @@ def place(rgb: np.ndarray, part_box_px: Sequence[float] | None) -> np.ndarray:
     """(12,) float: middle, size and room above and below the part, as shares of the picture and
     of what is shown in it; nan when no part is shown or nothing stands before the background."""
     height, width = rgb.shape[:2]
-    shown = of_mask(foreground_mask(rgb, None, LOSSY_DIFFERENCE_MIN))
+    mask = foreground_mask(rgb, None, LOSSY_DIFFERENCE_MIN)
+    shown = of_mask(mask & ~printed_marks(rgb, mask))
     if part_box_px is None or shown is None:
         return np.full(12, np.nan)
     return np.concatenate([_within(part_box_px, frame) for frame in ((0, 0, width, height), shown)])

@@ -116,6 +116,13 @@ class Part:
         w, d, h = self.size_xyz
         return self.x, self.y, self.z, self.x + w, self.y + d, self.z + h
 
+    @property
+    def turned_round(self) -> "Part":
+        """The part after the whole model has made half a turn on the table."""
+        w, d, _ = self.size_xyz
+        x, y, turn = -self.x - w, -self.y - d, (self.turn + 2) % 4
+        return Part(self.kind, self.colour, x, y, self.z, turn)
+
     def stud_cells(self) -> list[tuple[int, int]]:
         """Grid cells (x, y) that carry a stud on this part's top."""
         return [(self.x + i, self.y + j) for i, j in stud_cells(self.kind, self.turn)]

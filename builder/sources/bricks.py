@@ -32,6 +32,10 @@ OUTSIDE_REACH_PX, INSIDE_REACH_PX = 3.5, 2.5  # of the boundary, at 960 px width
 
 Array = NDArray[Any]
 SEE_THROUGH = 0.38  # share of what lies behind in a transparent part's colour
+# The light that casts shadows on the table: studs to the right and away for every stud of height.
+LIGHT_XY = (0.32, 0.22)
+SHADOW_DARKNESS, SHADOW_BLUR_PX = 0.13, 6.0  # of the background; sigma at 960 px width
+SHADOW_SCALE = 4  # fine pixels a pixel of the shadow: it is blurred anyhow
 
 
 @dataclass(frozen=True)
@@ -283,6 +287,7 @@ class Canvas:
     count: int = 0
     areas_px: list[int] = field(default_factory=lambda: [0])  # fine pixels of each part alone
     windows: list[tuple[slice, slice]] = field(default_factory=lambda: [(slice(0), slice(0))])
+    shadows_uv: list[Array] = field(default_factory=list)  # what each part shades, fine pixels
 
     def __post_init__(self) -> None:
         shape = (2 * self.size_wh[1], 2 * self.size_wh[0])
@@ -313,6 +318,7 @@ def add(canvas: Canvas, part: Part) -> int:
     canvas.count += 1
     canvas.areas_px.append(image.area_px)
     canvas.windows.append(where)
+    canvas.shadows_uv.append(_shadow_uv(canvas, part))
     mask = seen.view(np.uint8)
     # cv2.copyTo writes through the view, ten times quicker than a masked numpy copy
     cv2.copyTo(far, mask, canvas.distance[where])
@@ -325,6 +331,16 @@ def add(canvas: Canvas, part: Part) -> int:
         )
     cv2.copyTo(colours, mask, canvas.rgb[where])
     return canvas.count
+
+
+def _shadow_uv(canvas: Canvas, part: Part) -> Array:
+    """Corners (n, 2) of the part's shadow on the table z = 0, in fine pixels of the canvas."""
+    x0, y0, z0, x1, y1, z1 = part.box_xyz
+    corners = np.array([(x, y, z) for x in (x0, x1) for y in (y0, y1) for z in (z0, z1)], float)
+    reach = corners[:, 2:] * PLATE_MM / STUD_MM
+    ground = np.concatenate([corners[:, :2] + reach * LIGHT_XY, np.zeros((8, 1))], axis=1)
+    uv: Array = canvas.cam.project(ground) + canvas.offset_uv
+    return uv
 
 
 def visible_fraction(canvas: Canvas, part_id: int) -> float:
@@ -350,18 +366,44 @@ def picture_ids(ids: Array) -> Array:
 
 
 def render(canvas: Canvas) -> tuple[Array, Array]:
-    """(h, w, 3) uint8 RGB picture and (h, w) uint8 ID map of the canvas as it stands."""
+    """(h, w, 3) uint8 RGB picture and (h, w) uint8 ID map of the canvas as it stands, with the
+    soft shadow of its parts on the background."""
     w, h = canvas.size_wh
     rgb = _filled((h, w), canvas.background)
     ids = np.zeros((h, w), np.uint8)
     if canvas.count:
         x0, y0, x1, y1 = _union_px(canvas.windows[1:])
         fine = (slice(2 * y0, 2 * y1), slice(2 * x0, 2 * x1))
+        shown = np.zeros((h, w), np.float32)
+        shown[y0:y1, x0:x1] = cv2.resize(
+            (canvas.ids[fine] > 0).astype(np.float32), (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA
+        )
         rgb[y0:y1, x0:x1] = cv2.resize(
             canvas.rgb[fine], (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA
         )
         ids[y0:y1, x0:x1] = picture_ids(canvas.ids[fine])
+        _shade(rgb, _shadow(canvas) * (1 - shown), canvas.background)
     return rgb, ids
+
+
+def _shade(rgb: Array, shade: Array, background: RGB) -> None:
+    """Darken, in place, the share of the background that each pixel shows, by `shade` (h, w)."""
+    dark = shade[..., None] * np.array(background, np.float32)
+    np.copyto(rgb, np.rint(rgb - dark).clip(0, 255).astype(np.uint8))
+
+
+def _shadow(canvas: Canvas) -> Array:
+    """(h, w) float32: how much darker the background is for the parts that stand in the light."""
+    w, h = canvas.size_wh
+    small: Array = np.zeros((-(-2 * h // SHADOW_SCALE), -(-2 * w // SHADOW_SCALE)), np.uint8)
+    for corners in canvas.shadows_uv:
+        hull = cv2.convexHull(np.rint(corners / SHADOW_SCALE).astype(np.int32))
+        cv2.fillConvexPoly(small, hull, 255)
+    sigma = SHADOW_BLUR_PX * w / 960 * 2 / SHADOW_SCALE
+    soft = cv2.GaussianBlur(small, (0, 0), sigma).astype(np.float32) / 255
+    size_wh = (small.shape[1] * SHADOW_SCALE // 2, small.shape[0] * SHADOW_SCALE // 2)
+    large: Array = cv2.resize(soft, size_wh, interpolation=cv2.INTER_LINEAR)
+    return SHADOW_DARKNESS * large[:h, :w]
 
 
 def _union_px(windows: Iterable[tuple[slice, slice]]) -> tuple[int, int, int, int]:

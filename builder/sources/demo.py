@@ -8,7 +8,7 @@ holds a JSON a manual, `truth-masks/` the new parts' pixels of every step, `trut
 
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -32,7 +32,7 @@ from builder.sources.demo_plan import (
 )
 from builder.sources.demo_text import Facts, Line
 
-DEMO_VERSION = 1  # raise it whenever a manual of the same seed would come out different
+DEMO_VERSION = 2  # raise it whenever a manual of the same seed would come out different
 
 # Flat colours: the fastest level without a filter is both quicker and smaller than the default
 # (OpenCV before 4.11 has no choice of filter, and its files are larger).
@@ -171,24 +171,40 @@ def _draw_start(root: Path, plan: ManualPlan) -> Row:
 def _draw_session(
     root: Path, plan: ManualPlan, session: SessionPlan, rng: random.Random
 ) -> Iterator[Row]:
-    every = [part for step in session.steps for group in step for part in group.parts]
-    canvas = demo_pictures.session_canvas(every, session.angles_deg, plan.background)
+    steps, canvas = session.steps, _empty_canvas(plan, session, session.steps)
     before: list[Part] = []
-    for i, step in enumerate(session.steps):
-        found = _draw_eop(root, plan, session, 2 * i, step)
-        yield found, demo_text.find_lines(rng, step)
-        lines, facts = demo_text.put_lines(rng, step, before)
-        row = _draw_step(root, plan, session, 2 * i + 1, step, canvas, facts)
-        row["step"]["pair_eop"] = found["image"]
-        yield row, lines
-        before += [part for group in step for part in group.parts]
+    for i in range(len(steps)):
+        turned = i == session.turned_at
+        if turned:
+            steps = tuple(tuple(group.turned_round for group in step) for step in steps)
+            before = [part.turned_round for part in before]
+            canvas = _empty_canvas(plan, session, steps)
+            for part in before:
+                bricks.add(canvas, part)
+        found = _draw_eop(root, plan, session, 2 * i, steps[i])
+        yield found, demo_text.find_lines(rng, steps[i])
+        lines, facts = demo_text.put_lines(rng, steps[i], before)
+        row = _draw_step(root, plan, session, 2 * i + 1, steps, canvas, facts)
+        row["step"] |= {"pair_eop": found["image"], "turned_round": turned}
+        yield row, [demo_text.TURN_LINE] * turned + lines
+        before += _parts_of(steps[i : i + 1])
+
+
+def _empty_canvas(plan: ManualPlan, session: SessionPlan, steps: Sequence[Step]) -> Canvas:
+    """A canvas that shows the whole session when it is finished."""
+    return demo_pictures.session_canvas(_parts_of(steps), session.angles_deg, plan.background)
+
+
+def _parts_of(steps: Sequence[Step]) -> list[Part]:
+    return [part for step in steps for group in step for part in group.parts]
 
 
 def _draw_eop(
     root: Path, plan: ManualPlan, session: SessionPlan, number: int, step: Step
 ) -> dict[str, Any]:
     groups = demo_pictures.found_parts(step)
-    drawn = demo_pictures.draw_found(groups, session.angles_deg, plan.background)
+    counts = [len(group.parts) for group in step]
+    drawn = demo_pictures.draw_found(groups, session.angles_deg, plan.background, counts)
     image = _image_path(plan, session, number, "eop")
     _write_png(root / "site" / image, drawn.rgb)
     row = _row(image, session.sign, number, "eop", None)
@@ -216,17 +232,22 @@ def _draw_step(
     plan: ManualPlan,
     session: SessionPlan,
     number: int,
-    step: Step,
+    steps: Sequence[Step],
     canvas: Canvas,
     facts: list[Facts],
 ) -> dict[str, Any]:
-    """Add a step's parts to the session's canvas, and write the picture and the new parts' mask."""
+    """Add a step's parts to the session's canvas, and write the picture and the new parts' mask.
+
+    `number` is the row's in the session: two a step.
+    """
+    step = steps[number // 2]
     new_ids = [[bricks.add(canvas, part) for part in group.parts] for group in step]
     rgb, ids = bricks.render(canvas)
     mask = ids >= new_ids[0][0]
     covered = ids > 0
     if session.boundary:
         covered = covered | (bricks.outline(rgb, mask, session.boundary) >= 0.5)
+    demo_pictures.print_number(rgb, number // 2 + 1, _parts_of(steps), canvas)
     image = _image_path(plan, session, number, "step")
     _write_png(root / "site" / image, rgb)
     mask_path = f"truth-masks/{plan.manual_id}/{session.sign}_{number:04d}.png"

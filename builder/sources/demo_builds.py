@@ -6,7 +6,7 @@ to three moves, tried on a small canvas and kept only when every new part can be
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,11 @@ class Group:
     """Equal parts (one kind, one colour) placed in one step."""
 
     parts: tuple[Part, ...]
+
+    @property
+    def turned_round(self) -> "Group":
+        """The same when the model has been turned round."""
+        return Group(tuple(part.turned_round for part in self.parts))
 
     @property
     def kind(self) -> Kind:
@@ -357,9 +362,11 @@ def _propose(
 class _Trial:
     """A small canvas that says whether new parts would be seen."""
 
-    def __init__(self, azimuth_deg: float, elevation_deg: float) -> None:
+    def __init__(
+        self, azimuth_deg: float, elevation_deg: float, extent: Part | None = None
+    ) -> None:
         cam = bricks.camera(azimuth_deg, elevation_deg, TRIAL_PX_PER_MM)
-        u0, v0, u1, v1 = bricks.bounds_uv([_EXTENT], cam)
+        u0, v0, u1, v1 = bricks.bounds_uv([extent or _EXTENT], cam)
         size_wh = ((u1 - u0) // 2 + 8, (v1 - v0) // 2 + 8)
         self.canvas = bricks.Canvas(cam, size_wh, (255, 255, 255), (8 - u0, 8 - v0))
 
@@ -367,15 +374,31 @@ class _Trial:
         """Draw the step's parts; when one is too hidden, take all of them back."""
         canvas = self.canvas
         before = canvas.distance.copy(), canvas.ids.copy(), canvas.count
-        new = [bricks.add(canvas, part) for group in step for part in group.parts]
+        new = self.add(step)
         if all(bricks.visible_fraction(canvas, i) >= MIN_VISIBLE for i in new):
             return True
         canvas.distance, canvas.ids, canvas.count = before
         del canvas.areas_px[canvas.count + 1 :], canvas.windows[canvas.count + 1 :]
         return False
 
+    def add(self, step: Step) -> list[int]:
+        """Draw the step's parts, seen or not; their IDs."""
+        return [bricks.add(self.canvas, part) for group in step for part in group.parts]
+
 
 _EXTENT = Part(Kind("extent", "", 8, 6, 18), "white", 0, 0, 0)  # room for every model
+
+
+def seen_turned(steps: Sequence[Step], at: int, angles_deg: tuple[float, float]) -> bool:
+    """Whether all parts from step `at` on can be seen as they are put, the model turned round."""
+    trial = _Trial(*angles_deg, _EXTENT.turned_round)
+    for number, step in enumerate(steps):
+        seen = trial.accepts(tuple(group.turned_round for group in step))
+        if not seen and number >= at:
+            return False
+        if not seen:  # hidden parts of before are there all the same
+            trial.add(tuple(group.turned_round for group in step))
+    return True
 
 
 def build(

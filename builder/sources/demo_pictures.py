@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from builder.sources import bricks
@@ -12,10 +13,14 @@ from builder.sources.bricks import Array, Camera, Canvas
 from builder.sources.demo_builds import Step
 
 SIZE_WH = (960, 720)
-FILL_WH = (0.80, 0.78)  # share of the picture that a finished assembly may take up
-MAX_PX_PER_MM, MAX_FOUND_PX_PER_MM = 11.0, 13.0  # a lone small part must not look monstrous
+FILL_WH = (0.86, 0.82)  # share of the picture that a finished assembly may take up
+MAX_PX_PER_MM, MAX_FOUND_PX_PER_MM = 14.0, 16.0  # a lone small part must not look monstrous
 MAX_COPIES_DRAWN = 3
 GAP_PX = 62
+PRINT_RGB = (58, 60, 64)
+COUNT_PX, NUMBER_PX = 26, 40  # height of the digits: how often a part is needed; the step
+COUNT_GAP_PX, MARGIN_PX = 10, 26
+FONT, FONT_PX = cv2.FONT_HERSHEY_SIMPLEX, 22  # and the height of its digits at scale 1
 
 
 @dataclass(frozen=True)
@@ -47,8 +52,13 @@ def found_parts(step: Step) -> list[list[Part]]:
     ]
 
 
-def draw_found(groups: list[list[Part]], angles_deg: tuple[float, float], back: RGB) -> Drawn:
-    """Lay parts out in rows, in reading order, well apart; IDs count in that order from 1."""
+def draw_found(
+    groups: list[list[Part]], angles_deg: tuple[float, float], back: RGB, counts: Sequence[int] = ()
+) -> Drawn:
+    """Lay parts out in rows, in reading order, well apart; IDs count in that order from 1.
+
+    A group that is needed more often than it is drawn, by `counts`, says so below itself ("4x").
+    """
     parts = [part for group in groups for part in group]
     unit = bricks.camera(*angles_deg, 4.0)
     sizes = np.array([_size_px(part, unit) for part in parts]) / 4.0  # picture px at 1 px/mm
@@ -64,7 +74,50 @@ def draw_found(groups: list[list[Part]], angles_deg: tuple[float, float], back: 
             _add_at(canvas, parts[i], left + width / 2, top + height / 2)
             left += width + GAP_PX
         top += height + GAP_PX
-    return Drawn(*bricks.render(canvas))
+    rgb, ids = bricks.render(canvas)
+    first = 1
+    for group, count in zip(groups, counts, strict=False):
+        box = bricks.box_xyxy_px(ids == first)  # below the group's first part
+        if count > len(group) and box is not None:
+            at = (box[0], box[3] + COUNT_GAP_PX)
+            _print(rgb, f"{count}x", at, COUNT_PX)
+        first += len(group)
+    return Drawn(rgb, ids)
+
+
+def _print(rgb: Array, text: str, at_xy_px: tuple[int, int], height_px: int) -> None:
+    """Print `text` into a picture in place; `at_xy_px` is the top left corner of its digits."""
+    scale = height_px / FONT_PX
+    base = (at_xy_px[0], at_xy_px[1] + height_px)
+    cv2.putText(rgb, text, base, FONT, scale, PRINT_RGB, max(1, round(2.4 * scale)), cv2.LINE_AA)
+
+
+def print_number(rgb: Array, number: int, parts: Sequence[Part], canvas: Canvas) -> None:
+    """Print the number of a step into the first corner that the finished model leaves free.
+
+    `parts` is the finished model, so that the number stands in one place in all its pictures.
+    Nothing is printed when no corner is free.
+    """
+    wide = round(NUMBER_PX * 0.95 * len(str(number)))
+    high = NUMBER_PX
+    right, low = SIZE_WH[0] - MARGIN_PX - wide, SIZE_WH[1] - MARGIN_PX - high
+    taken: Array = np.zeros((SIZE_WH[1], SIZE_WH[0]), np.uint8)
+    for part in parts:
+        cv2.fillConvexPoly(taken, _hull_px(part, canvas), 1)
+    pad = MARGIN_PX // 2
+    for x, y in ((MARGIN_PX, MARGIN_PX), (right, MARGIN_PX), (MARGIN_PX, low), (right, low)):
+        if not taken[max(0, y - pad) : y + high + pad, max(0, x - pad) : x + wide + pad].any():
+            _print(rgb, str(number), (x, y), NUMBER_PX)
+            return
+
+
+def _hull_px(part: Part, canvas: Canvas) -> Array:
+    """Outline (n, 1, 2) int32 of a part with its studs, in picture pixels."""
+    x0, y0, z0, x1, y1, z1 = part.box_xyz
+    corners = [(x, y, z) for x in (x0, x1) for y in (y0, y1) for z in (z0, z1 + 1)]
+    uv = canvas.cam.project(np.array(corners, float)) + canvas.offset_uv
+    hull: Array = cv2.convexHull(np.rint(uv / 2).astype(np.int32))
+    return hull
 
 
 def _add_at(canvas: Canvas, part: Part, x_px: float, y_px: float) -> None:
@@ -84,8 +137,8 @@ def _best_rows(sizes: Array) -> tuple[list[list[int]], float]:
     for count in range(1, min(3, len(sizes)) + 1):
         a_row = math.ceil(len(sizes) / count)
         rows = [list(range(i, min(i + a_row, len(sizes)))) for i in range(0, len(sizes), a_row)]
-        wide = min((890 - GAP_PX * (len(r) - 1)) / sum(sizes[i][0] for i in r) for r in rows)
-        high = (640 - GAP_PX * (len(rows) - 1)) / sum(max(sizes[i][1] for i in r) for r in rows)
+        wide = min((880 - GAP_PX * (len(r) - 1)) / sum(sizes[i][0] for i in r) for r in rows)
+        high = (632 - GAP_PX * (len(rows) - 1)) / sum(max(sizes[i][1] for i in r) for r in rows)
         scale = min(wide, high, MAX_FOUND_PX_PER_MM)
         if scale > best[1] * 1.15:  # a further row must be worth it
             best = (rows, scale)

@@ -5,7 +5,7 @@ Everything follows from (seed, index) alone, so manual 7 is the same in a site o
 
 import random
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from builder.sources import demo_builds
 from builder.sources.brick_parts import BACKGROUNDS, RGB
@@ -14,6 +14,7 @@ from builder.sources.demo_builds import Step
 FIRST_SET = 90000
 SETS_A_ROUND, MANUALS_A_ROUND = 5, 6  # the last set of a round has an a and a b manual
 NO_OUTLINE_EVERY, NO_OUTLINE_AT = 6, 3  # manuals 3, 9, 15, ... draw no outlines
+TURNED_SHARE = 0.35  # of the manuals: the first sub-assembly is turned round in the middle
 FILE_STYLES = ("sm", "plain", "padded")
 
 ADJECTIVES = (
@@ -66,13 +67,17 @@ class SetPlan:
 
 @dataclass(frozen=True)
 class SessionPlan:
-    """One sub-assembly: how it is called, named on disk, seen and built."""
+    """One sub-assembly: how it is called, named on disk, seen and built.
+
+    Before step `turned_at`, counted from 0, the model is turned round; None: never.
+    """
 
     sign: str
     title: str
     boundary: RGB | None
     angles_deg: tuple[float, float]
     steps: tuple[Step, ...]
+    turned_at: int | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +132,9 @@ def plan_manual(index: int, seed: int) -> ManualPlan:
     # the main model, which the title names, is built last
     nouns = set_plan.nouns[part * 3 : part * 3 + rng.choice((2, 3, 3))][::-1]
     sessions = tuple(_plan_session(rng, noun, model, angles, highlights) for noun, model in nouns)
+    # Chosen apart, so that all else of the manual is as it would be without.
+    if random.Random(f"{seed}:{index}:turn").random() < TURNED_SHARE:
+        sessions = (_turned(sessions[0]), *sessions[1:])
     return ManualPlan(
         manual_id=set_plan.manual_id(part),
         set_plan=set_plan,
@@ -148,3 +156,11 @@ def _plan_session(
     count = rng.choice((4, 5, 5, 6, 6, 7))
     steps = demo_builds.build(rng, demo_builds.MODELS[model], count, colours, angles)
     return SessionPlan(_slug(noun), noun.lower(), boundary if highlights else None, angles, steps)
+
+
+def _turned(session: SessionPlan) -> SessionPlan:
+    """The session turned round in its second half, if all later parts can be seen then."""
+    for at in range(len(session.steps) // 2, len(session.steps)):
+        if demo_builds.seen_turned(session.steps, at, session.angles_deg):
+            return replace(session, turned_at=at)
+    return session

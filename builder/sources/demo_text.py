@@ -16,6 +16,7 @@ Token = tuple[str, str]
 Line = list[Token]
 Span = tuple[int, int]
 
+TURN_LINE: Line = [("verb", "Turn"), ("", "the model around"), ("suffix", ".")]
 SIDES = ("front", "right", "back", "left")  # where a slope falls, by turn
 
 

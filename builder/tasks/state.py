@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
+
 from builder.annotate.colors import COLORS
 from builder.containers import ImageError
 from builder.media import Picture, encode_rgba
@@ -25,6 +27,7 @@ from synthesis.negatives import (
     view_changed,
     wrong_states,
 )
+from synthesis.printed import printed_marks
 from synthesis.segmentation import old_outline, segment
 
 ANNOTATOR, OVERRIDE = "boundary", "boundary-override"
@@ -152,10 +155,12 @@ def _scene(context: Context, row: Row, color: SessionColor) -> Scene | str:
     if found is None:
         return "no_outline_in_picture"
     outline = old_outline(picture.rgb, before.rgb, found, rgb, color.tolerance)
-    if view_changed(picture.rgb, before.rgb, found, outline):
+    assembly, marks = _assembly(before)
+    # Numbers of steps differ too; they are looked for only where the view seems to have changed.
+    if view_changed(picture.rgb, before.rgb, found, outline) and view_changed(
+        picture.rgb, before.rgb, found, outline | marks | _assembly(picture)[1]
+    ):
         return "view_changed"
-    least = LOSSY_DIFFERENCE_MIN if before.lossy else DIFFERENCE_MIN
-    assembly = foreground_mask(before.rgb, before.alpha, least)
     lossy = picture.lossy or before.lossy
     matched = context.options.positives == "matched"
     scene = make_scene(picture.rgb, before.rgb, found, outline, assembly, lossy, matched)
@@ -167,6 +172,14 @@ def _scene(context: Context, row: Row, color: SessionColor) -> Scene | str:
     context.background_rects_px[number] = [int(v) for v in scene.background_px]
     context.parts[number] = encode_rgba(bare_part(scene.cutout))
     return scene
+
+
+def _assembly(picture: Picture) -> tuple[np.ndarray, np.ndarray]:
+    """(H, W) bool what has been built, and the numbers printed beside it."""
+    least = LOSSY_DIFFERENCE_MIN if picture.lossy else DIFFERENCE_MIN
+    mask = foreground_mask(picture.rgb, picture.alpha, least)
+    marks = printed_marks(picture.rgb, mask)
+    return mask & ~marks, marks
 
 
 def _pictures(
