@@ -30,6 +30,9 @@ CORE_SHARE, LOSSY_CORE_SHARE, NOISY_CORE_SHARE = 0.0, 0.25, 0.5
 CORE_REACH_PX = 9
 # ... and is no shadow: background made darker, in its own hue, without an edge (levels a pixel).
 SHADOW_DARKEST, SHADOW_LIGHTEST, SHADOW_HUE_MAX, SHADOW_SLOPE_MAX = 0.55, 1.02, 8.0, 10.0
+# In a clean picture shadow reaches up to a part's very rim, where the rim's own edge is near: so
+# close to the lightest of its neighbours (as a share of the background) lies only shadow.
+SHADOW_STEP_MAX, SHADOW_NEAR_PX = 0.03, 5
 # Alpha at which a pixel of a cut-out picture counts as part.
 ALPHA_MIN = 32
 # Components smaller than this share of the picture are specks.
@@ -141,8 +144,9 @@ def find_foreground(
     part = (slice(y0, y1), slice(x0, x1))
     background = _surface((height, width), smoothed.coefficients, part)
     core = mask.copy()
+    clean = not smoothed.noisy and not lossy
     core[part] &= _rises(smoothed.distance[part], share) & ~_is_shadow(
-        smoothed.rgb[part], background
+        smoothed.rgb[part], background, clean
     )
     return Foreground(mask, core)
 
@@ -215,7 +219,7 @@ def _rises(distance: np.ndarray, share: float) -> np.ndarray:
     return distance >= share * cv2.dilate(distance, reach)
 
 
-def _is_shadow(rgb: np.ndarray, background: np.ndarray) -> np.ndarray:
+def _is_shadow(rgb: np.ndarray, background: np.ndarray, clean: bool) -> np.ndarray:
     """Background made darker, in its own hue and without an edge. A part of that hue has edges:
     its outermost pixels are never taken for shadow."""
     picture = rgb.astype(np.float32)
@@ -229,7 +233,11 @@ def _is_shadow(rgb: np.ndarray, background: np.ndarray) -> np.ndarray:
         *(cv2.Sobel(smooth, cv2.CV_32F, dx, 1 - dx, scale=1 / 8) for dx in (1, 0))
     )
     steepest = cv2.dilate(channel_max(slope), np.ones((3, 3), np.uint8))
-    return shadow & (steepest < SHADOW_SLOPE_MAX)
+    soft = steepest < SHADOW_SLOPE_MAX
+    if clean:
+        near = np.ones((SHADOW_NEAR_PX, SHADOW_NEAR_PX), np.uint8)
+        soft |= shade >= cv2.dilate(shade, near) - SHADOW_STEP_MAX
+    return shadow & soft
 
 
 def components(

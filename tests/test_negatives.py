@@ -197,5 +197,8 @@ def test_a_moved_view_is_told_from_a_new_part():
     nothing = np.zeros_like(mask)
     after = before.copy()
     after[mask] = (255, 0, 0)
-    assert not view_changed(after, before, found, nothing)
-    assert view_changed(np.roll(after, 30, axis=1), before, found, nothing)
+    built = np.ones_like(mask)
+    assert not view_changed(after, before, found, nothing, built)
+    moved = np.roll(after, 30, axis=1)
+    assert view_changed(moved, before, found, nothing, built)
+    assert not view_changed(moved, before, found, built, built)  # all of it was expected

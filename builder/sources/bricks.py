@@ -33,7 +33,7 @@ OUTSIDE_REACH_PX, INSIDE_REACH_PX = 3.5, 2.5  # of the boundary, at 960 px width
 Array = NDArray[Any]
 SEE_THROUGH = 0.38  # share of what lies behind in a transparent part's colour
 # The light that casts shadows on the table: studs to the right and away for every stud of height.
-LIGHT_XY = (0.32, 0.22)
+LIGHT_XY = (0.18, 0.12)
 SHADOW_DARKNESS, SHADOW_BLUR_PX = 0.13, 6.0  # of the background; sigma at 960 px width
 SHADOW_SCALE = 4  # fine pixels a pixel of the shadow: it is blurred anyhow
 
@@ -366,44 +366,54 @@ def picture_ids(ids: Array) -> Array:
 
 
 def render(canvas: Canvas) -> tuple[Array, Array]:
-    """(h, w, 3) uint8 RGB picture and (h, w) uint8 ID map of the canvas as it stands, with the
-    soft shadow of its parts on the background."""
+    """(h, w, 3) uint8 RGB picture and (h, w) uint8 ID map of the canvas as it stands."""
     w, h = canvas.size_wh
     rgb = _filled((h, w), canvas.background)
     ids = np.zeros((h, w), np.uint8)
     if canvas.count:
         x0, y0, x1, y1 = _union_px(canvas.windows[1:])
         fine = (slice(2 * y0, 2 * y1), slice(2 * x0, 2 * x1))
-        shown = np.zeros((h, w), np.float32)
-        shown[y0:y1, x0:x1] = cv2.resize(
-            (canvas.ids[fine] > 0).astype(np.float32), (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA
-        )
         rgb[y0:y1, x0:x1] = cv2.resize(
             canvas.rgb[fine], (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA
         )
         ids[y0:y1, x0:x1] = picture_ids(canvas.ids[fine])
-        _shade(rgb, _shadow(canvas) * (1 - shown), canvas.background)
     return rgb, ids
 
 
-def _shade(rgb: Array, shade: Array, background: RGB) -> None:
-    """Darken, in place, the share of the background that each pixel shows, by `shade` (h, w)."""
-    dark = shade[..., None] * np.array(background, np.float32)
-    np.copyto(rgb, np.rint(rgb - dark).clip(0, 255).astype(np.uint8))
+def cast_shadow(rgb: Array, canvas: Canvas) -> None:
+    """Darken, in place, the background of a rendered picture where the canvas' parts shade it.
 
-
-def _shadow(canvas: Canvas) -> Array:
-    """(h, w) float32: how much darker the background is for the parts that stand in the light."""
+    Pixels at the rim of a part are darkened by the share of background that they show.
+    """
+    if not canvas.count:
+        return
     w, h = canvas.size_wh
-    small: Array = np.zeros((-(-2 * h // SHADOW_SCALE), -(-2 * w // SHADOW_SCALE)), np.uint8)
+    corners = np.concatenate(canvas.shadows_uv)
+    low, high = corners.min(0), corners.max(0)
+    pad = 4 * SHADOW_SCALE * (1 + round(SHADOW_BLUR_PX * w / 960))
+    u0, v0 = (max(0, int(v - pad) // SHADOW_SCALE * SHADOW_SCALE) for v in low)
+    u1, v1 = min(2 * w, int(high[0]) + pad), min(2 * h, int(high[1]) + pad)
+    u1, v1 = u1 // 2 * 2, v1 // 2 * 2
+    where = (slice(v0 // 2, v1 // 2), slice(u0 // 2, u1 // 2))
+    size_wh = ((u1 - u0) // 2, (v1 - v0) // 2)
+    shown = (canvas.ids[v0:v1, u0:u1] == 0).view(np.uint8) * 255
+    ground = cv2.resize(shown, size_wh, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    shade = ground * _shadow(canvas, (u0, v0), size_wh)
+    dark = shade[..., None] * np.array(canvas.background, np.float32)
+    rgb[where] = np.rint(rgb[where] - dark).clip(0, 255).astype(np.uint8)
+
+
+def _shadow(canvas: Canvas, origin_uv: tuple[int, int], size_wh: tuple[int, int]) -> Array:
+    """(h, w) float32: how much darker the table is, from `origin_uv` on, in picture pixels."""
+    small: Array = np.zeros([-(-2 * side // SHADOW_SCALE) for side in reversed(size_wh)], np.uint8)
     for corners in canvas.shadows_uv:
-        hull = cv2.convexHull(np.rint(corners / SHADOW_SCALE).astype(np.int32))
-        cv2.fillConvexPoly(small, hull, 255)
-    sigma = SHADOW_BLUR_PX * w / 960 * 2 / SHADOW_SCALE
+        near = (corners - origin_uv) / SHADOW_SCALE
+        cv2.fillConvexPoly(small, cv2.convexHull(np.rint(near).astype(np.int32)), 255)
+    sigma = SHADOW_BLUR_PX * canvas.size_wh[0] / 960 * 2 / SHADOW_SCALE
     soft = cv2.GaussianBlur(small, (0, 0), sigma).astype(np.float32) / 255
-    size_wh = (small.shape[1] * SHADOW_SCALE // 2, small.shape[0] * SHADOW_SCALE // 2)
-    large: Array = cv2.resize(soft, size_wh, interpolation=cv2.INTER_LINEAR)
-    return SHADOW_DARKNESS * large[:h, :w]
+    whole_wh = (small.shape[1] * SHADOW_SCALE // 2, small.shape[0] * SHADOW_SCALE // 2)
+    large: Array = cv2.resize(soft, whole_wh, interpolation=cv2.INTER_LINEAR)
+    return SHADOW_DARKNESS * large[: size_wh[1], : size_wh[0]]
 
 
 def _union_px(windows: Iterable[tuple[slice, slice]]) -> tuple[int, int, int, int]:

@@ -160,6 +160,7 @@ def _draw_start(root: Path, plan: ManualPlan) -> Row:
     for part in parts:
         bricks.add(canvas, part)
     rgb, ids = bricks.render(canvas)
+    bricks.cast_shadow(rgb, canvas)
     image = f"{IMAGE_FOLDER}/{plan.set_plan.number}/Start.png"
     _write_png(root / "site" / image, rgb)
     row = _row(image, None, None, "start", None)
@@ -243,6 +244,7 @@ def _draw_step(
     step = steps[number // 2]
     new_ids = [[bricks.add(canvas, part) for part in group.parts] for group in step]
     rgb, ids = bricks.render(canvas)
+    bricks.cast_shadow(rgb, canvas)
     mask = ids >= new_ids[0][0]
     covered = ids > 0
     if session.boundary:

@@ -18,8 +18,8 @@ MAX_PX_PER_MM, MAX_FOUND_PX_PER_MM = 14.0, 16.0  # a lone small part must not lo
 MAX_COPIES_DRAWN = 3
 GAP_PX = 62
 PRINT_RGB = (58, 60, 64)
-COUNT_PX, NUMBER_PX = 26, 40  # height of the digits: how often a part is needed; the step
-COUNT_GAP_PX, MARGIN_PX = 10, 26
+COUNT_PX, NUMBER_PX = 28, 40  # height of the digits: how often a part is needed; the step
+COUNT_GAP_PX, MARGIN_PX = 14, 26
 FONT, FONT_PX = cv2.FONT_HERSHEY_SIMPLEX, 22  # and the height of its digits at scale 1
 
 
@@ -75,6 +75,7 @@ def draw_found(
             left += width + GAP_PX
         top += height + GAP_PX
     rgb, ids = bricks.render(canvas)
+    bricks.cast_shadow(rgb, canvas)
     first = 1
     for group, count in zip(groups, counts, strict=False):
         box = bricks.box_xyxy_px(ids == first)  # below the group's first part
@@ -89,7 +90,7 @@ def _print(rgb: Array, text: str, at_xy_px: tuple[int, int], height_px: int) -> 
     """Print `text` into a picture in place; `at_xy_px` is the top left corner of its digits."""
     scale = height_px / FONT_PX
     base = (at_xy_px[0], at_xy_px[1] + height_px)
-    cv2.putText(rgb, text, base, FONT, scale, PRINT_RGB, max(1, round(2.4 * scale)), cv2.LINE_AA)
+    cv2.putText(rgb, text, base, FONT, scale, PRINT_RGB, max(1, round(2 * scale)), cv2.LINE_AA)
 
 
 def print_number(rgb: Array, number: int, parts: Sequence[Part], canvas: Canvas) -> None:

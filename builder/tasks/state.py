@@ -157,8 +157,8 @@ def _scene(context: Context, row: Row, color: SessionColor) -> Scene | str:
     outline = old_outline(picture.rgb, before.rgb, found, rgb, color.tolerance)
     assembly, marks = _assembly(before)
     # Numbers of steps differ too; they are looked for only where the view seems to have changed.
-    if view_changed(picture.rgb, before.rgb, found, outline) and view_changed(
-        picture.rgb, before.rgb, found, outline | marks | _assembly(picture)[1]
+    if view_changed(picture.rgb, before.rgb, found, outline, assembly) and view_changed(
+        picture.rgb, before.rgb, found, outline | marks | _assembly(picture)[1], assembly
     ):
         return "view_changed"
     lossy = picture.lossy or before.lossy
