@@ -24,7 +24,7 @@ NEGATIVES_PER_STEP = 3
 KINDS = ("shift", "rotate", "mirror", "wrong_color", "wrong_part", "missing", "extra")
 # A pixel has changed when a channel differs by this much; more such pixels than this share of the
 # new part's own, or of what was built before, away from the part and the outlines, mean that the
-# view changed. (With a fixed view, at most 0.0007 of what was built, over 121 steps of real models.)
+# view changed. (With a fixed view: at most 0.0007 of what was built, in 121 steps of real models.)
 VIEW_CHANGE_MIN, VIEW_CHANGED_SHARE, VIEW_CHANGED_OF_ASSEMBLY = 40, 0.5, 0.05
 # Screening. A person sees a change in pixels that differ by so much ...
 VISIBLE_DIFFERENCE_MIN = 32

@@ -50,7 +50,7 @@ def _image(path: Path) -> Any:
 
 
 def _painted(picture: np.ndarray, manual: dict[str, Any]) -> np.ndarray:
-    """(h, w) uint8, not 0 where the picture shows parts: no background, shadow or printed number."""
+    """(h, w) uint8, not 0 where the picture shows parts: no background, shadow or number."""
     back = np.array([int(manual["background"][i : i + 2], 16) for i in (5, 3, 1)])  # BGR
     light = picture.mean(-1, keepdims=True) / back.mean()
     shaded = (np.abs(picture - back * light).max(-1) <= 1.5) & (light[..., 0] >= 0.86)

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+from makers import instruction, label_entities
 
 from builder.annotate.foreground import annotate
 from builder.media import Picture
@@ -11,7 +12,6 @@ from builder.sources.brick_parts import COLOURS, KINDS, Part
 from builder.sources.demo_builds import Group
 from synthesis.foreground import foreground_mask
 from synthesis.printed import printed_marks
-from makers import instruction, label_entities
 
 WHITE, ANGLES_DEG = (255, 255, 255), (30.0, 33.0)
 
