@@ -97,7 +97,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, script: str = "", doc: str = "", **options: Any) -> None:
         if script:
             about, _, more = doc.partition("\n\n")
-            options = {"prog": command(script), "description": about, "epilog": _pasteable(more)
+            options = {"prog": command(script), "description": about, "epilog": pasteable(more)
                        } | options  # fmt: skip
         super().__init__(
             formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options
@@ -148,7 +148,7 @@ def _option_meant(option: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def _pasteable(text: str) -> str:
+def pasteable(text: str) -> str:
     """A help text with its commands as they run here."""
     return _SCRIPT.sub(lambda match: command(match[1]), text)
 

@@ -1,7 +1,8 @@
-"""Rows of a build as training examples for TRL (SFT and GRPO): prompt, answer, picture, task."""
+"""Rows as training examples for TRL (SFT and GRPO), of a build or of its `messages` export."""
 
+import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from datasets import Dataset, concatenate_datasets, load_dataset
 
@@ -11,6 +12,82 @@ from evaluation.prompts import Setting, ask, expected_answer
 # LEGO-R1 trains with and without thinking; boxes as JSON in both.
 PLAIN = Setting(examples="none", boxes="json")
 THINK = Setting(examples="none", boxes="json", template="think")
+
+
+EXPORTED, FORMAT = "export.json", "messages"
+
+
+class Bounds(NamedTuple):
+    """Least and most area of a picture that the boxes of an export are made for, in pixels."""
+
+    min_pixels: int
+    max_pixels: int
+
+
+def bounds_of(folder: Path) -> Bounds | None:
+    """The bounds of an export; None for a build, whose boxes are the same at any size."""
+    pixels = _record(folder).get("pixels")
+    return Bounds(*pixels) if pixels else None
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    """What an export says of itself, empty for other folders; raises `UserError` for one of
+    another format.
+    """
+    path = folder / EXPORTED
+    if not path.is_file():
+        return {}
+    record = json.loads(path.read_bytes())
+    if record.get("format") != FORMAT:
+        raise UserError(
+            f"{folder}: an export for {record.get('format')}; give a build, or export it with "
+            f"--format {FORMAT}"
+        )
+    return record
+
+
+def rows_of(
+    folder: Path,
+    configs: list[str],
+    setting: Setting,
+    max_samples: int | None = None,
+    seed: int = 42,
+) -> Dataset:
+    """`exported_rows` of an export, `training_rows` of a build."""
+    read = exported_rows if _record(folder) else training_rows
+    return read(folder, configs, setting, max_samples, seed)
+
+
+def exported_rows(
+    folder: Path,
+    configs: list[str],
+    setting: Setting,
+    max_samples: int | None = None,
+    seed: int = 42,
+) -> Dataset:
+    """The train rows of a `messages` export with prompt, completion, solution, task, id, images.
+
+    With the template `think` the prompt is the one for rewards, else the question of `messages`.
+    """
+    files = sorted(map(str, folder.glob("*train-*.parquet")))
+    if not files:
+        raise UserError(f"{folder}: no train rows in it; export with --split train")
+    every = load_dataset("parquet", data_files=files, split="train")
+    tasks = every["task"][:]
+    parts = []
+    for config in configs:
+        own = every.select([index for index, task in enumerate(tasks) if task == config])
+        if max_samples is not None and max_samples < len(own):
+            own = own.shuffle(seed=seed).select(range(max_samples))
+        parts.append(own)
+    rows = concatenate_datasets(parts)
+    if not len(rows):
+        raise UserError(f"{folder}: no train rows of {', '.join(configs)} in it; give --configs")
+    chats = rows["messages"][:]
+    asked = rows["prompt"][:] if setting.template == "think" else [chat[:-1] for chat in chats]
+    texts = Dataset.from_dict({"prompt": asked, "completion": [chat[-1:] for chat in chats]})
+    kept = rows.select_columns(["id", "images", "solution", "task"])
+    return concatenate_datasets([kept, texts], axis=1).shuffle(seed=seed)
 
 
 def training_rows(

@@ -14,11 +14,14 @@ from datasets import load_dataset
 from builder.export.describe import FITS
 from builder.export.run import FORMATS, format_of
 from builder.export.units import Request, every_unit
+from core.cli import ROOT
 from scripts import export
 from tests.export_build import all_rows, export_build
 from tests.test_export import ASKING, error_of, records, run
 
 TRAINED = ("llava", "llamafactory", "vlm-r1", "otter")
+# Trained by this project's own recipe (`test_messages.py` runs it).
+BY_RECIPE = ("messages",)
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +41,13 @@ def test_the_last_line_names_the_models_and_the_command(build, tmp_path, name, c
     if name in ASKING:
         assert f"boxes fit {FITS[record['frame']]}" in last
     assert ("boxes fit" in last) == (name != "webdataset")
-    if name not in TRAINED:
+    if name not in (*TRAINED, *BY_RECIPE):
         assert "README.md" in last
         return
     words = shlex.split(last.split("train: ")[1])
+    if name in BY_RECIPE:
+        assert Path(words[1]).resolve() == ROOT / "scripts/train/sft.py" and str(out) in words
+        return
     script = {"llamafactory": "sft.yaml"}.get(name, "train.sh")
     assert words[-1].endswith(script) and str(out) in " ".join(words)
     assert (out / script).is_file()
@@ -84,7 +90,7 @@ def test_the_printed_command_runs_the_script_where_it_stands(build, tmp_path, na
 # Test rows ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", [*TRAINED, *BY_RECIPE])
 def test_nothing_starts_a_training_on_test_rows(build, tmp_path, name, capsys):
     out = run(build, tmp_path / "x", name, "--split", "test")
     assert "train: " not in capsys.readouterr().out

@@ -9,6 +9,7 @@ FORMATS = {
     "otter": "Otter: MIMIC-IT JSON, pictures in Parquet",
     "llamafactory": "LLaMA-Factory: ShareGPT lines, dataset_info.json, SFT recipe",
     "vlm-r1": "VLM-R1: GRPO lines and a launch script",
+    "messages": "chat messages in Parquet: TRL (SFT, GRPO), Unsloth, mlx-vlm",
     "legacy": "the folder layout of the originally released dataset",
     "coco": "COCO detection JSON",
     "webdataset": "tar shards of a picture and a JSON a row",

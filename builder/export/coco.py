@@ -8,21 +8,19 @@ part where it is in the picture. Category ids are the same in every file of a bu
 """
 
 import functools
-import io
 import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import imagesize
 import pyarrow.parquet as pq
 
 from builder import folders
 from builder.annotate.naming import PartLabel
 from builder.export.chat import file_name, files
 from builder.export.job import Dropped, Job, Part
-from builder.export.units import Request, Row, Unit, every_unit, shards
+from builder.export.units import Request, Row, Unit, every_unit, shards, size_of
 from builder.tasks.object import part_kind
 from lego_arta import SPLITS
 
@@ -35,7 +33,6 @@ PICTURES = "the build's own bytes, named by their row"
 NEW_PART = "new part"
 LABELS = [f"{column}.list.element.label" for column in ("targets", "distractors")]
 UNREAD = ("entities", "provenance")
-HEADER_BYTES = 64  # of WebP and PNG, with the size; Pillow would read all of a WebP for it
 README = """\
 `{first}` is a COCO detection file; `file_name` is a path in this folder. Boxes are pixels: x, y,
 width, height; there are no masks (`segmentation` is empty). `lego_arta_id` is the row's id.
@@ -118,7 +115,7 @@ def _add(
     if not row.item.id.isalnum():
         raise Dropped("id_is_no_file_name", "letters and digits only")
     boxes = _boxes(unit.config, row.columns)
-    width, height = row.item.size_wh or _size_of(row.picture)
+    width, height = row.item.size_wh or size_of(row.picture)
     for (x0, y0, x1, y1), _, _ in boxes:
         if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
             raise Dropped("box_outside_picture", x0, y0, x1, y1)
@@ -143,10 +140,6 @@ def _add(
     }
     part.add(_scratch(name, "images"), image)
     part.counts[f"rows: {name}"] += 1
-
-
-def _size_of(picture: memoryview) -> tuple[int, int]:
-    return imagesize.get(io.BytesIO(picture[:HEADER_BYTES]))
 
 
 def _boxes(config: str, row: dict[str, Any]) -> list[tuple[list[float], str | None, dict]]:

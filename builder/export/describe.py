@@ -11,6 +11,7 @@ from typing import Any
 from builder import folders
 from builder.export.job import DROPPED, README, RECORD, Job
 from builder.export.units import Request
+from core.cli import pasteable
 from evaluation.frames import MAX_PIXELS, MIN_PIXELS
 from evaluation.prompts import FRAME_WORDS, Setting
 
@@ -100,7 +101,7 @@ def last_words(out: Path, module: ModuleType, record: Mapping[str, Any]) -> str:
     if record["fits"]:
         words.append(f"boxes fit {record['fits']}")
     if record["train"]:
-        words.append(f"train: {command(out, module)}")
+        words.append(f"train: {pasteable(command(out, module))}")
     else:
         words.append(f"{README} there says how to read it")
     return "; ".join(words)
@@ -122,6 +123,7 @@ def _how(job: Job, module: ModuleType, written: list[str]) -> str:
         names="`, `".join(written),
         config="default" if job.request.merge else job.request.configs[0],
         glob=module.glob(written) if hasattr(module, "glob") else "",
+        **(module.words(job) if hasattr(module, "words") else {}),
     ).strip()
     if not hasattr(module, "TRAIN"):
         return how

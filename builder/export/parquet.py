@@ -43,13 +43,13 @@ def schema(config: str) -> pa.Schema:
     return FEATURES[config].arrow_schema
 
 
-def _open(path: Path, config: str) -> pq.ParquetWriter:
-    # Images are compressed already; everything else is text that packs well.
+def open_writer(path: Path, columns: pa.Schema) -> pq.ParquetWriter:
+    """A writer for rows with pictures: those are compressed already, all else packs well."""
     return pq.ParquetWriter(
         path,
-        schema(config),
-        compression={name: "none" if name.startswith("image.") else "zstd"
-                     for name in _leaf_names(config)},
+        columns,
+        compression={name: "none" if name.startswith("image") else "zstd"
+                     for name in _leaf_names(columns)},
         use_dictionary=False,
         write_page_index=True,
         use_content_defined_chunking=CONTENT_DEFINED_CHUNKING,
@@ -57,10 +57,10 @@ def _open(path: Path, config: str) -> pq.ParquetWriter:
 
 
 @functools.cache
-def _leaf_names(config: str) -> list[str]:
+def _leaf_names(columns: pa.Schema) -> list[str]:
     """Column paths as Parquet spells them ("image.bytes", "entities.list.element.tag")."""
     sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(sink, schema(config)):
+    with pq.ParquetWriter(sink, columns):
         pass
     parquet_schema = pq.ParquetFile(sink.getvalue()).schema
     return [parquet_schema.column(index).path for index in range(len(parquet_schema))]
@@ -76,7 +76,7 @@ class GroupWriter:
     """Writes rows in groups of at most ROW_GROUP_ROWS rows and about ROW_GROUP_BYTES of images."""
 
     def __init__(self, path: Path, config: str):
-        self._writer = _open(path, config)
+        self._writer = open_writer(path, schema(config))
         self._pending: list[pa.Table] = []
         self._rows = self._bytes = 0
         self.rows_written = 0
@@ -101,10 +101,15 @@ class GroupWriter:
     def close(self) -> None:
         """Write what is left and the footer."""
         self._flush()
-        # `datasets` says so in its files too; readers that deduplicate look for it.
-        options = json.dumps(CONTENT_DEFINED_CHUNKING)
-        self._writer.add_key_value_metadata({"content_defined_chunking": options})
-        self._writer.close()
+        close_writer(self._writer)
+
+
+def close_writer(writer: pq.ParquetWriter) -> None:
+    """Write the footer."""
+    # `datasets` says so in its files too; readers that deduplicate look for it.
+    options = json.dumps(CONTENT_DEFINED_CHUNKING)
+    writer.add_key_value_metadata({"content_defined_chunking": options})
+    writer.close()
 
 
 def write_piece(path: Path, config: str, rows: Iterable[dict]) -> list[RowIndex]:

@@ -2,12 +2,14 @@
 
 import contextlib
 import functools
+import io
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import imagesize
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -21,6 +23,7 @@ from lego_arta import FEATURES
 # Names that builds give to pictures: a hash of the content. Others might tell something.
 _HASHED = re.compile(r"[0-9a-f]{32}\.(webp|png)")
 _SUFFIXES = {b"RIFF": "webp", b"\x89PNG": "png"}
+HEADER_BYTES = 64  # of WebP and PNG, with the size; Pillow would read all of a WebP for it
 
 # Of a row group's pictures, in memory at a time: bytes of the file, and pictures taken from them.
 READ_BYTES, PICTURES_READ = 2**20, 20
@@ -188,6 +191,11 @@ def _leaf(file: pq.ParquetFile, name: str) -> int:
 def hashed_name(name: str | None) -> str | None:
     """A picture's name in a build if it is a content hash, else None: it might tell something."""
     return name if name and _HASHED.fullmatch(name) else None
+
+
+def size_of(data: memoryview | bytes) -> tuple[int, int]:
+    """Width and height of a picture in pixels, from its header."""
+    return imagesize.get(io.BytesIO(data[:HEADER_BYTES]))
 
 
 def name_of(data: memoryview | bytes) -> str:

@@ -15,16 +15,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-from datasets import DatasetInfo, Features, Image, Value
-from datasets.info import DatasetInfosDict
-from datasets.utils.metadata import MetadataConfigs
-from huggingface_hub import DatasetCardData
+from datasets import Features, Image, Value
 
 from builder import folders
 from builder.export.job import Dropped, Job, Part
 from builder.export.shards import Shard, pack
-from builder.export.units import Request, every_unit
+from builder.export.tables import config_names
+from builder.export.tables import front_matter as yaml_of
+from builder.export.units import every_unit
 from lego_arta import FEATURES
 
 CONFIGS = ("scene", "object", "state")
@@ -100,27 +98,12 @@ def glob(names: list[str]) -> str:
     return f"{stem}-{{000000..{last.rsplit('-', 1)[1][:6]}}}.tar"
 
 
-def config_names(request: Request) -> list[str]:
-    """What `load_dataset` calls the tasks of this export."""
-    return ["default"] if request.merge else list(request.configs)
-
-
 def front_matter(job: Job, names: Sequence[str]) -> str:
     """YAML on top of README.md: which shards are of which task and split, and what types."""
-    request, data = job.request, DatasetCardData()
-    found = {what.removeprefix("pictures: ") for what in job.counts if what.startswith("pictures")}
-    infos, files = {}, {}
-    for name in config_names(request):
-        prefix = "" if request.merge else f"{name}-"
-        splits = [s for s in request.splits if any(n.startswith(f"{prefix}{s}-") for n in names)]
-        if splits:
-            infos[name] = DatasetInfo(features=_features(name, sorted(found)))
-            files[name] = {
-                "data_files": [{"split": s, "path": f"{prefix}{s}-*.tar"} for s in splits]
-            }
-    DatasetInfosDict(infos).to_dataset_card_data(data)
-    MetadataConfigs(files).to_dataset_card_data(data)
-    return f"---\n{yaml.safe_dump(data.to_dict(), sort_keys=False)}---\n\n"
+    pictures = sorted(what.removeprefix("pictures: ") for what in job.counts
+                      if what.startswith("pictures: "))  # fmt: skip
+    features = {name: _features(name, pictures) for name in config_names(job.request)}
+    return yaml_of(job, names, features, ".tar")
 
 
 def _features(name: str, pictures: Sequence[str]) -> Features:

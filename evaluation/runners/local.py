@@ -72,13 +72,17 @@ def cannot_load(model: str, error: Exception) -> str:
     return f"--model {model}: can't be loaded ({' '.join(str(error).split())[:300]}); {cure}"
 
 
-def limit_pixels(processor: Any, max_pixels: int) -> bool:
-    """Bound the area of pictures; False where the processor knows no such bound (not Qwen's)."""
+def limit_pixels(processor: Any, max_pixels: int, min_pixels: int | None = None) -> bool:
+    """Bound the area of pictures; False where the processor knows no such bound (not Qwen's).
+
+    Without `min_pixels` the processor's own stays.
+    """
     pictures: Any = getattr(processor, "image_processor", None)
     size = getattr(pictures, "size", None)
     if not hasattr(pictures, "merge_size") or not size or "longest_edge" not in size:
         return False
-    least = min(size["shortest_edge"], max_pixels)  # both are areas here, whatever their names
+    # Both are areas here, whatever their names.
+    least = min(size["shortest_edge"] if min_pixels is None else min_pixels, max_pixels)
     pictures.size = {"shortest_edge": least, "longest_edge": max_pixels}
     return True
 

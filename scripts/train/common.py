@@ -21,18 +21,45 @@ def parser(script: str, doc: str) -> Parser:
     """Arguments that both recipes have."""
     result = Parser(script, doc)
     add = result.add_argument
-    add("build", type=Path, metavar="BUILD", help="a build folder; its train split is used")
+    add(
+        "build",
+        type=Path,
+        metavar="BUILD",
+        help="a build folder, or an export of --format messages; its train split is used",
+    )
     add("--out", type=Path, required=True, help="where the adapter goes")
     add("--model", default=MODEL, metavar="ID|DIR", help="(%(default)s)")
     add("--configs", nargs="+", choices=CONFIGS, default=list(CONFIGS), help="tasks (all)")
     add("--max-samples", type=positive, metavar="N", help="at most N rows a task (all)")
     add("--max-steps", type=int, default=-1, metavar="N", help="stop after N steps")
-    add("--max-pixels", type=positive, default=MAX_PIXELS, help="bound on a picture (%(default)s)")
+    add(
+        "--max-pixels",
+        type=positive,
+        metavar="N",
+        help=f"bound on a picture (that of the export, else {MAX_PIXELS})",
+    )
     add("--seed", type=whole, default=42, help="(%(default)s)")
     add("--deepspeed", type=Path, metavar="JSON", help="e.g. scripts/train/zero2.json")
     add("--resume", action="store_true", help="go on from the last checkpoint in --out")
     add("--debug", action="store_true", help="show the traceback of an error")
     return result
+
+
+def pixels(folder: Path, max_pixels: int | None) -> tuple[int, int | None]:
+    """Most and least area of a picture, None for the processor's own; raises `UserError` when the
+    boxes of an export are made for another.
+    """
+    from evaluation.training import bounds_of
+
+    bounds = bounds_of(folder)
+    if bounds is None:
+        return max_pixels or MAX_PIXELS, None
+    if max_pixels not in (None, bounds.max_pixels):
+        raise UserError(
+            f"--max-pixels {max_pixels}: the boxes in {folder} are made for "
+            f"{bounds.max_pixels}; leave it out, or export again with --max-pixels {max_pixels}"
+        )
+    return bounds.max_pixels, bounds.min_pixels
 
 
 def load(options: argparse.Namespace) -> tuple[Any, Any, bool]:
@@ -42,6 +69,7 @@ def load(options: argparse.Namespace) -> tuple[Any, Any, bool]:
 
     from evaluation.runners.local import LOADING_ERRORS, cannot_load, limit_pixels
 
+    bounds = pixels(options.build, options.max_pixels)
     bf16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
     try:
         processor = AutoProcessor.from_pretrained(options.model)
@@ -50,8 +78,14 @@ def load(options: argparse.Namespace) -> tuple[Any, Any, bool]:
         )
     except LOADING_ERRORS as error:
         raise UserError(cannot_load(options.model, error)) from error
-    limit_pixels(processor, options.max_pixels)  # others scale every picture to one size anyway
+    # Others than Qwen's scale every picture to one size anyway.
+    limit_pixels(processor, *bounds)
     return model, processor, bf16
+
+
+def is_build(folder: Path) -> bool:
+    """Whether a folder is a build, which can be asked about, and not an export of one."""
+    return (folder / "data").is_dir()
 
 
 def shared_arguments(options: argparse.Namespace, bf16: bool) -> dict[str, Any]:
@@ -79,9 +113,10 @@ def finish(trainer: Any, options: argparse.Namespace) -> float:
     trainer.save_model(str(options.out))
     print(f"{options.out}: adapter saved after {trainer.state.global_step} steps, "
           f"loss {losses[-1]:.4f}")  # fmt: skip
-    asking = command("scripts/evaluate.py", "run", options.build, "--model", options.model,
-                     "--adapter", options.out, "--config", options.configs[0])  # fmt: skip
-    print(f"ask it with: {asking}")
+    if is_build(options.build):
+        asking = command("scripts/evaluate.py", "run", options.build, "--model", options.model,
+                         "--adapter", options.out, "--config", options.configs[0])  # fmt: skip
+        print(f"ask it with: {asking}")
     return float(losses[-1])
 
 

@@ -29,12 +29,14 @@ ALL_REWARDS = (*REWARDS, "penalised", "iou_v0", "iou_v1", "format_v0")
 
 def train(options: argparse.Namespace) -> float:
     """Tune and save an adapter; returns the last loss."""
-    from evaluation.training import THINK, training_rows
+    from evaluation.training import THINK, rows_of
 
-    rows = training_rows(
-        options.build, options.configs, THINK, options.max_samples, options.seed
-    ).select_columns(["prompt", "image", "solution", "task"])
+    rows = rows_of(options.build, options.configs, THINK, options.max_samples, options.seed)
+    pictures = {"image", "images"} & set(rows.column_names)
+    rows = rows.select_columns(["prompt", *pictures, "solution", "task"])
     model, processor, bf16 = common.load(options)
+    # Where TRL pads prompts; with the processor on another side, it takes text for pictures.
+    processor.tokenizer.padding_side = "left"
     from peft import LoraConfig
     from trl import GRPOConfig, GRPOTrainer
 

@@ -18,11 +18,11 @@ from scripts.train import common
 
 def train(options: argparse.Namespace) -> float:
     """Tune and save an adapter; returns the last loss."""
-    from evaluation.training import PLAIN, training_rows
+    from evaluation.training import PLAIN, rows_of
 
-    rows = training_rows(
-        options.build, options.configs, PLAIN, options.max_samples, options.seed
-    ).select_columns(["prompt", "completion", "image"])
+    rows = rows_of(options.build, options.configs, PLAIN, options.max_samples, options.seed)
+    pictures = {"image", "images"} & set(rows.column_names)
+    rows = rows.select_columns(["prompt", "completion", *pictures])
     model, processor, bf16 = common.load(options)
     from peft import LoraConfig
     from trl import SFTConfig, SFTTrainer

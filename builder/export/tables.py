@@ -1,0 +1,76 @@
+"""Parquet files of rows with their pictures, for trainers that read tables."""
+
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+from datasets import DatasetInfo, Features
+from datasets.info import DatasetInfosDict
+from datasets.utils.metadata import MetadataConfigs
+from huggingface_hub import DatasetCardData
+
+from builder import folders
+from builder.export.job import Job, Part
+from builder.export.parquet import SHARD_IMAGE_BYTES, close_writer, open_writer
+from builder.export.shards import Shard, pack
+from builder.export.units import Request, Unit, every_unit
+
+Records = Callable[[Part, Unit], Iterator[Mapping[str, Any]]]
+
+
+def write_tables(job: Job, schema: pa.Schema, records: Records) -> list[str]:
+    """Write what `records`, a function of a module, makes of every unit, a row group a unit.
+
+    Returns the names of the files: `state-train-000000.parquet`, in the order of the build.
+    """
+    request = job.request
+    shards = pack(request, every_unit(request), request.shard_bytes or SHARD_IMAGE_BYTES)
+    job.each("shards", functools.partial(_write, schema, records), shards, small=False)
+    return [name for name in map(_name, shards) if job.counts[f"rows: {name}"]]
+
+
+def _name(shard: Shard) -> str:
+    return f"{shard.stem}.parquet"
+
+
+def _write(schema: pa.Schema, records: Records, part: Part, shard: Shard) -> None:
+    """A file of one shard; none when no row of it could be expressed."""
+    number = 0
+    with folders.writing(part.folder / _name(shard)) as path:
+        writer = open_writer(path, schema)
+        for unit in shard.units:
+            rows = list(records(part, unit))
+            if rows:
+                writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+            number += len(rows)
+        close_writer(writer)
+    if not number:
+        (part.folder / _name(shard)).unlink()
+    part.counts[f"rows: {_name(shard)}"] += number
+
+
+def front_matter(
+    job: Job, names: Sequence[str], features: Mapping[str, Features], suffix: str
+) -> str:
+    """YAML on top of README.md for `load_dataset`: files and columns by config and split.
+
+    `features` are by config, that of a merged export is `default`. `datasets` keeps what it read by
+    this YAML alone: without the fingerprint, it would take another export of this name for it.
+    """
+    request, data, infos, files = job.request, DatasetCardData(), {}, {}
+    for config, columns in features.items():
+        prefix = "" if request.merge else f"{config}-"
+        splits = [s for s in request.splits if any(n.startswith(f"{prefix}{s}-") for n in names)]
+        if splits:
+            infos[config] = DatasetInfo(features=columns)
+            paths = [{"split": split, "path": f"{prefix}{split}-*{suffix}"} for split in splits]
+            files[config] = {"data_files": paths, "description": f"export {job.fingerprint}"}
+    DatasetInfosDict(infos).to_dataset_card_data(data)
+    MetadataConfigs(files).to_dataset_card_data(data)
+    return f"---\n{str(data.to_yaml()).strip()}\n---\n\n"
+
+
+def config_names(request: Request) -> list[str]:
+    """What `load_dataset` calls the tasks of an export."""
+    return ["default"] if request.merge else list(request.configs)
