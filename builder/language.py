@@ -74,6 +74,11 @@ def name_of(code: str) -> str:
     return "an unknown language" if code == UNKNOWN else _NAMES.get(code, code)
 
 
+def reason_of(what: str, code: str) -> str:
+    """The reason of a drop: "manual_in_German"."""
+    return f"{what}_in_{name_of(code).replace(' ', '_')}"
+
+
 def _decides(hits: int, others: int, words: int) -> bool:
     """Whether so many words of one language, beside those of another, leave no doubt."""
     return hits > others and (hits >= 3 or (hits == 2 and words < 4))

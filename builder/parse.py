@@ -14,7 +14,7 @@ import msgspec
 
 from builder.finding import first_find_line, only_asks_to_find
 from builder.image_names import EOP_CLASSES, ImageName, file_name, parse_image_name
-from builder.language import ENGLISH, language_of, name_of
+from builder.language import ENGLISH, language_of, reason_of
 from builder.records import CrawledImage, CrawledManual, Drop, Instruction, Manual, UserError, Vlm
 from builder.sources.charset import LOST, decode_html
 from builder.sources.lines import Line
@@ -78,7 +78,7 @@ def _other_language(page: ManualPage, manual_id: str) -> Iterator[Drop]:
     code = language_of(text, page.language)
     if code != ENGLISH:
         declared = f"its page declares {page.language!r}" if page.language else "none is declared"
-        yield Drop(manual_id, "parse", "manual", _reason("manual", code), f"{declared}; {text}")
+        yield Drop(manual_id, "parse", "manual", reason_of("manual", code), f"{declared}; {text}")
 
 
 def _read_rows(page: ManualPage, crawled: CrawledManual) -> tuple[list[Instruction], list[Drop]]:
@@ -125,7 +125,7 @@ def _instruction(
     if row.hidden:
         left_out.append(("hidden_text", row.hidden))
     if code := _language_of_row(row, page_language):
-        left_out.append((_reason("row", code), _text(lines)))
+        left_out.append((reason_of("row", code), _text(lines)))
         lines = []  # the row stays, for it stands between others
     find = first_find_line(_texts(lines), _flat_entities(lines))
     if find and (is_eop or src is None):
@@ -188,10 +188,6 @@ def _language_of_row(row: PageRow, page_language: str) -> str | None:
     declared = row.language if row.language != page_language else ENGLISH
     codes = (language_of(text, declared) for text in (_text(row.lines), *_texts(row.lines)))
     return next((code for code in codes if row.lines and code != ENGLISH), None)
-
-
-def _reason(what: str, code: str) -> str:
-    return f"{what}_in_{name_of(code).replace(' ', '_')}"
 
 
 def _texts(lines: Sequence[Line]) -> list[str]:

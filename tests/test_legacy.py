@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from builder import make, validate
+from builder.folders import CRAWL, TASKS
 from builder.media import encode
-from builder.records import UserError
-from builder.sources import legacy
+from builder.pipeline import BuildOptions, ManualStats
+from builder.records import UserError, load
+from builder.sources import legacy, legacy_rows
 from evaluation.answers import parse_boxes
 from evaluation.examples import allowed
 from evaluation.items import load_items
@@ -254,6 +256,25 @@ def test_what_a_release_holds_is_taken_or_told(release, tmp_path):
         (d["task"], d["reason"]) for d in json.loads((out / "build.json").read_text())["drops"]
     }
     assert drops == {("scene", "missing_file"), ("object", "junk_answer")}
+
+
+@pytest.mark.parametrize("with_manual", [True, False])
+def test_a_released_manual_in_another_language_is_a_drop(release, tmp_path, with_manual):
+    """The card says that the texts are English."""
+    (file,) = (release / "json_data").rglob("*.json")
+    text = file.read_text().replace("Find 1 red brick 2x2.", "Suche 1 roten Stein 2x2.")
+    file.write_text(text.replace("Put it down.", "Setze ihn auf den Tisch."))
+    if not with_manual:
+        file.unlink()
+    path = release / "qwen_data" / "grounding" / "grounding_qwen.jsonl"
+    path.write_text(path.read_text().replace("Put it down.", "Setze ihn auf den Tisch."))
+    (page,) = legacy.read_pages(release)
+    manual_id = legacy.import_manual(release, page, tmp_path / CRAWL)
+    legacy_rows.build_manual(manual_id, BuildOptions(tmp_path))
+    stats = load(tmp_path / TASKS / manual_id / "stats.json", ManualStats)
+    assert [(d.item, d.reason) for d in stats.drops] == [("manual", "manual_in_German")]
+    index = json.loads((tmp_path / TASKS / manual_id / "index.json").read_text())
+    assert not any(index.values())
 
 
 def test_a_group_that_is_not_whole_is_dropped(release, tmp_path):

@@ -18,6 +18,7 @@ from builder.containers import ImageError
 from builder.export.parquet import write_piece
 from builder.folders import CRAWL, TASKS
 from builder.image_names import file_name, parse_image_name
+from builder.language import ENGLISH, language_of, reason_of
 from builder.media import read_picture
 from builder.pipeline import COLORS_FILE, BuildOptions, ManualStats
 from builder.records import CrawledImage, CrawledManual, Drop, Manual, dump, load
@@ -83,6 +84,10 @@ class _Manual:
     def rows(self) -> dict[str, list[dict]]:
         """Rows by config; state groups together, each in the order of opaque ids."""
         made: dict[str, list[dict]] = {config: [] for config in ROOTS}
+        if (code := language_of(text := self._text())) != ENGLISH:
+            reason = reason_of("manual", code)
+            self.drops.append(Drop(self.manual_id, "parse", "manual", reason, text))
+            return made
         usable = [(t, image) for t in self.page.rows if (image := self._usable(t))]
         frame = _frame([(t, image) for t, image in usable if t.config == "object"])
         groups: dict[str, list[tuple[Told, dict]]] = defaultdict(list)
@@ -102,6 +107,11 @@ class _Manual:
                 for one, _ in several:
                     self._drop(one, "group_not_whole", f"{sum(labels)} right of {len(labels)}")
         return made
+
+    def _text(self) -> str:
+        """What tells the language: the manual's own text, else what its steps are answered with."""
+        answers = [told.answer for told in self.page.rows if told.config == "scene"]
+        return " ".join([step.text for step in self.page.steps] or answers)
 
     def _drop(self, told: Told, reason: str, detail: str = "") -> None:
         self.drops.append(Drop(self.manual_id, told.config, told.image, reason, detail))
