@@ -14,6 +14,7 @@ from datasets import load_dataset
 from builder.export.describe import FITS
 from builder.export.run import FORMATS, format_of
 from builder.export.units import Request, every_unit
+from builder.sources import legacy
 from core.cli import ROOT
 from scripts import export
 from tests.export_build import all_rows, export_build
@@ -149,17 +150,39 @@ def test_examples_that_cannot_be_said_are_told_apart_from_none(tmp_path, capsys)
     assert "train rows of scene" in line and "vlm-r1" in line
 
 
-def test_tokens_that_cut_a_sample_are_dropped(tmp_path):
-    """LLaVA finds what it learns by these: with one in a text it would learn nothing, silently."""
-    texts = iter(["Say ASSISTANT: yes.", "Put </s> on top.", "See <image>."])
+CUTTING = {
+    "llava": ["Say ASSISTANT: yes.", "Put </s> on top.", "See <image>.", "<s> first."],
+    "llamafactory": ["Put it <|im_end|> here.", "A <|image_pad|> more.", "See <image>.", "<video>"],
+    "vlm-r1": ["Put it <|im_end|> here.", "A <|vision_start|> more.", "See <image>."],
+    "otter": ["Put it <|endofchunk|> here.", "<answer> it.", "See <image>."],
+}
+
+
+@pytest.mark.parametrize("name", CUTTING)
+def test_tokens_that_cut_a_sample_are_dropped(tmp_path, name):
+    """Trainers find the end of a turn, a picture or what is learnt by them, wherever they stand."""
+    texts = iter(CUTTING[name])
 
     def spoil(config, row):
         text = next(texts, None) if config == "scene" else None
         return {**row, "answer": text} if text else row
 
     build = export_build(tmp_path / "b", spoil, manuals=2, test_manuals=1)
-    out = run(build, tmp_path / "x", "llava", "--config", "scene")
-    assert [line["reason"] for line in records(out / "dropped.jsonl")] == ["reserved_token"] * 3
+    out = run(build, tmp_path / "x", name, "--config", "scene", "--examples", "none")
+    reasons = [line["reason"] for line in records(out / "dropped.jsonl")]
+    assert reasons == ["reserved_token"] * len(CUTTING[name])
+
+
+@pytest.mark.parametrize("config", ["scene", "object", "state"])
+def test_a_legacy_export_of_one_task_has_the_lists_of_all(build, tmp_path, config):
+    """Its reader opens all three; the other two hold no array."""
+    out = run(build, tmp_path / "x", "legacy", "--config", config)
+    lists = {path.name: path.read_text() for path in (out / "qwen_data").iterdir()}
+    assert set(lists) == {"grounding_qwen.jsonl", "object_qwen_new.jsonl", "state_qwen.jsonl"}
+    assert sum(bool(text) for text in lists.values()) == 1
+    pages = legacy.read_pages(out)
+    found = {told.config for page in pages for told in page.rows}
+    assert found == {config}
 
 
 def test_fixed_examples_bring_their_frame_along(build, tmp_path):

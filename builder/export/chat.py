@@ -29,6 +29,7 @@ from evaluation.items import Item, load_items, picture_bytes
 from evaluation.prompts import Example, Setting, ask, expected_answer
 
 IMAGE = "<image>"
+QWEN = "<|"  # begins its special tokens, which end a turn or stand for a picture wherever they are
 Choose = Callable[[Item], list[Example]]
 
 

@@ -80,10 +80,11 @@ def write(job: Job) -> list[str]:
     own_right = job.manifest["options"].get("positives") == "original"
     named, manuals = _named(every_unit(job.request), own_right)
     job.each("rows", _write, named)
-    for name in FILES.values():  # readers open all three, also those of tasks that are not here
-        path = job.folder / "qwen_data" / name
-        path.parent.mkdir(exist_ok=True)
-        path.touch()
+    # Readers open all lists and look into all folders, also those of tasks that are not here.
+    for folder in ("qwen_data", *FOLDERS.values()):
+        (job.folder / folder).mkdir(parents=True, exist_ok=True)
+    for name in FILES.values():
+        (job.folder / "qwen_data" / name).touch()
     for manual_id, entries in manuals.items():
         text = json.dumps(_manual(manual_id, entries), indent=1)
         folders.write_bytes(job.folder / "json_data" / f"{manual_id}.json", text.encode())

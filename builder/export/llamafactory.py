@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from builder.export.chat import IMAGE, example_pictures, file_name, files, samples
+from builder.export.chat import IMAGE, QWEN, example_pictures, file_name, files, samples
 from builder.export.job import Job, Part
 from builder.export.units import Unit, every_unit
 from builder.folders import ROOT
@@ -28,8 +28,8 @@ SETTING = Setting(
     pixels=(MIN_PIXELS, MAX_PIXELS),
     resize="llamafactory",
 )
-# What LLaMA-Factory replaces by media, wherever it stands.
-RESERVED = (IMAGE, "<video>", "<audio>")
+# What LLaMA-Factory replaces by media, wherever it stands, and what the model's tokens begin with.
+RESERVED = (IMAGE, "<video>", "<audio>", QWEN)
 NOT_IN_PATHS = ("*?[", "LLaMA-Factory loads by `datasets`, which takes a path for a pattern at")
 RECIPE = ROOT / "scripts/train/llamafactory_sft.yaml"
 INFO, YAML = "dataset_info.json", "sft.yaml"

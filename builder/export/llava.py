@@ -14,7 +14,7 @@ from evaluation.prompts import Setting
 CONFIGS = ("scene", "object", "state")
 EXAMPLES = ("none",)  # one picture a sample leaves no room for examples'
 SETTING = Setting(examples="none", frame="padded_norm")
-RESERVED = (IMAGE, "</s>", " ASSISTANT:")  # where samples are cut
+RESERVED = (IMAGE, "<s>", "</s>", " ASSISTANT:")  # where samples are cut
 TRAIN = "REPO=path/to/LLaVA bash {folder}/train.sh"
 README = """\
 `{first}` is one JSON list of `{{"id", "image", "conversations"}}`; `image` is a path in this

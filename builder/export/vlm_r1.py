@@ -14,7 +14,7 @@ import json
 import math
 from pathlib import Path
 
-from builder.export.chat import IMAGE, Sample, example_pictures, file_name, files, samples
+from builder.export.chat import IMAGE, QWEN, Sample, example_pictures, file_name, files, samples
 from builder.export.job import Job, Part
 from builder.export.units import Request, Unit, every_unit
 from evaluation.frames import MAX_PIXELS, MIN_PIXELS
@@ -29,8 +29,8 @@ SETTING = Setting(
     pixels=(MIN_PIXELS, MAX_PIXELS),
     resize="vlm-r1",
 )
-# VLM-R1 takes these out of questions and answers.
-RESERVED = (IMAGE,)
+# VLM-R1 takes <image> out of questions and answers.
+RESERVED = (IMAGE, QWEN)
 NOT_IN_PATHS = (":", "VLM-R1 splits paths at")
 BLOCKS, TEXTS = "od_ap", "all_match"  # rewards: average precision of boxes in a block, equal texts
 LENGTH = 164  # tokens of a completion, LEGO-R1's
