@@ -16,6 +16,8 @@ from builder.export.run import FORMATS, format_of
 from builder.export.units import Request, every_unit
 from builder.sources import legacy
 from core.cli import ROOT
+from evaluation.items import load_items
+from evaluation.prompts import Setting, ask
 from scripts import export
 from tests.export_build import all_rows, export_build
 from tests.test_export import ASKING, error_of, records, run
@@ -193,6 +195,17 @@ def test_fixed_examples_bring_their_frame_along(build, tmp_path):
         for line in records(out / "object_train.jsonl"):
             human = [t["value"] for t in line["conversations"] if t["from"] == "human"][-1]
             assert "normalized to [0,100]" in human
+
+
+@pytest.mark.parametrize(("name", "form"), [("llamafactory", "json"), ("vlm-r1", "fenced")])
+def test_the_benchmark_asks_in_the_words_of_the_export(build, tmp_path, name, form):
+    out = run(build, tmp_path / "x", name)
+    setting = Setting(examples="none", boxes=form, frame="resized_px")
+    for config in ("scene", "object", "state"):
+        asked = {item.id: ask(item, setting) for item in load_items(build, config, "train")}
+        lines = records(out / f"{config}_train.jsonl")
+        said = {line["id"]: line["conversations"][0]["value"] for line in lines}
+        assert said == {row_id: f"<image>{text}" for row_id, text in asked.items()}
 
 
 # Frames in scripts and recipes -------------------------------------------------------------------
