@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 import pyarrow.parquet as pq
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from builder.media import encode
 from lego_arta import CONFIGS, SPLITS
@@ -21,6 +21,11 @@ from lego_arta import CONFIGS, SPLITS
 ASSETS = "assets"
 RIGHT_RGB, WRONG_RGB, OTHER_RGB = (0, 150, 60), (220, 30, 30), (120, 130, 140)
 LINE_PX, GAP_PX = 3, 12
+TITLES = {
+    "scene": "scene: what do I do now?",
+    "object": "object: where are these parts?",
+    "state": "state: did I do it correctly? Left yes, right no.",
+}
 # Edges of the confidence table; the last bin holds 1.0 alone, for that is what sure rows have.
 EDGES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
 
@@ -51,11 +56,15 @@ def write_samples(folder: Path) -> list[Sample]:
 
 
 def _first_rows(folder: Path, config: str) -> list[dict]:
-    """The first rows of a config: one, or the first state group."""
+    """The row to show first and what belongs to it: of states the first group, of the others a row
+    from the middle of the first sub-assembly, where something has been built already."""
     for path in _shards(folder, config):
         with pq.ParquetFile(path) as file:
-            rows = next(file.iter_batches(batch_size=8)).to_pylist()
-        return [row for row in rows if row.get("group_id") == rows[0].get("group_id")]
+            rows = next(file.iter_batches(batch_size=12)).to_pylist()
+        if "group_id" in rows[0]:
+            return [row for row in rows if row["group_id"] == rows[0]["group_id"]]
+        session = [row for row in rows if row["session_id"] == rows[0]["session_id"]]
+        return session[len(session) // 2 :]
     return []
 
 
@@ -107,6 +116,29 @@ def _state(rows: list[dict]) -> tuple[np.ndarray, str, dict]:
 
 
 _DRAW = {"scene": _scene, "object": _object, "state": _state}
+
+
+def draw_overview(folder: Path, height_px: int = 270) -> Image.Image:
+    """One picture of all configs of a build, side by side under their names, each `height_px`
+    high: for a page that introduces the dataset."""
+    tiles = [
+        (config, Image.fromarray(_DRAW[config](rows)[0]))
+        for config in CONFIGS
+        if (rows := _first_rows(folder, config))
+    ]
+    widths = [round(picture.width * height_px / picture.height) for _, picture in tiles]
+    gap, title_px = 2 * GAP_PX, 30
+    size = (sum(widths) + gap * (len(tiles) - 1), height_px + title_px)
+    sheet = Image.new("RGB", size, (255, 255, 255))
+    pen, font, left = ImageDraw.Draw(sheet), ImageFont.load_default(18), 0
+    for (config, picture), width in zip(tiles, widths, strict=True):
+        pen.text((left + 4, 4), TITLES.get(config, config), fill=(40, 44, 52), font=font)
+        small = picture.resize((width, height_px), Image.Resampling.LANCZOS)
+        sheet.paste(small, (left, title_px))
+        edge = (left, title_px, left + width - 1, title_px + height_px - 1)
+        pen.rectangle(edge, outline=OTHER_RGB)
+        left += width + gap
+    return sheet
 
 
 def confidence_table(folder: Path) -> list[tuple[str, ...]]:
