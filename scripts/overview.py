@@ -1,4 +1,7 @@
-"""Draw the README's picture of all tasks from a build (`--help`)."""
+"""Draw one picture of all tasks of a build, as the README shows it.
+
+python scripts/overview.py lego-arta --out docs/overview.webp
+"""
 
 import argparse
 import sys
@@ -6,19 +9,38 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from builder.samples import draw_overview
+from core.cli import Parser, no_build, run
+
+
+def parser() -> Parser:
+    """The command line, the whole of it."""
+    result = Parser("scripts/overview.py", __doc__)
+    add = result.add_argument
+    add("build", type=Path, metavar="BUILD", help="a build folder")
+    add("--out", type=Path, default=Path("overview.webp"), help="(%(default)s)")
+    add("--debug", action="store_true", help="show the traceback of an error")
+    return result
+
+
+def write(options: argparse.Namespace) -> None:
+    """Draw the picture; raises `UserError`."""
+    from builder.folders import writing
+    from builder.manifest import manifest_of
+    from builder.samples import draw_overview
+
+    if manifest_of(options.build) is None:
+        raise no_build(options.build)
+    picture = draw_overview(options.build)
+    with writing(options.out) as temporary:
+        picture.save(temporary, "WEBP", quality=82, method=6)
+    print(f"{options.out}: {picture.width} x {picture.height}, "
+          f"{options.out.stat().st_size / 1e3:.0f} kB")  # fmt: skip
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line."""
-    parser = argparse.ArgumentParser(description="Draw one picture of all tasks of a build.")
-    parser.add_argument("build", type=Path, help="a build, such as lego-arta")
-    parser.add_argument("--out", type=Path, default=Path("docs/overview.webp"), help="%(default)s")
-    options = parser.parse_args(argv)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    draw_overview(options.build).save(options.out, quality=82, method=6)
-    print(f"{options.out}: {options.out.stat().st_size / 1e3:.0f} kB")
-    return 0
+    """Command line; returns the exit status."""
+    options = parser().parse_args(argv)
+    return run(lambda: write(options), options.debug)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Loading at scale as the README says it: streams, nodes, resuming, columns, other readers."""
+"""Loading at scale as docs/loading.md says it: streams, nodes, resuming, columns, other readers."""
 
 import itertools
 import re
@@ -14,20 +14,12 @@ from scripts import export
 from tests.export_build import all_rows, export_build, rows_of
 
 ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text()
+PAGE = (ROOT / "docs/loading.md").read_text()
 pytestmark = [
     # Third parties' own notices about themselves.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
 ]
-
-
-def section(title: str) -> str:
-    return README.split(f"## {title}\n")[1].split("\n## ")[0]
-
-
-def blocks(title: str, language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", section(title), re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +50,12 @@ def wanted(config: str = "state") -> list[str]:
     return ids_of(rows_of(Path("lego-arta"), config, "train"))
 
 
-def test_the_readme_s_snippets_run(capsys):
+def test_the_page_s_snippets_run(capsys):
     pytest.importorskip("torch")
     for name in ("duckdb", "polars"):
         pytest.importorskip(name)
     names: dict = {}
-    for code in blocks("Loading at scale", "python"):
+    for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
         exec(code, names)
     said = capsys.readouterr().out.splitlines()
     rows = rows_of(Path("lego-arta"), "state", "train")
@@ -73,13 +65,12 @@ def test_the_readme_s_snippets_run(capsys):
     assert sorted(eval(said[2])) == [(label, labels.count(label)) for label in (0, 1)]
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/exports.md"])
-def test_the_exports_of_the_pages_run(tmp_path, monkeypatch, page):
+def test_the_exports_of_the_page_run(tmp_path, monkeypatch):
     build = Path("lego-arta").resolve()
     monkeypatch.chdir(tmp_path)
     (tmp_path / "lego-arta").symlink_to(build)
-    text = section("Exports") if page == "README.md" else (ROOT / page).read_text()
-    code = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)[0]
+    page = (ROOT / "docs/exports.md").read_text()
+    code = re.findall(r"```bash\n(.*?)```", page, re.DOTALL)[0]
     lines = code.replace("\\\n", " ").strip().splitlines()
     formats = set()
     for line in lines:
@@ -87,8 +78,7 @@ def test_the_exports_of_the_pages_run(tmp_path, monkeypatch, page):
         assert (program, script) == (".venv/bin/python", "scripts/export.py")
         assert export.main([*arguments, "--debug"]) == 0
         formats.add(arguments[arguments.index("--format") + 1])
-    assert formats <= set(export.FORMATS)
-    assert page == "README.md" or formats == set(export.FORMATS)
+    assert formats == set(export.FORMATS)
     assert len(list((tmp_path / "data").iterdir())) == len(lines)
 
 
