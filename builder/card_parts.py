@@ -1,12 +1,15 @@
 """Parts of the card that come from the finished shards and from the environment, as Markdown."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from builder import folders, stats
+from builder.columns import columns
 from builder.samples import Sample, box_counts, confidence_table
 from lego_arta import CONFIGS, __version__
 
+LINE = 88  # characters that a page shows without scrolling
 CITATION = """@article{huang2025finegrained,
   title = {Fine-Grained Vision-Language Modeling for Multimodal Training Assistants in Augmented
            Reality},
@@ -29,6 +32,8 @@ def parts(folder: Path, samples: Sequence[Sample]) -> dict[str, str]:
     agreeing, labels = box_counts(folder)
     return {
         "samples": "\n\n".join(_sample(sample) for sample in samples),
+        "sizes": sizes_text(folder),
+        "columns": columns_table(),
         "agreeing": f"{agreeing:,}",
         "labels": f"{labels:,}",
         "confidence": stats.markdown(("confidence", *CONFIGS), confidence_table(folder)),
@@ -40,11 +45,45 @@ def parts(folder: Path, samples: Sequence[Sample]) -> dict[str, str]:
 
 
 def _sample(sample: Sample) -> str:
-    """A picture with its question and answer under it: as code, for `<p>` is no HTML here."""
+    """A picture with its question and answer under it: as code, for `<p>` is no HTML here, and in
+    lines that a page shows whole."""
+    question = "\n".join(_wrapped(line) for line in sample.query.strip().splitlines())
     return (
         f"**{sample.config}** ({sample.caption})\n\n"
         f"![{sample.config}: {sample.caption}]({sample.path})\n\n"
-        f"```text\n{sample.query.strip()}\n-> {sample.answer}\n```"
+        f"```text\n{question}\n{_wrapped(f'-> {sample.answer}', '   ')}\n```"
+    )
+
+
+def _wrapped(line: str, indent: str = "") -> str:
+    return textwrap.fill(
+        line, LINE, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def columns_table() -> str:
+    """Every column of every config: name, type, unit, meaning, which configs have it."""
+    return stats.markdown(
+        ("Column", "Type", "Unit", "Meaning", "Configs"),
+        [
+            (f"`{c.name}`", c.type, c.unit, c.meaning,
+             "all" if len(c.configs) == len(CONFIGS) else ", ".join(c.configs))
+            for c in columns()
+        ],
+    )  # fmt: skip
+
+
+def sizes_text(folder: Path) -> str:
+    """What a reader needs to know before downloading: megabytes, and sizes of pictures."""
+    bytes_of = {
+        config: sum(path.stat().st_size for path in (folder / "data" / config).glob("*.parquet"))
+        for config in CONFIGS
+    }
+    each = ", ".join(f"`{config}` {size / 1e6:,.1f}" for config, size in bytes_of.items() if size)
+    return (
+        f"Download: {sum(bytes_of.values()) / 1e6:,.1f} MB in all ({each}), and as much again on "
+        "disk when loaded without `streaming=True`. Pictures are stored in the rows; no other file is "
+        "needed."
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from datasets import ClassLabel, Features, Image, List
 
+from builder.columns import meaning_of
 from lego_arta import CONFIGS, FEATURES, SPLITS, __version__
 
 FILE = "croissant.json"
@@ -97,8 +98,11 @@ def _record_set(config: str, rows: Mapping[str, int]) -> dict:
 
 
 def _field(config: str, name: str, columns: Features) -> dict:
-    """A column, with its parts if it is nested."""
-    return _described(f"{config}/{name}", f"{config}-shards", name, "", columns[name])
+    """A column, with its meaning, and its parts if it is nested."""
+    unit, meaning = meaning_of(name)
+    described = _described(f"{config}/{name}", f"{config}-shards", name, "", columns[name])
+    told = [f"{meaning} ({unit})" if unit else meaning, described.get("description", "")]
+    return {**described, "description": "; ".join(filter(None, told))}
 
 
 def _described(identity: str, file_set: str, column: str, path: str, feature: Any) -> dict:

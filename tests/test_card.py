@@ -218,3 +218,19 @@ def test_a_placeholder_that_nothing_fills_is_an_error(build, monkeypatch, tmp_pa
     monkeypatch.setattr(card, "TEMPLATE", template)
     with pytest.raises(KeyError, match="nobody_knows"):
         test_licence_follows_the_source("demo", build)
+
+
+def test_every_column_is_explained(build):
+    text = text_of(build)
+    for config, features in FEATURES.items():
+        for name in features:
+            (line,) = [row for row in text.splitlines() if row.startswith(f"| `{name}` |")]
+            assert all(cell.strip() for cell in line.strip("|").split("|")[3:]), config
+    assert "| `targets.box_px` | list of 4 float32 | pixels |" in text
+
+
+def test_no_question_of_the_card_is_cut_off(build):
+    """A code block does not wrap: what is longer than a page is wide has to be scrolled."""
+    blocks = re.findall(r"```text\n(.*?)```", text_of(build), re.DOTALL)
+    assert len(blocks) == len(CONFIGS)
+    assert max(len(line) for block in blocks for line in block.splitlines()) <= 100
