@@ -82,8 +82,8 @@ def sizes_text(folder: Path) -> str:
     each = ", ".join(f"`{config}` {size / 1e6:,.1f}" for config, size in bytes_of.items() if size)
     return (
         f"Download: {sum(bytes_of.values()) / 1e6:,.1f} MB in all ({each}), and as much again on "
-        "disk when loaded without `streaming=True`. Pictures are stored in the rows; no other file is "
-        "needed."
+        "disk when loaded without `streaming=True`. Pictures are stored in the rows; no other file "
+        "is needed."
     )
 
 
