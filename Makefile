@@ -1,7 +1,7 @@
 # Everything below needs only python3 (3.10 or newer) and runs in .venv.
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .PHONY: help install dataset test check format bench clean
 
@@ -23,10 +23,12 @@ install: .venv/.dev ## make .venv with all that tests and checks need (torch amo
 	    exit 1; \
 	}
 	@test -e $@ || $(PYTHON) -m venv --clear .venv
+	@echo "installing what building needs into .venv: about 60 packages, a minute or two"
 	$(PIP) -e .
 	touch $@
 
 .venv/.dev: .venv/.base
+	@echo "installing what tests and checks need into .venv, torch among it: some minutes"
 	$(PIP) -e '.[dev]'
 	touch $@
 

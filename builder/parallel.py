@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
@@ -163,20 +164,40 @@ def _die_with(parent: multiprocessing.process.BaseProcess) -> None:
 def progress(
     items: Iterable, what: str, total: int, size: Callable[[Any], int] = lambda item: 1
 ) -> Iterable:
-    """A bar on a terminal, a line every tenth of the way otherwise. `size(item)` of the `total` is
-    done when an item is.
+    """A bar on a terminal, a line every tenth of the way otherwise, both with the time that is
+    left. `size(item)` of the `total` is done when an item is.
     """
     if sys.stderr.isatty():
         from tqdm import tqdm
 
-        with tqdm(desc=f"{what:<9}", total=total, unit="") as bar:
+        with tqdm(desc=f"{what:<16}", total=total, unit="") as bar, _ticking(bar.refresh):
             for item in items:
                 yield item
                 bar.update(size(item))
         return
-    done = 0
+    done, started = 0, time.monotonic()
     for item in items:
         yield item
         before, done = done, done + size(item)
         if done == total or done * 10 // total > before * 10 // total:
-            log.info("%s: %d of %d", what, done, total)
+            left_s = (time.monotonic() - started) / done * (total - done)
+            left = f", about {left_s:.0f} s left" if left_s >= 1 else ""
+            log.info("%s: %d of %d%s", what, done, total, left)
+
+
+@contextlib.contextmanager
+def _ticking(refresh: Callable[[], Any]) -> Iterator[None]:
+    """Call `refresh` every second: a bar whose clock stands still looks as if all did."""
+    stop = threading.Event()
+
+    def tick() -> None:
+        while not stop.wait(1):
+            refresh()
+
+    thread = threading.Thread(target=tick, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

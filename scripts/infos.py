@@ -28,6 +28,11 @@ def infos_text() -> str:
     return json.dumps(infos, indent=2) + "\n"
 
 
+def parser() -> Parser:
+    """The command line, the whole of it."""
+    return Parser("scripts/infos.py", __doc__)
+
+
 def write() -> None:
     """Write the file."""
     FILE.write_text(infos_text(), encoding="utf-8")
@@ -36,7 +41,7 @@ def write() -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit status."""
-    Parser("scripts/infos.py", __doc__).parse_args(argv)
+    parser().parse_args(argv)
     return run(write)
 
 

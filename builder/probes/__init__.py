@@ -116,7 +116,7 @@ def run(
         (path, group, start, frozenset(wanted), rename, number)
         for path, group, start in _row_groups(folder)
     ]
-    rows = [row for part in run_calls("looking", look_at_rows, calls) for row in part]
+    rows = [row for part in run_calls("probes, pictures", look_at_rows, calls) for row in part]
     if len(wanted) < GROUPS_MIN or len({row.manual_id for row in rows}) < MANUALS_MIN:
         return []
     return _judge(rows, only, effort.epochs, run_calls)
@@ -130,7 +130,7 @@ def _judge(rows: Sequence[Seen], only: Sequence[str], epochs: int, run_calls: Ma
     calls = [call for plan in planned.values() for call in plan.calls]
     calls.sort(key=lambda call: call[0] not in _ON_PATCHES)  # the slowest first
     answers = collections.defaultdict(list)
-    for call, answer in zip(calls, run_calls("probes", _answers, calls), strict=True):
+    for call, answer in zip(calls, run_calls("probes, models", _answers, calls), strict=True):
         answers[call[0]].append(answer)
     return [
         Result(name, None, len(rows), plan.why)
