@@ -8,11 +8,12 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from evaluation.answers import format_boxes, parse_boxes
 from evaluation.examples import FIXED
-from evaluation.items import Item
+from evaluation.items import Item, picture_size
 from evaluation.prompts import take_apart
 from evaluation.text import normalise
 
-NAMES = ("always-yes", "always-no", "copy-query", "copy-demo", "majority", "no-image")
+STATE_ONLY = ("always-yes", "always-no", "first-of-four", "place")
+NAMES = (*STATE_ONLY, "copy-query", "copy-demo", "majority", "no-image")
 # Neighbours that vote where the answer is Yes or No.
 VOTERS = 25
 # Queries compared with all train rows at a time: bounds memory.
@@ -21,7 +22,7 @@ BLOCK = 256
 
 def names_of(config: str) -> tuple[str, ...]:
     """The baselines that make sense for a task."""
-    return NAMES if config == "state" else NAMES[2:]
+    return NAMES if config == "state" else NAMES[len(STATE_ONLY) :]
 
 
 def answers(name: str, items: Sequence[Item], train: Sequence[Item]) -> list[str | None]:
@@ -30,6 +31,8 @@ def answers(name: str, items: Sequence[Item], train: Sequence[Item]) -> list[str
         return ["Yes."] * len(items)
     if name == "always-no":
         return ["No."] * len(items)
+    if name == "first-of-four":
+        return _first_of_four(items)
     if name == "copy-query":
         return [copied_query(item) for item in items]
     if name == "copy-demo":
@@ -39,9 +42,43 @@ def answers(name: str, items: Sequence[Item], train: Sequence[Item]) -> list[str
     if name == "majority":
         most = Counter(item.answer for item in train).most_common(1)[0][0]
         return [most] * len(items)
+    if name == "place":
+        return _from_place(items, train)
     if name == "no-image":
         return list(_from_text(items, train))
     raise KeyError(f"{name}: no such baseline; one of {', '.join(NAMES)}")
+
+
+def _first_of_four(items: Sequence[Item]) -> list[str | None]:
+    """Yes to the first row of every group, No to the others: what the order of rows tells."""
+    seen: set[str | None] = set()
+    said: list[str | None] = []
+    for item in items:
+        said.append("No." if item.group_id in seen else "Yes.")
+        seen.add(item.group_id)
+    return said
+
+
+def _from_place(items: Sequence[Item], train: Sequence[Item]) -> list[str | None]:
+    """Answers learnt from where the part lies in the picture, not from how anything looks."""
+    from sklearn.ensemble import HistGradientBoostingClassifier  # slow to import
+
+    known = [item for item in train if item.part_box_px]
+    asked = [item for item in items if item.part_box_px]
+    if not asked or len({item.is_yes for item in known}) < 2:
+        return [None] * len(items)
+    model = HistGradientBoostingClassifier(max_depth=3, class_weight="balanced", random_state=0)
+    model.fit([_place(item) for item in known], [item.is_yes for item in known])
+    told = model.predict([_place(item) for item in asked])
+    by_id = {item.id: "Yes." if yes else "No." for item, yes in zip(asked, told, strict=True)}
+    return [by_id.get(item.id) for item in items]
+
+
+def _place(item: Item) -> list[float]:
+    """Middle and size of the part, as shares of the picture."""
+    box, (width, height) = item.part_box_px or (0.0,) * 4, picture_size(item)
+    x0, y0, x1, y1 = box[0] / width, box[1] / height, box[2] / width, box[3] / height
+    return [(x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0]
 
 
 def copied_query(item: Item) -> str:

@@ -1,6 +1,6 @@
 """Coordinate frames of boxes: what 57 means in `[57, 15, 82, 35]`.
 
-    norm1, norm100, norm1000   shares of the picture's width and height
+    norm1, norm100, norm1000   shares of the picture's width and height (norm1024: PaliGemma's form)
     px                         pixels of the row's picture
     resized_px                 pixels of the picture as a Qwen2-VL or Qwen2.5-VL model saw it (R16)
     padded_norm                shares, 0 to 1, of the picture padded to a square (LLaVA-1.5)
@@ -9,6 +9,7 @@ What a Qwen model sees depends on who hands it the picture: `RESIZES` holds the 
 """
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -19,6 +20,8 @@ FRAMES = ("norm1", "norm100", "norm1000", "px", "resized_px", "padded_norm")
 SHARES = ("norm1", "padded_norm")
 # A model's few slips must not decide the frame of all its answers.
 FIT_SHARE_MIN = 0.98
+# So many boxes reach further than a tenth of the picture.
+SURE_BOXES = 8
 
 # Qwen2-VL's bounds on a picture's area: its own least, LEGO-R1's most (A26).
 MIN_PIXELS, MAX_PIXELS = 56 * 56, 2600 * 28 * 28
@@ -43,7 +46,7 @@ def extent_of(frame: str, size_wh: Size | None, resized_wh: Size | None = None) 
 
     Where it was not recorded what the model saw, Qwen2.5-VL's own rule tells.
     """
-    if frame in ("norm1", "norm100", "norm1000"):
+    if re.fullmatch(r"norm\d+", frame):
         side = float(frame.removeprefix("norm"))
         return Extent(0.0, 0.0, side, side)
     size = size_wh
@@ -178,21 +181,28 @@ class Seen(NamedTuple):
 
 
 def infer_frame(answers: Iterable[Seen]) -> str:
-    """The frame that a model's boxes are in, told by their range alone, never by the gold.
+    """The frame that a model's boxes are most likely in; norm100 for no boxes at all."""
+    return fitting_frames(answers)[0]
 
-    The smallest range that holds nearly all coordinates wins; between pixels and 0-1000, where
-    both hold them, the one whose range the boxes fill better. norm100 for no boxes at all.
+
+def fitting_frames(answers: Iterable[Seen]) -> list[str]:
+    """The frames that a model's boxes may be in, told by their range alone, never by the gold.
+
+    The smallest range that holds nearly all coordinates comes first; between pixels and 0-1000,
+    where both hold them, the one whose range the boxes fill better. The second is left out where
+    so many boxes would not keep to a corner.
     """
     seen = [answer for answer in answers if answer.boxes]
     values = [abs(value) for answer in seen for box in answer.boxes for value in box]
     if not values:
-        return "norm100"
+        return ["norm100"]
     for frame, limit in (("norm1", 1.0), ("norm100", 100.0)):
         if _share(value <= limit for value in values) >= FIT_SHARE_MIN:
-            return frame
+            few = sum(len(answer.boxes) for answer in seen) < SURE_BOXES
+            return [frame, "norm1000"] if few and frame == "norm100" else [frame]
     pixels = "resized_px" if all(answer.resized_wh for answer in seen) else "px"
     if not all(answer.size_wh for answer in seen):
-        return "norm1000"
+        return ["norm1000"]
     filled = [
         abs(value) / side
         for answer in seen
@@ -204,8 +214,9 @@ def infer_frame(answers: Iterable[Seen]) -> str:
     fits_px = _share(share <= 1 for share in filled) >= FIT_SHARE_MIN
     fits_1000 = _share(value <= 1000 for value in values) >= FIT_SHARE_MIN
     if fits_px and fits_1000:
-        return pixels if max(filled) >= max(values) / 1000 else "norm1000"
-    return "norm1000" if fits_1000 else pixels
+        both = [pixels, "norm1000"]
+        return both if max(filled) >= max(values) / 1000 else both[::-1]
+    return ["norm1000" if fits_1000 else pixels]
 
 
 def _share(flags: Iterable[bool]) -> float:

@@ -1,6 +1,7 @@
 """The rows of a build as benchmark items: everything but the pictures, which are read on demand."""
 
 import hashlib
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -50,11 +51,26 @@ class Item:
     boxes_norm100: tuple[tuple[float, ...], ...] = ()
     instances_norm100: tuple[tuple[float, ...], ...] = ()
     size_wh: tuple[int, int] | None = None
+    # State: which four belong together, and where the part lies in this one's picture.
+    group_id: str | None = None
+    part_box_px: tuple[float, ...] | None = None
+
+
+def configs_of(build: Path, split: str) -> list[str]:
+    """The configs that have rows of a split in a build; raises `UserError` when none has."""
+    found = [config for config in CONFIGS if _shards(build, config, split)]
+    if not found:
+        load_items(build, CONFIGS[0], split)  # raises
+    return found
+
+
+def _shards(build: Path, config: str, split: str) -> list[Path]:
+    return sorted((build / "data" / config).glob(f"{split}-*.parquet"))
 
 
 def load_items(build: Path, config: str, split: str) -> list[Item]:
     """All items of a split in file order; raises `UserError` when the build has none."""
-    paths = sorted((build / "data" / config).glob(f"{split}-*.parquet"))
+    paths = _shards(build, config, split)
     if not paths:
         made = (build / "data").is_dir()
         cure = (
@@ -107,6 +123,8 @@ def item_of(row: dict, config: str, split: str, place: Place) -> Item:
             _norm100(box, size_wh) for target in targets for box in target["instances_px"]
         ),
         size_wh=size_wh,
+        group_id=row.get("group_id"),
+        part_box_px=tuple(row["part_box_px"]) if row.get("part_box_px") else None,
     )
 
 
@@ -126,6 +144,14 @@ def _norm100(box_px: list[float], size_wh: tuple[int, int] | None) -> tuple[floa
 def picture_bytes(item: Item) -> bytes:
     """The encoded picture of an item."""
     return _pictures(item.place.path, item.place.row_group)[item.place.row]
+
+
+def picture_size(item: Item) -> tuple[int, int]:
+    """Width and height of an item's picture; its pixels are not decoded."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(picture_bytes(item))) as image:
+        return image.size
 
 
 @lru_cache(maxsize=ROW_GROUPS_KEPT)

@@ -30,7 +30,10 @@ class Run:
 
 @dataclass
 class Prediction:
-    """One answer. `answer` is null where the model gave none; `error` says why."""
+    """One answer. `answer` is null where the model gave none; `error` says why.
+
+    `changes`: what an endpoint was asked otherwise than the run says, because it refused that.
+    """
 
     id: str
     answer: str | None
@@ -42,6 +45,7 @@ class Prediction:
     tokens_out: int | None = None
     size_wh: list[int] | None = None
     resized_wh: list[int] | None = None
+    changes: list[str] = field(default_factory=list)
     error: str | None = None
 
 
@@ -70,12 +74,26 @@ def write_run(path: Path, run: Run) -> None:
 
 
 def read_predictions(path: Path) -> dict[str, Prediction]:
-    """All predictions of a file by id, the last of an id; raises `UserError` for another file.
+    """All predictions of a file by id; raises `UserError` for another file."""
+    return by_id(read_lines(path))
+
+
+def by_id(lines: Iterable[Prediction]) -> dict[str, Prediction]:
+    """Predictions by id: of several with one id the last that has an answer."""
+    found: dict[str, Prediction] = {}
+    for prediction in lines:
+        if prediction.answer is not None or prediction.id not in found:
+            found[prediction.id] = prediction
+    return found
+
+
+def read_lines(path: Path) -> list[Prediction]:
+    """All predictions of a file as they stand there; raises `UserError` for another file.
 
     Lines need `id` and `answer` (or `response`, `prediction`, `raw`); what else they hold is read
     where it is known.
     """
-    found: dict[str, Prediction] = {}
+    found = []
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError as error:
@@ -84,7 +102,7 @@ def read_predictions(path: Path) -> dict[str, Prediction]:
         if not line.strip():
             continue
         try:
-            prediction = _prediction(json.loads(line))
+            found.append(_prediction(json.loads(line)))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             if number == len(lines):  # a killed run was writing it
                 continue
@@ -92,7 +110,6 @@ def read_predictions(path: Path) -> dict[str, Prediction]:
                 f"{path}, line {number}: not a prediction ({error}); "
                 'a line is {"id": "...", "answer": "..."}'
             ) from error
-        found[prediction.id] = prediction
     return found
 
 
@@ -122,7 +139,8 @@ def append(path: Path, predictions: Iterable[Prediction]) -> int:
     count = 0
     with path.open("a", encoding="utf-8") as file:
         for prediction in predictions:
-            line = {key: value for key, value in asdict(prediction).items() if value is not None}
+            line = {key: value for key, value in asdict(prediction).items()
+                    if value is not None and (value or key != "changes")}  # fmt: skip
             line.setdefault("answer", None)
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
             file.flush()

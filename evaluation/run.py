@@ -1,6 +1,7 @@
 """`evaluate.py run`: prompts of a split to a model, answers to a JSONL file, resumable."""
 
 import contextlib
+import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -20,7 +21,7 @@ from evaluation.predictions import (
     write_run,
 )
 from evaluation.prompts import Prompt, Setting, build_prompt
-from evaluation.runners import Reply, RunnerOptions, make_runner
+from evaluation.runners import Answering, Reply, RunnerOptions, make_runner
 
 # Not part of what is asked: changing them does not make earlier answers another run's.
 _ONLY_HOW = ("batch_size", "concurrency", "requests_per_minute", "timeout_s", "attempts", "cache",
@@ -54,6 +55,10 @@ class Asked:
         """The model's name in tables."""
         return self.name or Path(self.options.model).name or self.options.model
 
+    def open_model(self) -> Answering:
+        """The model, ready to answer; raises `UserError` where it can't be had."""
+        return make_runner(self.kind, self.options)
+
 
 def file_name(text: str) -> str:
     """A model's name as a file name."""
@@ -69,27 +74,61 @@ def prompts_of(asked: Asked, items: Iterable[Item]) -> Iterator[Prompt]:
         yield build_prompt(item, asked.setting, choose(item))
 
 
-def run(asked: Asked, progress: Callable[[Iterable[Prediction], int], Iterable[Prediction]]) -> Run:
+def run(
+    asked: Asked,
+    progress: Callable[[Iterable[Prediction], int], Iterable[Prediction]],
+    runner: Callable[[], Answering] | None = None,
+) -> Run:
     """Ask what has no answer yet; returns the run. `progress` wraps the answers as they come.
 
-    Raises `UserError` when the file holds answers of another run.
+    Nothing is written before the first answer. `runner` opens the model, where several runs share
+    one. Raises `UserError` when the file holds answers of another run, or none can be had.
     """
     every = load_items(asked.build, asked.config, asked.split)
-    items = every[: asked.limit]
+    record = _record(asked, every)
+    answered = _answered_before(asked.path, record)
+    todo = [item for item in every[: asked.limit] if item.id not in answered]
+    if not todo:
+        return record
+    _check_free(asked.path)
+    prompts = list(prompts_of(asked, todo))
+    answering = (runner or asked.open_model)()
+    replies = iter(progress((_prediction(reply) for reply in answering(prompts)), len(todo)))
+    first = _until_an_answer(replies)
     asked.out.mkdir(parents=True, exist_ok=True)
     with _holding(asked.path):
+        if _answered_before(asked.path, record) != answered:
+            raise UserError(f"{asked.path}: another run has written it meanwhile; run again")
         mend_tail(asked.path)
-        record = _record(asked, every)
-        _check_same_run(asked.path, record)
-        answered = {p.id for p in _known(asked.path) if p.error is None}
-        todo = [item for item in items if item.id not in answered]
-        prompts = list(prompts_of(asked, todo))
-        answering = make_runner(asked.kind, asked.options) if todo else None
-        write_run(asked.path, record)  # only now: a model that can't be had leaves nothing behind
-        if answering:
-            replies = answering(prompts)
-            append(asked.path, progress((_prediction(reply) for reply in replies), len(todo)))
+        write_run(asked.path, record)
+        append(asked.path, itertools.chain(first, replies))
     return record
+
+
+def _until_an_answer(replies: Iterator[Prediction]) -> list[Prediction]:
+    """The first predictions, up to one with an answer; raises `UserError` if there is none."""
+    first: list[Prediction] = []
+    for reply in replies:
+        first.append(reply)
+        if reply.answer is not None:
+            return first
+    why = f": {first[0].error}" if first else ""
+    raise UserError(f"no answer to any of {len(first):,} items{why}")
+
+
+def _answered_before(path: Path, record: Run) -> set[str]:
+    """The ids that a file has answers to; raises `UserError` for one of another run."""
+    if not path.exists() or not (known := read_predictions(path)):
+        return set()
+    _check_same_run(path, record)
+    return {p.id for p in known.values() if p.answer is not None}
+
+
+def _check_free(path: Path) -> None:
+    """Raise `UserError` before any work where another run holds the file."""
+    if path.with_suffix(".lock").exists():
+        with _holding(path):
+            pass
 
 
 @contextlib.contextmanager
@@ -102,12 +141,9 @@ def _holding(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: another run is writing it; wait for it") from None
 
 
-def _known(path: Path) -> Iterable[Prediction]:
-    return read_predictions(path).values() if path.exists() else ()
-
-
 def _record(asked: Asked, items: list[Item]) -> Run:
-    options = {key: value for key, value in asdict(asked.options).items() if key not in _ONLY_HOW}
+    options = {key: value for key, value in asdict(asked.options).items()
+               if key not in _ONLY_HOW and (value or key != "parameters")}  # fmt: skip
     return Run(
         model=f"{asked.kind}:{asked.options.model}",
         name=asked.label,
@@ -124,9 +160,7 @@ def _record(asked: Asked, items: list[Item]) -> Run:
 def _check_same_run(path: Path, record: Run) -> None:
     before = read_run(path)
     if before is None:
-        if path.exists() and path.stat().st_size:
-            raise UserError(f"{path}: answers without a run file beside them; choose another --out")
-        return
+        raise UserError(f"{path}: answers without a run file beside them; choose another --out")
     now, then = asdict(record), asdict(before)
     for each in (now, then):
         each.pop("limit")
@@ -159,4 +193,5 @@ def _prediction(reply: Reply) -> Prediction:
         size_wh=list(reply.size_wh) if reply.size_wh else None,
         resized_wh=list(reply.resized_wh) if reply.resized_wh else None,
         error=reply.error,
+        changes=list(reply.changes),
     )

@@ -12,7 +12,7 @@ from evaluation.answers import (
     parse_text,
     parse_yes_no,
 )
-from evaluation.frames import Box, Size, to_norm100
+from evaluation.frames import SHARES, Box, Size, to_norm100
 from evaluation.items import Item
 from evaluation.matching import match, mean_over_all, whole_percents
 
@@ -97,14 +97,21 @@ def object_keywords(item: Item) -> list[str]:
 
 
 def boxes_norm100(answer: BoxAnswer, said: Said, size_wh: Size | None) -> list[Box]:
-    """The boxes of an answer in percent, in the form's own frame where it has one."""
+    """The boxes of an answer in percent, in the form's own frame where it has one.
+
+    Numbers from 0 to 1 are shares of whatever the run's frame says.
+    """
     frame = answer.frame or said.frame
+    if frame in SHARES and said.frame in SHARES:
+        frame = said.frame
     return [to_norm100(found.box, frame, size_wh, said.resized_wh) for found in answer.boxes]
 
 
 def _object(item: Item, said: Said) -> tuple[Counts, float, str]:
     gold = [box.box for box in parse_boxes(item.answer).boxes]
     answer = parse_boxes(said.answer or "")
+    if answer.status not in READ:  # what is no box earns nothing, not even a right count
+        answer = answer._replace(boxes=())
     exact = boxes_norm100(answer, said, item.size_wh)
     predicted = [whole_percents(box) for box in exact]
     pairs = match(gold, predicted)

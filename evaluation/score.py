@@ -12,10 +12,11 @@ import numpy as np
 
 from evaluation import baselines, bootstrap
 from evaluation.answers import parse_boxes
-from evaluation.frames import Seen, infer_frame
-from evaluation.items import Item, UserError, items_hash, load_items
+from evaluation.files import PredictionFile, check_belongs, oddities, read_files
+from evaluation.frames import Seen, fitting_frames
+from evaluation.items import Item, UserError, load_items
 from evaluation.metrics import METRICS, evaluate
-from evaluation.predictions import Prediction, Run, read_predictions, read_run
+from evaluation.predictions import Prediction
 from evaluation.samples import Said, Sample, score_sample
 
 # Answers are scored in parcels, so that processes have equal work; small jobs stay in this one.
@@ -97,66 +98,28 @@ class ScoreOptions:
     seed: int = 42
 
 
-@dataclass
-class _File:
-    """A prediction file with its run."""
-
-    path: Path
-    run: Run
-    predictions: dict[str, Prediction]
-
-
-def prediction_files(paths: Sequence[Path]) -> list[Path]:
-    """The JSONL files named, and those in the folders named; raises `UserError` for none."""
-    found: list[Path] = []
-    for path in paths:
-        inside = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
-        if not inside:
-            raise UserError(f"{path}: no *.jsonl in it; make some with: evaluate.py run")
-        found += inside
-    return found
-
-
 def score(build: Path, paths: Sequence[Path], options: ScoreOptions) -> Results:
     """Score every file against the split's gold answers; raises `UserError`."""
-    files = [_read(path) for path in prediction_files(paths)]
-    by_config: dict[str, list[_File]] = {}
+    files, left_out = read_files(paths)
+    by_config: dict[str, list[PredictionFile]] = {}
     for file in files:
         by_config.setdefault(file.run.config, []).append(file)
     told = {key: value for key, value in asdict(options).items() if key != "workers"}
-    results = Results([], {}, [], [], told)
+    results = Results([], {}, left_out, [], told)
     for config in sorted(by_config, key=list(METRICS).index):
         _score_config(build, config, by_config[config], options, results)
     return results
 
 
-def _read(path: Path) -> _File:
-    predictions = read_predictions(path)
-    run = read_run(path)
-    if run is None:
-        configs = {p.config for p in predictions.values() if p.config}
-        guessed = configs or {c for c in METRICS if f".{c}." in f".{path.stem}."}
-        if len(guessed) != 1:
-            raise UserError(
-                f"{path}: its task is not known; name it MODEL.scene.jsonl, MODEL.object.jsonl "
-                "or MODEL.state.jsonl"
-            )
-        config = guessed.pop()
-        name = path.stem.removesuffix(f".{config}")
-        run = Run(model=name, name=name, config=config, setting="full")
-    if run.config not in METRICS:
-        raise UserError(f"{path}: {run.config} is no task; one of {', '.join(METRICS)}")
-    return _File(path, run, predictions)
-
-
 def _score_config(
-    build: Path, config: str, files: list[_File], options: ScoreOptions, results: Results
+    build: Path, config: str, files: list[PredictionFile], options: ScoreOptions, results: Results
 ) -> None:
     items = load_items(build, config, options.split)
     for file in files:
-        _check_belongs(file, items)
+        check_belongs(file, items, options.split)
+        results.warnings += oddities(file, items)
     if options.common:
-        shared = set.intersection(*(_answered(file) for file in files))
+        shared = set.intersection(*(file.answered for file in files))
         items = [item for item in items if item.id in shared]
         if not items:
             raise UserError(f"--common: the {config} files have no answered item in common")
@@ -171,7 +134,13 @@ def _score_config(
     )
     jobs: list[tuple[Score, list[Said]]] = []
     for file in files:
-        saids, frame = _saids(file, items, options.frame)
+        saids, frames = _saids(file, items, options.frame)
+        frame = frames[0]
+        if len(frames) > 1:
+            results.warnings.append(
+                f"{config}: the boxes of {file.path.name} may be in {' or '.join(frames)}; taken "
+                f"as {frame}, --frame says it"
+            )
         answered = sum(said.answer is not None for said in saids)
         if answered < len(items):
             results.warnings.append(
@@ -193,21 +162,6 @@ def _score_config(
     results.warnings += _told([d for d in results.differences if d["config"] == config])
 
 
-def _answered(file: _File) -> set[str]:
-    return {p.id for p in file.predictions.values() if p.answer is not None}
-
-
-def _check_belongs(file: _File, items: list[Item]) -> None:
-    known = {item.id for item in items}
-    if file.run.items_hash and file.run.items_hash != items_hash(items):
-        raise UserError(
-            f"{file.path}: made on another build or split (its items differ); "
-            "score it with the build it was run on"
-        )
-    if not known & set(file.predictions):
-        raise UserError(f"{file.path}: none of its ids are in the split; is it the right build?")
-
-
 def _manual_warnings(config: str, manuals: int) -> list[str]:
     if manuals < 2:
         return [f"{config}: all items are of one manual, so there are no intervals"]
@@ -216,7 +170,7 @@ def _manual_warnings(config: str, manuals: int) -> list[str]:
     return []
 
 
-def _empty_score(file: _File, config: str, answered: int, total: int, frame: str) -> Score:
+def _empty_score(file: PredictionFile, config: str, answered: int, total: int, frame: str) -> Score:
     run, known = file.run, list(file.predictions.values())
     seconds = [p.seconds for p in known if p.seconds is not None]
     tokens = [p.tokens_out for p in known if p.tokens_out is not None]
@@ -227,24 +181,26 @@ def _empty_score(file: _File, config: str, answered: int, total: int, frame: str
     )  # fmt: skip
 
 
-def _saids(file: _File, items: list[Item], frame: str) -> tuple[list[Said], str]:
-    """What the file says of every item, boxes in the declared or inferred frame."""
+def _saids(file: PredictionFile, items: list[Item], frame: str) -> tuple[list[Said], list[str]]:
+    """What the file says of every item, and the frames that its boxes may be in, likeliest first.
+
+    Boxes are read in the frame that is declared, else in the first of those.
+    """
     found = [file.predictions.get(item.id) for item in items]
+    frames = ["norm100" if frame == "auto" else frame]
     if file.run.config == "object" and frame == "auto":
-        frame = _inferred(items, found)
-    else:
-        frame = "norm100" if frame == "auto" else frame
+        frames = _inferred(items, found)
     saids = []
     for prediction in found:
         if prediction is None:
-            saids.append(Said(None, frame))
+            saids.append(Said(None, frames[0]))
             continue
         demos = tuple(example.get("answer", "") for example in prediction.examples)
-        saids.append(Said(prediction.answer, frame, _pair(prediction.resized_wh), demos))
-    return saids, frame
+        saids.append(Said(prediction.answer, frames[0], _pair(prediction.resized_wh), demos))
+    return saids, frames
 
 
-def _inferred(items: list[Item], found: list[Prediction | None]) -> str:
+def _inferred(items: list[Item], found: list[Prediction | None]) -> list[str]:
     seen = []
     for item, prediction in zip(items, found, strict=True):
         if prediction is not None and prediction.answer:
@@ -252,7 +208,7 @@ def _inferred(items: list[Item], found: list[Prediction | None]) -> str:
             if answer.frame is None:
                 boxes = [box.box for box in answer.boxes]
                 seen.append(Seen(boxes, item.size_wh, _pair(prediction.resized_wh)))
-    return infer_frame(seen)
+    return fitting_frames(seen)
 
 
 def _pair(size: Sequence[int] | None) -> tuple[int, int] | None:

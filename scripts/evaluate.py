@@ -1,7 +1,7 @@
 """The benchmark: ask a model about a build's test split, score its answers.
 
     # a model run here (any image-text-to-text model of the Hub, or a folder)
-    python scripts/evaluate.py run lego-arta --model Qwen/Qwen2.5-VL-7B-Instruct --config state
+    python scripts/evaluate.py run lego-arta --model Qwen/Qwen2.5-VL-7B-Instruct --config all
     # an OpenAI-compatible endpoint (vLLM, llama.cpp, hosted); the key from OPENAI_API_KEY
     python scripts/evaluate.py run lego-arta --model openai:gpt-4o --config object \\
         --base-url https://api.openai.com/v1 --concurrency 8
@@ -12,12 +12,15 @@
 """
 
 import argparse
+import functools
+import json
 import logging
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -26,8 +29,8 @@ from core.names import CONFIGS, SPLITS
 from evaluation.bootstrap import RESAMPLES
 from evaluation.examples import SOURCES
 from evaluation.frames import FRAMES, MIN_PIXELS, RELEASED_PIXELS
-from evaluation.prompts import FORMS, PAPER_SETTINGS, setting_of
-from evaluation.runners import RunnerOptions, split_model
+from evaluation.prompts import FORMS, PAPER_SETTINGS, Setting, setting_of
+from evaluation.runners import RunnerOptions, make_runner, split_model
 
 if TYPE_CHECKING:
     from evaluation.predictions import Prediction
@@ -61,7 +64,7 @@ def _add_run(command: argparse.ArgumentParser) -> None:
         help="who is asked: a Hub id or folder (run here with transformers), a model of an "
         "OpenAI-compatible endpoint, a file of answers, or a baseline",
     )
-    add("--config", choices=CONFIGS, required=True, help="the task")
+    add("--config", choices=(*CONFIGS, "all"), required=True, help="the task, or all of them")
     add("--split", choices=SPLITS, default="test", help="(%(default)s)")
     add("--out", type=Path, default=Path("predictions"), help="folder of answers (%(default)s)")
     add("--name", help="the model's name in tables (default: from --model)")
@@ -131,6 +134,14 @@ def _add_run(command: argparse.ArgumentParser) -> None:
     )
     endpoint.add_argument("--requests-per-minute", type=not_negative, metavar="N", help="at most")
     endpoint.add_argument(
+        "--parameter",
+        action="append",
+        default=[],
+        type=_parameter,
+        metavar="NAME=VALUE",
+        help="sent with every request, e.g. seed=7 or reasoning_effort=low (repeatable)",
+    )
+    endpoint.add_argument(
         "--timeout", type=not_negative, default=120.0, metavar="S", help="(%(default)s)"
     )
     endpoint.add_argument(
@@ -171,19 +182,60 @@ def _add_score(command: argparse.ArgumentParser) -> None:
     add("--workers", type=positive, default=os.cpu_count() or 1, help="(%(default)s)")
 
 
+def _parameter(text: str) -> tuple[str, Any]:
+    """`name=value`; the value as JSON where it is some."""
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"{text}: give NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
 def run_command(options: argparse.Namespace) -> None:
     """`run`."""
-    from tqdm import tqdm
-
+    from evaluation.items import configs_of
     from evaluation.run import Asked
     from evaluation.run import run as ask
 
     kind, model = split_model(options.model)
     if kind == "baseline":
         require("evaluate", f"--model {options.model}")
+    configs = [options.config]
+    if options.config == "all":
+        configs = configs_of(options.build, options.split)
+    setting, runner_options = _setting(options), _runner_options(options, model)
+    open_model = functools.cache(lambda: make_runner(kind, runner_options))
+    for config in configs:
+        asked = Asked(
+            build=options.build,
+            config=config,
+            kind=kind,
+            setting=setting,
+            options=runner_options,
+            out=options.out,
+            split=options.split,
+            name=options.name,
+            tuned=options.tuned or bool(options.adapter),
+            limit=options.limit,
+            seed=options.seed,
+        )
+        failed: list[str] = []
+        ask(asked, _progress(config, failed), open_model)
+        print(asked.path)
+        if failed:
+            why = Counter(failed).most_common(1)[0][0]
+            again = "run the same command again to ask them again"
+            print(f"{len(failed):,} items have no answer ({why}); {again}")
+    scoring = command("scripts/evaluate.py", "score", options.build, options.out)
+    print(f"score it with: {scoring}")
+
+
+def _setting(options: argparse.Namespace) -> Setting:
     think = options.template == "think"
     resized = options.example_frame == "resized_px"
-    setting = setting_of(
+    return setting_of(
         options.setting,
         options.without,
         examples=options.examples,
@@ -194,52 +246,45 @@ def run_command(options: argparse.Namespace) -> None:
         frame=options.example_frame,
         pixels=(MIN_PIXELS, options.max_pixels or RELEASED_PIXELS[1]) if resized else None,
     )
-    asked = Asked(
-        build=options.build,
-        config=options.config,
-        kind=kind,
-        setting=setting,
-        options=RunnerOptions(
-            model=model,
-            max_new_tokens=options.max_new_tokens,
-            temperature=options.temperature,
-            batch_size=options.batch_size,
-            device=options.device,
-            dtype=options.dtype,
-            max_pixels=options.max_pixels,
-            adapter=options.adapter,
-            base_url=options.base_url,
-            api_key_env=options.api_key_env,
-            concurrency=options.concurrency,
-            requests_per_minute=options.requests_per_minute,
-            timeout_s=options.timeout,
-            cache=options.cache or options.out / "cache",
-        ),
-        out=options.out,
-        split=options.split,
-        name=options.name,
-        tuned=options.tuned or bool(options.adapter),
-        limit=options.limit,
-        seed=options.seed,
+
+
+def _runner_options(options: argparse.Namespace, model: str) -> RunnerOptions:
+    return RunnerOptions(
+        model=model,
+        max_new_tokens=options.max_new_tokens,
+        temperature=options.temperature,
+        batch_size=options.batch_size,
+        device=options.device,
+        dtype=options.dtype,
+        max_pixels=options.max_pixels,
+        adapter=options.adapter,
+        base_url=options.base_url,
+        api_key_env=options.api_key_env,
+        concurrency=options.concurrency,
+        requests_per_minute=options.requests_per_minute,
+        timeout_s=options.timeout,
+        cache=options.cache or options.out / "cache",
+        parameters=dict(options.parameter),
     )
-    failed = 0
+
+
+def _progress(
+    config: str, failed: list[str]
+) -> "Callable[[Iterable[Prediction], int], Iterator[Prediction]]":
+    """A bar over the answers, or a line every tenth; collects why some failed."""
+    from tqdm import tqdm
 
     def progress(predictions: "Iterable[Prediction]", total: int) -> "Iterator[Prediction]":
-        nonlocal failed
         hidden = not sys.stderr.isatty()
-        bar = tqdm(predictions, desc=asked.config, total=total, disable=hidden)
+        bar = tqdm(predictions, desc=config, total=total, disable=hidden)
         for done, prediction in enumerate(bar, 1):
-            failed += prediction.error is not None
+            if prediction.error is not None:
+                failed.append(prediction.error)
             yield prediction
             if hidden and done * 10 // total > (done - 1) * 10 // total:
-                print(f"{asked.config}: {done:,} of {total:,}", file=sys.stderr)
+                print(f"{config}: {done:,} of {total:,}", file=sys.stderr)
 
-    ask(asked, progress)
-    print(f"{asked.path}")
-    if failed:
-        print(f"{failed:,} items have no answer; run the same command again to ask them again")
-    scoring = command("scripts/evaluate.py", "score", options.build, options.out)
-    print(f"score it with: {scoring}")
+    return progress
 
 
 def score_command(options: argparse.Namespace) -> None:

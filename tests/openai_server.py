@@ -10,13 +10,15 @@ from typing import Any
 
 from loopback import running
 
-Answer = Callable[[dict], str]
+Answer = Callable[[dict], str | dict]
+# What a request is refused with (status, body), None for what is taken.
+Refusal = Callable[[dict], tuple[int, dict] | None]
 # Status and headers of the next answers, before good ones follow.
 Fault = tuple[int, dict[str, str]]
 
 
 class OpenAiServer(ThreadingHTTPServer):
-    """Logs what it is asked; `answer` makes the text, `faults` come first."""
+    """Logs what it is asked; `answer` makes the text (or the body); `faults` come first."""
 
     daemon_threads = True
     block_on_close = False
@@ -25,6 +27,7 @@ class OpenAiServer(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answer: Answer = lambda body: "No."
+        self.refuse: Refusal = lambda body: None
         self.faults: list[Fault] = []
         self.bodies: list[dict] = []
         self.keys: list[str | None] = []
@@ -61,8 +64,12 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(404, {"error": {"message": f"no {self.path}"}}, {})
             elif fault:
                 self._fault(*fault)
+            elif refused := server.refuse(body):
+                self._send(*refused, {})
             else:
-                self._send(200, completion(body, server.answer(body)), {})
+                answer = server.answer(body)
+                whole = completion(body, answer) if isinstance(answer, str) else answer
+                self._send(200, whole, {})
         finally:
             with server.lock:
                 server.at_once -= 1

@@ -124,7 +124,7 @@ def test_boxes(text, boxes, status):
         ("The part sits where it should, so I would say yes", True, "ok"),
         ("There is no gap.", None, "unparsed"),
         ("Just tell me Yes or No.", None, "unparsed"),
-        ("It is correct.", None, "unparsed"),
+        ("It is correct.", True, "ok"),
         ("Nothing to see. Yesterday.", None, "unparsed"),
         ("I think yes, but no.", None, "ambiguous"),
         ("", None, "empty"),

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from evaluation.items import load_items, picture_bytes
+from evaluation.runners import openai_endpoint
 from scripts import evaluate
 from tests.benchmark_build import write_build
 from tests.openai_server import question_of, serving
@@ -136,12 +137,22 @@ def test_several_at_a_time_and_no_more(build, server, tmp_path):
     assert server.most_at_once == 3
 
 
-def test_the_rate_is_kept(build, server, tmp_path):
-    """1,200 a minute: 50 ms from one request to the next, over all threads."""
+def test_the_rate_is_kept(build, server, tmp_path, monkeypatch):
+    """1,200 a minute: every request waits for its turn, 50 ms after the one before, all threads."""
+    slept = []
+    monkeypatch.setattr(openai_endpoint.time, "monotonic", lambda: 7.0)
+    monkeypatch.setattr(openai_endpoint.time, "sleep", slept.append)
+    pace = openai_endpoint.Pace(1200)
+    for _ in range(10):
+        pace.wait()
+    assert slept == pytest.approx([0.05 * turn for turn in range(10)])
+    monkeypatch.undo()
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    turns = []
+    monkeypatch.setattr(openai_endpoint.Pace, "wait", lambda pace: turns.append(pace._step_s))
     more = ("--requests-per-minute", "1200", "--limit", "10", "--concurrency", "8")
     assert evaluate.main(command(build, server, tmp_path, *more)) == 0
-    times = sorted(server.times)
-    assert len(times) == 10 and times[-1] - times[0] >= 9 * 0.05 - 0.02
+    assert turns == [0.05] * 10 == [0.05] * len(server.times)
 
 
 @pytest.mark.parametrize(

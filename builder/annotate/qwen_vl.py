@@ -136,7 +136,10 @@ def _full_scale(row: Prepared, kind: str, patch_px: int) -> tuple[int, int]:
 
 
 def read(question: Question, answer: Answer) -> Reading:
-    """JSON boxes in pixels of the picture; their words say whose they are."""
+    """Boxes in pixels of the picture; their words say whose they are.
+
+    The frame is the model's own, whatever form it answers in: Qwen2.5-VL keeps to pixels.
+    """
     detections: list[Detection] = []
     dropped: Counter = Counter()
     seen = answer.seen_wh or answer.size_wh

@@ -190,9 +190,11 @@ class _Manual:
     ) -> dict | None:
         """Boxes, and the cell that holds them; null for what else stands in the collage."""
         targets, phrases = [], []
-        for box in parse_boxes(told.answer).boxes:
+        answer = parse_boxes(told.answer)
+        for box in answer.boxes:
             try:
-                inside = clip(to_norm100(as_box(box.box), frame, size_wh), (100, 100))
+                exact = to_norm100(as_box(box.box), answer.frame or frame, size_wh)
+                inside = clip(exact, (100, 100))
             except ValueError:
                 self._drop(told, "box_without_area", told.answer)
                 return None
@@ -241,10 +243,12 @@ class _Manual:
 
 
 def _frame(told: list[tuple[Told, CrawledImage]]) -> str:
-    """Of a manual's boxes, told by their range: the layout does not say."""
+    """Of a manual's boxes, told by their range: the layout does not say, but some forms do."""
+    answers = [(parse_boxes(one.answer), image) for one, image in told]
     return infer_frame(
-        Seen([box.box for box in parse_boxes(one.answer).boxes], image.size_wh)
-        for one, image in told
+        Seen([box.box for box in answer.boxes], image.size_wh)
+        for answer, image in answers
+        if answer.frame is None
     )
 
 

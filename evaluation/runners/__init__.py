@@ -7,7 +7,7 @@ it builds once, from `RunnerOptions`:
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
@@ -37,10 +37,14 @@ class RunnerOptions:
     timeout_s: float = 120.0
     attempts: int = 6
     cache: Path | None = None
+    parameters: dict = field(default_factory=dict)
 
 
 class Reply(NamedTuple):
-    """A model's answer to a prompt; `text` is None with an `error` that says why."""
+    """A model's answer to a prompt; `text` is None with an `error` that says why.
+
+    `changes`: what an endpoint was asked otherwise, because it refused that.
+    """
 
     prompt: Prompt
     text: str | None
@@ -50,6 +54,7 @@ class Reply(NamedTuple):
     size_wh: tuple[int, int] | None = None
     resized_wh: tuple[int, int] | None = None
     error: str | None = None
+    changes: Sequence[str] = ()
 
 
 Answering = Callable[[Sequence[Prompt]], Iterator[Reply]]

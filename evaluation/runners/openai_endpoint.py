@@ -1,40 +1,44 @@
 """Any OpenAI-compatible chat endpoint: vLLM, llama.cpp, hosted models.
 
 Requests go out several at a time, are retried with patience, kept under a rate, and cached by the
-hash of what is asked, so that nothing is paid for twice.
+hash of what is asked, so that nothing is paid for twice. What an endpoint refuses by name is asked
+in another way (`manners`); where it refuses everything, the run ends after the first few.
 """
 
-import base64
 import hashlib
-import io
 import json
 import os
+import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import httpx
-from PIL import Image
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_exponential, wait_random
 
-from evaluation.items import UserError, picture_bytes
+from evaluation.items import UserError
 from evaluation.prompts import Prompt
 from evaluation.runners import Answering, Reply, RunnerOptions
+from evaluation.runners.manners import Manner, body_of, fails_over_a_picture
 
 RETRIED = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 # What a request can never mend: stop at once instead of failing 35,612 times.
 HOPELESS = {401, 402, 403, 404}
 LONGEST_WAIT_S = 60.0
+# So many equal failures end a run: of the first requests, and in a row after one has succeeded.
+EQUAL_FAILURES_FIRST, EQUAL_FAILURES_LATER = 5, 50
 
 
 class _Status(Exception):
-    """An answer that is no success."""
+    """An answer that is no success: its status, and what the endpoint says."""
 
     def __init__(self, response: httpx.Response):
-        super().__init__(f"HTTP {response.status_code}")
+        self.status, self.said = _refusal(response)
+        super().__init__(f"HTTP {self.status}")
         self.response = response
 
 
@@ -67,8 +71,9 @@ def runner(options: RunnerOptions) -> Answering:
     key = os.environ.get(options.api_key_env, "")
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     pace = Pace(options.requests_per_minute)
+    manner = Manner()
 
-    def answering(prompts: Sequence[Prompt]) -> Iterator[Reply]:
+    def replies(prompts: Sequence[Prompt]) -> Iterator[Reply]:
         with (
             httpx.Client(headers=headers, timeout=options.timeout_s) as client,
             ThreadPoolExecutor(options.concurrency) as pool,
@@ -77,7 +82,7 @@ def runner(options: RunnerOptions) -> Answering:
             running: set[Future[Reply]] = set()
             try:
                 for prompt in prompts:
-                    running.add(pool.submit(_ask, prompt, options, client, pace, stop))
+                    running.add(pool.submit(_ask, prompt, options, client, pace, manner, stop))
                     if len(running) >= 2 * options.concurrency:  # pictures only when needed
                         done, running = wait(running, return_when=FIRST_COMPLETED)
                         yield from (future.result() for future in done)
@@ -89,63 +94,64 @@ def runner(options: RunnerOptions) -> Answering:
                 for future in running:
                     future.cancel()
 
-    return answering
+    return lambda prompts: _unless_hopeless(replies(prompts))
 
 
-def body_of(prompt: Prompt, options: RunnerOptions) -> dict:
-    """The JSON of a request: pictures as data URLs before the text of their turn."""
-    messages = []
-    for turn in prompt.turns:
-        content: list[dict] = []
-        if turn.image is not None:
-            content.append({"type": "image_url", "image_url": {"url": _data_url(turn.image)}})
-        content.append({"type": "text", "text": turn.text})
-        messages.append({"role": turn.role, "content": content if turn.image else turn.text})
-    return {
-        "model": options.model,
-        "messages": messages,
-        "max_tokens": options.max_new_tokens,
-        "temperature": options.temperature,
-    }
-
-
-def _data_url(item) -> str:
-    data = picture_bytes(item)
-    kind = Image.open(io.BytesIO(data)).get_format_mimetype()
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+def _unless_hopeless(replies: Iterable[Reply]) -> Iterator[Reply]:
+    """The replies; raises `UserError` where one failure after the other says the same."""
+    failures: Counter[str] = Counter()
+    most = EQUAL_FAILURES_FIRST
+    for reply in replies:
+        if reply.error is None:
+            failures.clear()
+            most = EQUAL_FAILURES_LATER
+        else:
+            kind = re.sub(r"\w*\d\w*", "#", reply.error)  # whatever numbers and ids it tells
+            failures[kind] += 1
+            if failures[kind] >= most:
+                raise UserError(f"{reply.error}; {most} requests were answered so: stopped")
+        yield reply
 
 
 def _ask(
-    prompt: Prompt, options: RunnerOptions, client: httpx.Client, pace: Pace, stop: threading.Event
+    prompt: Prompt,
+    options: RunnerOptions,
+    client: httpx.Client,
+    pace: Pace,
+    manner: Manner,
+    stop: threading.Event,
 ) -> Reply:
-    body = json.dumps(body_of(prompt, options)).encode()
-    asked = hashlib.sha256(f"{options.base_url}\n".encode() + body).hexdigest()
+    wanted = json.dumps(body_of(prompt, options)).encode()
+    asked = hashlib.sha256(f"{options.base_url}\n".encode() + wanted).hexdigest()
     kept = options.cache / asked[:2] / f"{asked}.json" if options.cache else None
     if kept and kept.is_file():
         try:
-            return _reply(prompt, json.loads(kept.read_bytes()))
-        except (ValueError, KeyError, TypeError, IndexError):
+            return _reply(prompt, json.loads(kept.read_bytes()), options)
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError):
             kept.unlink()  # a file that is no answer: ask again
-    if stop.is_set():
-        return Reply(prompt, None, error="stopped")
-    started = time.monotonic()
-    try:
-        answer = _post(client, options, body, pace)
-        answer["seconds"] = round(time.monotonic() - started, 3)
-        reply = _reply(prompt, answer)
-    except _Status as error:
-        if error.response.status_code in HOPELESS:
-            raise UserError(_explain(error.response, options)) from None
-        return Reply(prompt, None, error=_explain(error.response, options))
-    except httpx.ConnectError as error:
-        raise UserError(
-            f"--base-url {options.base_url}: nobody answers there ({error}); start the server"
-        ) from None
-    except (httpx.HTTPError, ValueError, KeyError, TypeError, IndexError) as error:
-        return Reply(prompt, None, error=f"{type(error).__name__}: {str(error)[:200]}")
-    if kept:
-        _keep(kept, answer)
-    return reply
+    while not stop.is_set():
+        started = time.monotonic()
+        version, body, changes = manner.request(prompt, options)
+        try:
+            answer = _post(client, options, json.dumps(body).encode(), pace)
+            answer |= {"seconds": round(time.monotonic() - started, 3), "changes": changes}
+            reply = _reply(prompt, answer, options)
+        except _Status as error:
+            if manner.learn(version, error.status, error.said, body):
+                continue
+            if error.status in HOPELESS:
+                raise UserError(_explain(error, options)) from None
+            return Reply(prompt, None, error=_explain(error, options))
+        except httpx.ConnectError as error:
+            raise UserError(
+                f"--base-url {options.base_url}: nobody answers there ({error}); start the server"
+            ) from None
+        except (httpx.HTTPError, ValueError, KeyError, TypeError, IndexError, AttributeError) as e:
+            return Reply(prompt, None, error=f"{type(e).__name__}: {str(e)[:200]}")
+        if kept and reply.error is None:
+            _keep(kept, answer)
+        return reply
+    return Reply(prompt, None, error="stopped")
 
 
 def _keep(path: Path, answer: dict) -> None:
@@ -172,13 +178,15 @@ def _post(client: httpx.Client, options: RunnerOptions, body: bytes, pace: Pace)
             answer = response.json()
             if not isinstance(answer, dict):
                 raise ValueError("the endpoint's answer is not a JSON object")
+            if "choices" not in answer and answer.get("error"):
+                raise _Status(response)
             return answer
     raise ValueError("no attempt was made")
 
 
 def _worth_retrying(error: BaseException) -> bool:
     if isinstance(error, _Status):
-        return error.response.status_code in RETRIED
+        return error.status in RETRIED and not fails_over_a_picture(error.status, error.said)
     return isinstance(error, httpx.TransportError)
 
 
@@ -196,25 +204,51 @@ def _patience(state: RetryCallState) -> float:
     return _backoff(state)
 
 
-def _explain(response: httpx.Response, options: RunnerOptions) -> str:
-    """One line; the endpoint's own words, never the key."""
+def _refusal(response: httpx.Response) -> tuple[int, str]:
+    """Status and words of a refusal: OpenAI's, FastAPI's, or whatever the body holds.
+
+    Some gateways send errors as successes; their own code counts then.
+    """
     try:
-        said = str(response.json()["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        said = response.text
+        body = response.json()
+    except ValueError:
+        return response.status_code, response.text[:2000]
+    error = body.get("error") or body.get("detail") or body if isinstance(body, dict) else body
+    code = error.get("code") if isinstance(error, dict) else None
+    status = code if response.is_success and isinstance(code, int) else response.status_code
+    if isinstance(error, dict) and "message" in error:
+        param = f" ({error['param']})" if error.get("param") else ""
+        return status, f"{error['message']}{param}"
+    if isinstance(error, list) and all(isinstance(part, dict) for part in error):
+        return status, "; ".join(f"{part.get('loc')}: {part.get('msg')}" for part in error)
+    return status, (error if isinstance(error, str) else response.text)[:2000]
+
+
+def _explain(error: _Status, options: RunnerOptions) -> str:
+    """One line; the endpoint's own words, never the key."""
     key = os.environ.get(options.api_key_env, "")
-    said = " ".join((said.replace(key, "...") if key else said).split())[:200]
+    said = " ".join((error.said.replace(key, "...") if key else error.said).split())[:200]
     cure = {
         401: f"; put the key into the environment variable {options.api_key_env}",
         404: f"; is {options.model} served there, and does the address end in /v1?",
-    }.get(response.status_code, "")
-    return f"{options.base_url} answered {response.status_code}: {said}{cure}"
+    }.get(error.status, "")
+    return f"{options.base_url} answered {error.status}: {said}{cure}"
 
 
-def _reply(prompt: Prompt, answer: dict) -> Reply:
-    text = answer["choices"][0]["message"].get("content")
+def _reply(prompt: Prompt, answer: dict, options: RunnerOptions) -> Reply:
+    choice = answer["choices"][0]
+    text = choice["message"].get("content")
     if isinstance(text, list):  # some servers answer in parts
-        text = "".join(part.get("text", "") for part in text)
+        text = "".join(part.get("text") or "" for part in text)
+    error = None
+    if not (text or "").strip() and choice.get("finish_reason") == "length":
+        text, error = None, (
+            f"no answer within {options.max_new_tokens} tokens (thinking?); "
+            "give more --max-new-tokens"
+        )  # fmt: skip
+    elif text is None:
+        refusal = choice["message"].get("refusal")
+        error = f"the model refuses: {refusal}" if refusal else "the endpoint gave no text"
     usage = answer.get("usage") or {}
     return Reply(
         prompt,
@@ -222,5 +256,6 @@ def _reply(prompt: Prompt, answer: dict) -> Reply:
         answer.get("seconds"),
         usage.get("prompt_tokens"),
         usage.get("completion_tokens"),
-        error=None if text is not None else "the endpoint gave no text",
+        error=error,
+        changes=answer.get("changes", ()),
     )
