@@ -23,8 +23,8 @@ from builder.parallel import in_order
 from scripts import export
 from tests.export_build import all_rows, export_build, rows_of
 
-ASKING = ("llava", "llamafactory", "vlm-r1", "otter", "messages")
-PICTURED = ("llava", "llamafactory", "vlm-r1", "coco")
+ASKING = ("llava", "llamafactory", "vlm-r1", "otter", "messages", "ms-swift")
+PICTURED = ("llava", "llamafactory", "vlm-r1", "ms-swift", "coco")
 NOT_LEGACY = tuple(name for name in FORMATS if name != "legacy")
 
 

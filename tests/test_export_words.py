@@ -22,7 +22,7 @@ from scripts import export
 from tests.export_build import all_rows, export_build
 from tests.test_export import ASKING, error_of, records, run
 
-TRAINED = ("llava", "llamafactory", "vlm-r1", "otter")
+TRAINED = ("llava", "llamafactory", "vlm-r1", "otter", "ms-swift")
 # Trained by this project's own recipe (`test_messages.py` runs it).
 BY_RECIPE = ("messages",)
 
@@ -73,7 +73,7 @@ def test_the_printed_command_runs_the_script_where_it_stands(build, tmp_path, na
     """Pasted as it is, with a trainer in the place that REPO names, which only says what it got."""
     run(build, tmp_path / "it's here", name)
     line = capsys.readouterr().out.splitlines()[-1].split("train: ")[1]
-    for program in ("torchrun", "deepspeed", "accelerate", "llamafactory-cli"):
+    for program in ("torchrun", "deepspeed", "accelerate", "llamafactory-cli", "swift"):
         path = tmp_path / "bin" / program
         path.parent.mkdir(exist_ok=True)
         path.write_text('#!/bin/sh\npwd\nprintf "%s\\n" "$0" "$@"\n')
@@ -85,7 +85,8 @@ def test_the_printed_command_runs_the_script_where_it_stands(build, tmp_path, na
     assert said.returncode == 0, said.stderr
     where, _, *given = said.stdout.splitlines()
     files = {"vlm-r1": "scene_train.jsonl", "llava": "scene_train.json",
-             "otter": "otter_train.yaml", "llamafactory": "sft.yaml"}  # fmt: skip
+             "otter": "otter_train.yaml", "llamafactory": "sft.yaml",
+             "ms-swift": "scene_train.jsonl"}  # fmt: skip
     named = [word for text in given for word in re.split("[:=]", text) if files[name] in word]
     assert named and all((Path(where) / word).is_file() for word in named)
 

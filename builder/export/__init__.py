@@ -3,12 +3,14 @@
 # By the name on the command line. Each module has CONFIGS, SETTING (how is asked; None for formats
 # that keep the columns, which have FRAME), EXAMPLES (which can be shown), README and write(job);
 # those that ask have RESERVED (tokens that the trainer takes for its own) and, for trainers, TRAIN
-# (the command, {folder} in it). NOT_IN_PATHS: signs that the trainer can't have in paths, and why.
+# (the command, {folder} in it). BOXES and FRAMES: what can be asked for, where not everything can.
+# NOT_IN_PATHS: signs that the trainer can't have in paths, and why.
 FORMATS = {
     "llava": "LLaVA: one JSON list, pictures beside it",
     "otter": "Otter: MIMIC-IT JSON, pictures in Parquet",
     "llamafactory": "LLaMA-Factory: ShareGPT lines, dataset_info.json, SFT recipe",
     "vlm-r1": "VLM-R1: GRPO lines and a launch script",
+    "ms-swift": "ms-swift: lines of messages, boxes in the stored picture's own pixels",
     "messages": "chat messages in Parquet: TRL (SFT, GRPO), Unsloth, mlx-vlm",
     "legacy": "the folder layout of the originally released dataset",
     "coco": "COCO detection JSON",

@@ -47,6 +47,12 @@ def check(request: Request) -> ModuleType:
 
 
 def _check_setting(setting: Setting, name: str, module: ModuleType) -> None:
+    for option, value, known in (
+        ("--boxes", setting.boxes, getattr(module, "BOXES", None)),
+        ("--frame", setting.frame, getattr(module, "FRAMES", None)),
+    ):
+        if known and value not in known:
+            raise UserError(f"{option} {value}: {name} can't hold it; one of {', '.join(known)}")
     taken = [token for token in getattr(module, "RESERVED", ()) if token in ANSWER_TAGS]
     if setting.template == "think" and taken:
         raise UserError(
