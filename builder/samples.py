@@ -20,7 +20,7 @@ from lego_arta import CONFIGS, SPLITS
 
 ASSETS = "assets"
 RIGHT_RGB, WRONG_RGB, OTHER_RGB = (0, 150, 60), (220, 30, 30), (120, 130, 140)
-LINE_PX, GAP_PX = 3, 12
+LINE_PX, GAP_PX, LONG_SIDE_PX = 3, 12, 4096
 TITLES = {
     "scene": "scene: what do I do now?",
     "object": "object: where are these parts?",
@@ -50,7 +50,7 @@ def write_samples(folder: Path) -> list[Sample]:
         rgb, caption, row = _DRAW[config](rows)
         path = f"{ASSETS}/{config}.webp"
         (folder / ASSETS).mkdir(exist_ok=True)
-        (folder / path).write_bytes(encode(rgb, "webp"))
+        (folder / path).write_bytes(encode(_shrunk(rgb), "webp"))
         samples.append(Sample(config, path, caption, row["query"], row["answer"]))
     return samples
 
@@ -76,6 +76,15 @@ def _shards(folder: Path, config: str) -> Iterator[Path]:
 def _pixels(row: Mapping[str, Any]) -> np.ndarray:
     with Image.open(io.BytesIO(row["image"]["bytes"])) as image:
         return np.array(image.convert("RGB"))
+
+
+def _shrunk(rgb: np.ndarray) -> np.ndarray:
+    """The picture no larger than a card needs: two rows' side by side may be too wide for WebP."""
+    scale = LONG_SIDE_PX / max(rgb.shape[:2])
+    if scale >= 1:
+        return rgb
+    width, height = (max(1, round(side * scale)) for side in rgb.shape[1::-1])
+    return cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
 
 
 def _draw_box(rgb: np.ndarray, box_px: list[float] | None, color: tuple[int, int, int]) -> None:

@@ -10,8 +10,10 @@ from typing import NamedTuple
 import pyarrow.parquet as pq
 from PIL import Image
 
+from builder.containers import ImageError
 from builder.export.parquet import ROW_GROUP_BYTES, ROW_GROUP_ROWS, SHARD_BYTES
 from builder.manifest import MANIFEST, file_sha256, manifest_of
+from builder.media import check_shape
 from builder.recipe import KIND, recipe_violations
 from builder.records import UserError, split_slug
 from builder.tasks.prompts import NO, YES
@@ -129,7 +131,7 @@ def _decoded(data: bytes) -> Picture:
         with Image.open(io.BytesIO(data)) as picture:
             picture.load()
             return Picture(picture.size, tuple(sorted(METADATA & set(picture.info))))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Exception as error:  # damaged bytes make Pillow raise nearly anything
         return Picture(None, (), " ".join(str(error).split()) or type(error).__name__)
 
 
@@ -152,6 +154,10 @@ def _row(config: str, row: dict, imported: bool, pictures: dict[bytes, Picture])
         yield f"{row_id}: the image can be decoded, found {picture.error}"
         return
     size_wh = picture.size_wh
+    try:
+        check_shape(size_wh)
+    except ImageError as error:
+        yield f"{row_id}: the image has a shape that models take, found {error.detail}"
     for name in ("query", "answer", "instruction", "manual_id", "session_id"):
         if not row[name]:
             yield f"{row_id}: {name} is not empty, found {row[name]!r}"

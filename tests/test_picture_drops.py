@@ -1,5 +1,6 @@
 """One bad picture costs its own rows, wherever it turns out to be bad; every other row is built."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from built import Built, build, read
 from makers import GREEN, PageRow, div_row, find_line, page, png_bytes, put_line, tiny_manual
 from picture_files import RGB, chunk, png, saved, with_segment
 
-from builder import media
+from builder import media, samples, validate
 from builder.annotate import asking
 from builder.annotate.models import Model, Question
 from builder.containers import ImageError
@@ -19,6 +20,8 @@ from builder.records import CrawledImage, CrawledManual, dump, load
 from builder.sources import legacy_rows
 from builder.sources import saved as saved_site
 from builder.sources.legacy import Page, Told
+from scripts import export
+from tests.export_build import all_rows, export_build
 
 MANUAL = tiny_manual()
 
@@ -216,3 +219,49 @@ def test_a_damaged_picture_of_a_released_dataset_is_a_drop(tmp_path):
     assert len(built.rows["scene"]) == 1
     (drop,) = built.stats.drops
     assert (drop.reason, drop.item) == ("truncated_image", "lego/lego-1-x/images/b_step_1.png")
+
+
+# In builds that were damaged -----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def damaged(tmp_path_factory) -> Path:
+    """A build with one picture of each config that can't be read any more."""
+    met: set[str] = set()
+
+    def change(config: str, row: dict) -> dict:
+        if config in met:
+            return row
+        met.add(config)
+        image = {"bytes": b"RIFF" + bytes(60), "path": row["image"]["path"]}
+        return {**row, "image": image, "instruction": f"damaged {config}"}
+
+    return export_build(tmp_path_factory.mktemp("damaged") / "b", change, manuals=3)
+
+
+def _damaged_ids(build: Path) -> dict[str, str]:
+    rows = all_rows(build).values()
+    return {r["config"]: r["id"] for r in rows if r["instruction"].startswith("damaged")}
+
+
+@pytest.mark.parametrize(("name", "config"), [("legacy", "scene"), ("coco", "state")])
+def test_exports_that_open_pictures_drop_those_they_can_not_read(damaged, tmp_path, name, config):
+    out = tmp_path / "out"
+    assert export.main([str(damaged), "--format", name, "--config", config, "--out", str(out)]) == 0
+    drops = [json.loads(line) for line in (out / "dropped.jsonl").read_text().splitlines()]
+    found = [drop for drop in drops if drop["id"] == _damaged_ids(damaged)[config]]
+    assert [drop["reason"] for drop in found] in (["broken_image"], ["truncated_image"])
+
+
+def test_validation_goes_on_behind_a_picture_that_can_not_be_read(damaged):
+    broken = _damaged_ids(damaged)["state"]
+    rows = [row for row in all_rows(damaged).values() if row["config"] == "state"]
+    said = [line for row in rows for line in validate._row("state", row, True, {})]
+    assert any(line.startswith(f"{broken}: the image can be decoded, found") for line in said)
+
+
+def test_a_card_shows_pictures_of_the_largest_size_side_by_side():
+    wide = samples._shrunk(np.zeros((100, 2 * media.MAX_SIDE_PX + 12, 3), np.uint8))
+    assert media.encode(wide, "webp")
+    small = np.zeros((60, 80, 3), np.uint8)
+    assert samples._shrunk(small) is small

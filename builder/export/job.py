@@ -21,8 +21,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from builder import folders
+from builder.containers import ImageError
 from builder.export.options import differences
-from builder.export.units import Request, Row, Unit, row_count, rows
+from builder.export.units import Request, Row, Unit, row_count, rows, size_of
 from builder.folders import ROOT
 from builder.manifest import manifest_of
 from builder.parallel import in_order, progress
@@ -50,10 +51,16 @@ class Part:
     def rows(self, unit: Unit, left_out: Collection[str] = ()) -> Iterator[Row]:
         """The wanted rows of a unit that have a picture; the others are dropped."""
         for row in rows(unit, left_out):
-            if row.picture:
-                yield row
+            try:
+                if not row.picture:
+                    raise Dropped("no_picture")
+                size_of(row.picture)  # of damaged bytes there is none
+            except Dropped as dropped:
+                self.drop(row.item.id, unit, dropped)
+            except ImageError as error:
+                self.drop(row.item.id, unit, Dropped(error.reason, error.detail))
             else:
-                self.drop(row.item.id, unit, Dropped("no_picture"))
+                yield row
 
     def add(self, name: str, record: object) -> None:
         """Add a record to a file: of one JSON value a line, or (`.json`) one list.

@@ -12,23 +12,21 @@ manual's own picture is called `F_state.png`, so that it does not take the scene
 of rows is lost.
 """
 
-import io
 import json
 import re
 from collections import Counter, defaultdict
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-import numpy as np
 import pyarrow.parquet as pq
-from PIL import Image
 
 from builder import folders
+from builder.containers import ImageError, take_apart
 from builder.export.chat import said
 from builder.export.job import Dropped, Job, Part
 from builder.export.units import Row, Unit, every_unit
 from builder.image_names import parse_image_name
-from builder.media import encode
+from builder.media import decode, encode
 from evaluation.prompts import Setting
 
 CONFIGS = ("scene", "object", "state")
@@ -126,8 +124,10 @@ def _add(part: Part, unit: Unit, row: Row, name: str) -> None:
 def _png(row: Row) -> bytes:
     if row.picture_name.endswith(".png"):
         return bytes(row.picture)
-    with Image.open(io.BytesIO(row.picture)) as picture:
-        return encode(np.asarray(picture.convert("RGB")), "png")
+    try:
+        return encode(decode(take_apart(bytes(row.picture))).rgb, "png")
+    except ImageError as error:
+        raise Dropped(error.reason, error.detail) from error
 
 
 def _named(units: list[Unit], own_right: bool) -> tuple[list[Named], dict[str, list[Entry]]]:

@@ -87,7 +87,7 @@ FEATURES = Features(
 
 def write(job: Job) -> list[str]:
     """Write the files; returns their names."""
-    return write_tables(job, FEATURES.arrow_schema, records)
+    return write_tables(job, arrow_schema(FEATURES), records)
 
 
 def records(part: Part, unit: Unit) -> Iterator[dict[str, Any]]:

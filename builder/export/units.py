@@ -4,6 +4,7 @@ import contextlib
 import functools
 import io
 import re
+import struct
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from builder import folders
+from builder.containers import ImageError
 from builder.records import UserError
 from evaluation.items import Item, Place, item_of
 from evaluation.prompts import Setting
@@ -194,8 +196,14 @@ def hashed_name(name: str | None) -> str | None:
 
 
 def size_of(data: memoryview | bytes) -> tuple[int, int]:
-    """Width and height of a picture in pixels, from its header."""
-    return imagesize.get(io.BytesIO(data[:HEADER_BYTES]))
+    """Width and height of a picture in pixels, from its header; raises `ImageError`."""
+    try:
+        width, height = imagesize.get(io.BytesIO(data[:HEADER_BYTES]))
+    except (ValueError, struct.error) as error:
+        raise ImageError("broken_image", f"its header can't be read: {error}") from error
+    if width < 1 or height < 1:
+        raise ImageError("broken_image", "its header tells no size")
+    return width, height
 
 
 def name_of(data: memoryview | bytes) -> str:
