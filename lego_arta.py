@@ -11,7 +11,7 @@ FEATURES is the one place where columns are defined; writers and the card take t
 
 from pathlib import Path
 
-from datasets import ClassLabel, Features, Image, List, Value
+from datasets import ClassLabel, Features, Image, Sequence, Value
 from datasets.packaged_modules.parquet.parquet import Parquet, ParquetConfig
 
 __version__ = "0.1.0"
@@ -26,13 +26,14 @@ CONFIGS = {
 SPLITS = ("train", "test")
 
 _TEXT, _FLOAT = Value("string"), Value("float32")
-_BOX = List(_FLOAT, length=4)
+# A list of structs is written as a list of one: what `datasets` 3 and older know, too.
+_BOX = Sequence(_FLOAT, length=4)
 _TARGET = {
     "label": _TEXT,
     "count": Value("int32"),
     "box_norm100": _BOX,
     "box_px": _BOX,
-    "instances_px": List(_BOX),
+    "instances_px": [_BOX],
 }
 _COMMON = {
     "id": _TEXT,
@@ -44,9 +45,9 @@ _COMMON = {
     "answer": _TEXT,
     "instruction": _TEXT,
     "previous_instruction": _TEXT,
-    "entities": List({"tag": _TEXT, "text": _TEXT}),
+    "entities": [{"tag": _TEXT, "text": _TEXT}],
     "provenance": {
-        "source_images": List({"path": _TEXT, "sha256": _TEXT}),
+        "source_images": [{"path": _TEXT, "sha256": _TEXT}],
         "annotator": _TEXT,
     },
     "confidence": _FLOAT,
@@ -58,8 +59,8 @@ FEATURES: dict[str, Features] = {
         {
             **_COMMON,
             "cell": Value("int8"),
-            "targets": List(_TARGET),
-            "distractors": List({"cell": Value("int8"), **_TARGET}),
+            "targets": [_TARGET],
+            "distractors": [{"cell": Value("int8"), **_TARGET}],
         }
     ),
     "state": Features(

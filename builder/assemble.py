@@ -10,10 +10,10 @@ from pathlib import Path
 
 import msgspec
 from datasets import DatasetInfo, SplitDict, SplitInfo
-from datasets.utils.py_utils import asdict
 
 from builder import card, card_parts, croissant, folders, probes, split, stats
 from builder.export.parquet import Piece, RowIndex, write_shards
+from builder.features import as_json
 from builder.folders import CRAWL, DONE, TASKS
 from builder.manifest import DATASET_NAME, MANIFEST, file_sha256, manifest_of
 from builder.parallel import run_parallel
@@ -252,8 +252,7 @@ def _finish(
     probed = _probe(folder, options) if options.probe else []
     numbers = stats.statistics(manuals, rows)
     drop_counts = stats.drop_counts(drops)
-    infos_json = {config: asdict(info) for config, info in infos.items()}
-    (folder / INFOS).write_text(json.dumps(infos_json, indent=2) + "\n")
+    (folder / INFOS).write_text(as_json(infos))
     settings = {
         "source": options.source,
         "annotator": build.annotator,

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from datasets import DatasetInfo
-from datasets.info import DatasetInfosDict
 from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCardData
 
 from builder import probes, stats
+from builder.features import add_to_card
 from builder.reviews import card_text
 from lego_arta import CONFIGS, SPLITS
 
@@ -156,7 +156,7 @@ def front_matter(infos: Mapping[str, DatasetInfo], licence: str, rows: int) -> s
     named: dict[str, Any] = {"license_name": "lego-fair-play", "license_link": FAIR_PLAY_URL}
     named = named if licence == "other" else {}
     data = DatasetCardData(license=licence, size_categories=[size], **named, **COMMON_YAML)
-    DatasetInfosDict(infos).to_dataset_card_data(data)
+    add_to_card(infos, data)
     MetadataConfigs(
         {
             config: {

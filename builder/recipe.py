@@ -19,10 +19,10 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import DatasetInfo, Features, List, SplitDict, SplitInfo, Value
-from datasets.utils.py_utils import asdict
 
 from builder import card, card_parts, folders, stats
 from builder.assemble import INFOS, check_out, hashes_of, swap
+from builder.features import arrow_schema, as_json
 from builder.folders import CRAWL
 from builder.manifest import DATASET_NAME, MANIFEST, manifest_of
 from builder.records import CrawledManual, Drop, UserError, load
@@ -76,8 +76,7 @@ def _fill(folder: Path, build: Path, manifest: dict, name: str) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         _strip(path, target, path.parent.name, urls)
     infos = _infos(folder, manifest["rows"])
-    infos_json = {config: asdict(info) for config, info in infos.items()}
-    (folder / INFOS).write_text(json.dumps(infos_json, indent=2) + "\n")
+    (folder / INFOS).write_text(as_json(infos))
     (folder / card.FILE).write_text(_card(manifest, infos, name), encoding="utf-8")
     kept = ("dataset", "version", "code_sha256", "libraries", "options", "statistics", "rows",
             "drop_counts", "drops", "inputs")  # fmt: skip
@@ -101,7 +100,7 @@ def _urls(manifest: Mapping) -> dict[tuple[str, str], str]:
 
 def _strip(path: Path, target: Path, config: str, urls: Mapping[tuple[str, str], str]) -> None:
     """Write a shard without its pictures, a row group at a time."""
-    schema = recipe_features(config).arrow_schema
+    schema = arrow_schema(recipe_features(config))
     with (
         pq.ParquetFile(path) as file,
         pq.ParquetWriter(target, schema, compression="zstd", write_page_index=True) as writer,

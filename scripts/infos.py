@@ -5,7 +5,6 @@
 Run it after changing lego_arta.FEATURES; a test compares the file with the code.
 """
 
-import json
 import sys
 from pathlib import Path
 
@@ -19,13 +18,12 @@ FILE = ROOT / "dataset_infos.json"
 
 def infos_text() -> str:
     """The file's content."""
+    from builder.features import as_json
     from lego_arta import CONFIGS, FEATURES
 
-    infos = {
-        name: {"description": text, "features": FEATURES[name].to_dict()}
-        for name, text in CONFIGS.items()
-    }
-    return json.dumps(infos, indent=2) + "\n"
+    return as_json(
+        {name: {"description": text, "features": FEATURES[name]} for name, text in CONFIGS.items()}
+    )
 
 
 def parser() -> Parser:

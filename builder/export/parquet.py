@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from builder import folders
+from builder.features import arrow_schema
 from lego_arta import FEATURES
 
 # A row group is read as a whole: small enough for random access, large enough for throughput.
@@ -40,7 +41,7 @@ class RowIndex(NamedTuple):
 @functools.cache
 def schema(config: str) -> pa.Schema:
     """Arrow schema of a config; its metadata carries the features for `datasets`."""
-    return FEATURES[config].arrow_schema
+    return arrow_schema(FEATURES[config])
 
 
 def open_writer(path: Path, columns: pa.Schema) -> pq.ParquetWriter:
