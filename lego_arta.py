@@ -9,9 +9,12 @@ a class, on a build folder or on a Hub repository:
 FEATURES is the one place where columns are defined; writers and the card take them from here.
 """
 
+import os
+import shlex
 from pathlib import Path
 
 from datasets import ClassLabel, Features, Image, Sequence, Value
+from datasets.data_files import DataFilesDict, DataFilesList
 from datasets.packaged_modules.parquet.parquet import Parquet, ParquetConfig
 
 __version__ = "0.1.0"
@@ -90,31 +93,66 @@ class LegoArta(Parquet):
     DEFAULT_CONFIG_NAME = "scene"
 
     def __init__(self, *args, config_name=None, data_dir=None, data_files=None, **kwargs):
-        if data_dir is not None and data_files is None:
-            data_files = _data_files(str(data_dir), config_name or self.DEFAULT_CONFIG_NAME)
+        place = None if data_dir is None or data_files is not None else str(data_dir)
+        if place is not None:
+            data_files = _data_files(place, config_name or self.DEFAULT_CONFIG_NAME)
             data_dir = None
-        super().__init__(
-            *args, config_name=config_name, data_dir=data_dir, data_files=data_files, **kwargs
-        )
+        try:
+            super().__init__(
+                *args, config_name=config_name, data_dir=data_dir, data_files=data_files, **kwargs
+            )
+        except Exception as error:
+            if place is None or isinstance(data_files, DataFilesDict | None):
+                raise  # the Hub was not asked
+            said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise FileNotFoundError(
+                f"{place}: no such folder here, and the Hub gives no such data ({said}); give "
+                "data_dir the folder of a build, or ORG/NAME of a repository that you can reach"
+            ) from error
+
+    def _split_generators(self, dl_manager):
+        if not self.config.data_files:
+            raise FileNotFoundError(
+                "LegoArta was given no data; give data_dir, the folder of a build or ORG/NAME on "
+                f"the Hub: LegoArta(config_name={self.config.name!r}, data_dir='lego-arta')"
+            )
+        return super()._split_generators(dl_manager)
 
 
-def _data_files(data_dir: str, config: str) -> dict[str, str] | None:
-    """Shard patterns by split; None for an unknown config, so that `datasets` names the known."""
+def _data_files(data_dir: str, config: str) -> DataFilesDict | dict[str, str] | None:
+    """Shards by split; None for an unknown config, so that `datasets` names the known."""
     if config not in CONFIGS:
         return None
-    if Path(data_dir).is_dir():
-        root = Path(data_dir).resolve()
-        if not any((root / "data" / config).glob("*.parquet")):
-            raise FileNotFoundError(
-                f"{data_dir}: no data/{config}/*.parquet in it, so it is not a build; "
-                "make one with: python builder/make.py --out " + data_dir
-            )
-        base = root.as_posix()
-    elif data_dir.count("/") == 1 and not data_dir.startswith((".", "/")):
+    root = os.path.realpath(data_dir)
+    if "::" in root or (os.path.expandvars(root) != root and os.path.lexists(root)):
+        raise ValueError(
+            f"{root}: `datasets` takes :: and $NAME in a path for something else; rename the folder"
+        )
+    if Path(root).is_dir():
+        return _local_files(root, config)
+    if data_dir.count("/") == 1 and not data_dir.startswith((".", "/", "~")):
         base = f"hf://datasets/{data_dir}"
-    else:
-        raise FileNotFoundError(f"{data_dir}: no such folder, and not a Hub repository (ORG/NAME)")
-    splits: tuple[str, ...] = SPLITS
-    if Path(data_dir).is_dir():  # a tiny build may lack a split
-        splits = tuple(s for s in SPLITS if any(Path(base).glob(f"data/{config}/{s}-*.parquet")))
-    return {split: f"{base}/data/{config}/{split}-*.parquet" for split in splits}
+        return {split: f"{base}/data/{config}/{split}-*.parquet" for split in SPLITS}
+    raise FileNotFoundError(f"{data_dir}: no such folder, and not a Hub repository (ORG/NAME)")
+
+
+def _local_files(root: str, config: str) -> DataFilesDict:
+    """The shards of a build folder. By name, for its own name may hold what `datasets` would take
+    for a pattern. A tiny build may lack a split.
+    """
+    files = {s: sorted(Path(root, "data", config).glob(f"{s}-*.parquet")) for s in SPLITS}
+    if not any(files.values()):
+        raise FileNotFoundError(
+            f"{root}: no data/{config}/*.parquet in it, so it is not a build; "
+            f"make one with: python builder/make.py --out {shlex.quote(root)}"
+        )
+    return DataFilesDict(
+        {
+            split: DataFilesList(
+                [path.as_posix() for path in paths],
+                [(str(path.stat().st_mtime_ns), str(path.stat().st_size)) for path in paths],
+            )
+            for split, paths in files.items()
+            if paths
+        }
+    )
