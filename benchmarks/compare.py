@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import degrade, truth
-from builder.annotate import ANNOTATORS, asking, consensus, labelling
+from builder.annotate import ANNOTATORS, answers, asking, consensus, labelling
 from builder.annotate.models import ModelOptions, Question
 from builder.annotate.naming import part_labels
 from builder.annotate.options import options_of
@@ -62,11 +62,11 @@ def cases_of(work: Path, known: dict, degraded: bool = False) -> list[Case]:
             continue
         manual = load(work / PARSE / manual_id / "manual.json", Manual)
         rows = {row["row"]: row for row in manual_truth["rows"] if row.get("eop")}
-        for instruction in asking.rows_to_annotate(manual):
+        for instruction in answers.rows_to_annotate(manual):
             if instruction.instruction_id in rows:
                 path = work / CRAWL / manual_id / str(instruction.VLM.img_path)
                 eop = rows[instruction.instruction_id]["eop"]
-                question = asking.question_of(instruction)
+                question = answers.question_of(instruction)
                 cases.append(Case(instruction, question, path, eop, degraded))
     if not cases:
         raise UserError(f"--work {work}: no picture there that the truth knows; build it first")
@@ -78,8 +78,8 @@ def annotate_all(
 ) -> tuple[list[Annotation], float]:
     """(annotations, seconds) of one annotator."""
     seconds, annotations = 0.0, []
-    module = asking.module_of(name)
-    if not asking.needs_model(name):
+    module = answers.module_of(name)
+    if not answers.needs_model(name):
         for case in cases:
             picture = case.picture()
             started = time.perf_counter()
@@ -90,6 +90,7 @@ def annotate_all(
         return annotations, seconds
     device, *_ = asking.devices(name, options)
     model, size = asking.opened(name, options, device), options.batch_size
+    read = answers.reader_of(name).read
     for start in range(0, len(cases), options.batch_size):
         batch = cases[start : start + options.batch_size]
         pictures = [case.picture() for case in batch]
@@ -98,11 +99,11 @@ def annotate_all(
             model.prepare(picture, case.question)
             for picture, case in zip(pictures, batch, strict=True)
         ]
-        answers, size = asking.answer_backing_off(model.answer, made, size)
+        given, size = asking.answer_backing_off(model.answer, made, size)
         seconds += time.perf_counter() - started
         annotations += [
-            labelling.annotation_of(case.question, answer, module.read(case.question, answer), name)
-            for case, answer in zip(batch, answers, strict=True)
+            labelling.annotation_of(case.question, answer, read(case.question, answer), name)
+            for case, answer in zip(batch, given, strict=True)
         ]
     return annotations, seconds
 

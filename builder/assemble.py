@@ -1,27 +1,29 @@
 """The build folder (design 4.2): shards, card and manifest, swapped in as a whole."""
 
-import collections
+import contextlib
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from datasets import DatasetInfo, SplitDict, SplitInfo
 
-from builder import card, card_parts, croissant, folders, probes, split, stats
-from builder.export.parquet import Piece, RowIndex, write_shards
+from builder import card, card_parts, croissant, folders, probes, split, stages, stats
+from builder.export.parquet import Index, Piece, write_shards
 from builder.features import as_json
 from builder.folders import CRAWL, DONE, TASKS
 from builder.manifest import DATASET_NAME, MANIFEST, file_sha256, manifest_of
 from builder.parallel import run_parallel
-from builder.pipeline import BuildOptions, ManualStats, identities
+from builder.pipeline import BuildOptions, identities
 from builder.probes.score import AUC_MAX
-from builder.records import CrawledManual, Drop, UserError, load
+from builder.records import CrawledManual, Drop, ManualStats, UserError, load
 from builder.reviews import NO_REVIEWS, Applied, Reviews, apply_reviews
 from builder.samples import write_samples
+from builder.sources.terms import UNSTATED, Terms
 from lego_arta import CONFIGS, FEATURES, SPLITS, __version__
 
 INFOS = "dataset_infos.json"
@@ -39,6 +41,7 @@ class AssembleOptions:
     workers: int = 1
     reviews: Reviews = NO_REVIEWS
     crawl_drops: tuple[Drop, ...] = ()  # links that led to no manual
+    terms: Terms = UNSTATED
 
 
 def check_out(out: Path) -> None:
@@ -72,15 +75,32 @@ def check_out(out: Path) -> None:
 def assemble(manual_ids: list[str], build: BuildOptions, options: AssembleOptions) -> dict:
     """Write the build folder from the manuals' pieces; returns the manifest.
 
-    A build whose inputs, options and code are unchanged is left as it is.
+    A build whose inputs, options and code are unchanged is left as it is. Raises `UserError` when
+    another run is writing there.
     """
     check_out(options.out)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    with only_writer(options.out):
+        return _assemble(manual_ids, build, options)
+
+
+@contextlib.contextmanager
+def only_writer(out: Path) -> Iterator[None]:
+    """Hold a lock beside `out` while it is written; raises `UserError` when another run does."""
+    lock = out.with_name(f".{out.name}.lock")
+    with folders.held(lock, f"--out {out}"):
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)  # while it is held; the user's folder stays tidy
+
+
+def _assemble(manual_ids: list[str], build: BuildOptions, options: AssembleOptions) -> dict:
     manual_ids = sorted(manual_ids)
     print_ = _fingerprint(manual_ids, build, options)
     old = manifest_of(options.out)
     if old and old.get("fingerprint") == print_ and _is_whole(options.out, old):
         return old
-    options.out.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(
         tempfile.mkdtemp(
             prefix=f".{options.out.name}.", suffix=folders.TEMPORARY, dir=options.out.parent
@@ -99,14 +119,21 @@ def assemble(manual_ids: list[str], build: BuildOptions, options: AssembleOption
 
 
 def _fingerprint(manual_ids: list[str], build: BuildOptions, options: AssembleOptions) -> str:
-    done = [(build.work / TASKS / manual_id / DONE).read_text() for manual_id in manual_ids]
-    return folders.fingerprint(
-        "assemble",
-        *(options.source, options.split, options.seed, options.probe, options.reviews),
-        *options.crawl_drops,
-        *manual_ids,
-        *done,
-        everything=True,
+    """The key of a build. The crawled records count too: the manifest names pages and pictures."""
+    made = [
+        (manual_id, (build.work / TASKS / manual_id / DONE).read_text(),
+         file_sha256(build.work / CRAWL / manual_id / "crawl.json"))
+        for manual_id in manual_ids
+    ]  # fmt: skip
+    settings = (options.source, options.split, options.seed, options.probe, options.reviews)
+    return stages.build_key(
+        *settings,
+        options.crawl_drops,
+        options.terms,
+        build.annotator,
+        *identities(build),
+        build.tasks,
+        *made,
     )
 
 
@@ -128,9 +155,6 @@ def swap(temporary: Path, out: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-Index = dict[str, list[RowIndex]]  # by config
-
-
 def _fill(
     folder: Path,
     manual_ids: list[str],
@@ -142,7 +166,10 @@ def _fill(
     index = {m: load(tasks / m / "index.json", Index) for m in manual_ids}
     manuals = [load(tasks / m / "stats.json", ManualStats) for m in manual_ids]
     reviewed = apply_reviews(options.reviews, index, manuals)
-    in_test = _in_test(index, {m.manual_id: m.set_number for m in manuals}, options)
+    set_of = {manual.manual_id: manual.set_number for manual in manuals}
+    in_test, exceptions = split.in_test(
+        options.split, index, set_of, reviewed.left_out, options.seed
+    )
     infos: dict[str, DatasetInfo] = {}
     for config in CONFIGS:
         split_infos: dict[str, SplitInfo] = {}
@@ -170,58 +197,15 @@ def _fill(
                 dataset_name=DATASET_NAME,
             )
         if split_infos:
-            infos[config] = _info(config, split_infos)
-    return _finish(folder, infos, reviewed, build, options, fingerprint)
+            infos[config] = _info(config, split_infos, options.terms)
+    return _finish(folder, infos, reviewed, exceptions, build, options, fingerprint)
 
 
-def _in_test(
-    index: Mapping[str, Index], set_of: Mapping[str, str], options: AssembleOptions
-) -> dict[str, set[tuple[str, str]]]:
-    """The (manual, row id) pairs of every config that are in test."""
-    if options.split == "paper":
-        chosen = {
-            config: split.groups_in_test(
-                (row.group for rows in index.values() for row in rows[config]), options.seed
-            )
-            for config in CONFIGS
-        }
-        return {
-            config: {
-                (m, row.id)
-                for m, rows in index.items()
-                for row in rows[config]
-                if row.group in chosen[config]
-            }
-            for config in CONFIGS
-        }
-
-    # With a single set there is nothing to hold out but its sessions.
-    several = len(set(set_of.values())) > 1
-
-    def unit(manual_id: str, row: RowIndex) -> str:
-        return set_of[manual_id] if several else row.session_id
-
-    rows_by_unit: dict[str, collections.Counter] = collections.defaultdict(collections.Counter)
-    for m, rows in index.items():
-        for config in CONFIGS:
-            for row in rows[config]:
-                rows_by_unit[unit(m, row)][config] += 1
-    units = split.units_in_test(rows_by_unit)
-    return {
-        config: {
-            (m, row.id)
-            for m, rows in index.items()
-            for row in rows[config]
-            if unit(m, row) in units
-        }
-        for config in CONFIGS
-    }
-
-
-def _info(config: str, split_infos: dict[str, SplitInfo]) -> DatasetInfo:
+def _info(config: str, split_infos: dict[str, SplitInfo], terms: Terms) -> DatasetInfo:
     size = sum(info.num_bytes for info in split_infos.values())
     return DatasetInfo(
         description=CONFIGS[config],
+        license=terms.name,
         features=FEATURES[config],
         splits=SplitDict.from_split_dict(split_infos, dataset_name=DATASET_NAME),
         download_size=size,
@@ -233,6 +217,7 @@ def _finish(
     folder: Path,
     infos: dict[str, DatasetInfo],
     reviewed: Applied,
+    exceptions: Mapping[str, Any],
     build: BuildOptions,
     options: AssembleOptions,
     fingerprint: str,
@@ -269,12 +254,13 @@ def _finish(
     parts = card_parts.parts(folder, write_samples(folder)) | card.state_parts(
         settings, probed, screened
     )
-    text = card.render(infos, numbers, splits, drop_counts, settings, parts)
+    parts["split_rule"] = card.split_text(options.split, exceptions)
+    text = card.render(infos, numbers, splits, drop_counts, settings, options.terms, parts)
     (folder / croissant.FILE).write_text(
         croissant.croissant_text(
             shards,
             splits,
-            card.LICENCE_URLS[options.source == "demo"],
+            options.terms.licence_url,
             card_parts.CITATION,
         ),
         encoding="utf-8",
@@ -284,12 +270,14 @@ def _finish(
         "dataset": DATASET_NAME,
         "version": __version__,
         "fingerprint": fingerprint,
-        "code_sha256": folders.code_version(),
-        "libraries": folders.library_versions(),
+        "code_sha256": stages.code_sha256(),
+        "libraries": stages.library_versions(),
         "options": settings,
+        "terms": msgspec.to_builtins(options.terms),
         "annotators": identities(build),
         "statistics": numbers,
         "rows": splits,
+        "split_exceptions": exceptions,
         "drop_counts": drop_counts,
         "screened_counts": screened,
         "review_counts": reviewed.counts,

@@ -12,6 +12,7 @@ from huggingface_hub import DatasetCardData
 from builder import probes, stats
 from builder.features import add_to_card
 from builder.reviews import card_text
+from builder.sources.terms import Terms
 from lego_arta import CONFIGS, SPLITS
 
 FILE = "README.md"
@@ -25,21 +26,7 @@ COMMON_YAML: dict[str, Any] = {
     "annotations_creators": ["machine-generated"],
 }
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-FAIR_PLAY_URL = "https://www.lego.com/en-nl/legal/notices-and-policies/fair-play/"
-LICENCE_URLS = {True: "https://www.apache.org/licenses/LICENSE-2.0", False: FAIR_PLAY_URL}
-LICENCES = {
-    True: (
-        "apache-2.0",
-        "The pictures and texts were drawn by lego-arta itself: Apache-2.0, no LEGO material.",
-    ),
-    False: (
-        "other",
-        "Pictures and texts are the LEGO Group's and are used for non-commercial research under "
-        f"its [fair-play terms]({FAIR_PLAY_URL}); whoever uses or passes on this dataset has to "
-        "keep to them. What lego-arta adds (boxes, queries, splits, code) is Apache-2.0. LEGO is a "
-        "trademark of the LEGO Group, which does not sponsor, authorise or endorse this dataset.",
-    ),
-}
+NAMES_SHOWN = 10  # of units in a sentence
 NEGATIVES = {
     "paper": "moved by at least 5 % of the assembly's box",
     "typed": "moved, turned, mirrored, recoloured, exchanged for another part of the session, left "
@@ -55,8 +42,10 @@ POSITIVES = {
 SPLIT_RULES = {
     "manual": "Whole sets go to train or test (about 75 : 25) by a hash of the set number, so no "
     "manual, step, group or part picture of one split is in the other, and adding manuals moves "
-    "none. In a tiny build a config that would lack a split gets the set nearest to it; a build of "
-    "a single set is divided by session.",
+    "none. A config that would lack a split, as in a tiny build, gets the set nearest to it. Where "
+    "no set can be given, one is divided for that config alone: into its sessions, a session into "
+    "its steps, a step into what is never parted (a state group, the collages of one object). A "
+    "single such item is in train.",
     "paper": "25 % of the pairs at random, as in the thesis; state groups stay together. Steps of "
     "one manual and collages of one object are on both sides: use it only to compare with "
     "published numbers.",
@@ -69,31 +58,29 @@ def render(
     splits: Mapping[str, Mapping[str, int]],
     drops: Mapping[str, Mapping[str, int]],
     settings: Mapping[str, object],
+    terms: Terms,
     parts: Mapping[str, str],
 ) -> str:
     """README.md of a build; `parts` comes from card_parts. A placeholder that nothing fills is a
     KeyError.
     """
-    is_demo = settings["source"] == "demo"
-    licence, licence_text = LICENCES[is_demo]
     rows = sum(sum(by_split.values()) for by_split in splits.values())
     body = string.Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         rows=f"{rows:,}",
         manuals=f"{int(numbers['manuals']):,}",
-        source=_source_text(str(settings["source"])),
+        source=terms.description,
         statistics=stats.markdown(("Category", "Item", "Count"), stats.table_4_3(numbers)),
         splits=splits_table(splits),
         split_mode=str(settings["split"]),
-        split_rule=SPLIT_RULES[str(settings["split"])],
         drops=_drops_table(drops),
         configs="\n".join(f"- **{name}**: {text}" for name, text in CONFIGS.items()),
         annotator=str(settings["annotator"]),
         seed=str(settings["seed"]),
         image_format=str(settings["image_format"]),
-        licence=licence_text,
+        licence=terms.attribution,
         **parts,
     )
-    return f"---\n{front_matter(infos, licence, rows)}\n---\n\n{body}"
+    return f"---\n{front_matter(infos, terms, rows)}\n---\n\n{body}"
 
 
 def state_parts(
@@ -111,20 +98,29 @@ def state_parts(
     }
 
 
+def split_text(mode: str, exceptions: Mapping[str, Any]) -> str:
+    """How train and test were made, and what had to be moved or divided for it in this build."""
+    lines = [
+        f"In `{config}`, which has too few rows elsewhere, on both sides: {_names(names)}."
+        for config, names in exceptions["divided"].items()
+    ]
+    if exceptions["moved"]:
+        moved = _names(exceptions["moved"])
+        lines.append(f"Not where the hash says, so that every config has its splits: {moved}.")
+    return "\n\n".join([SPLIT_RULES[mode], *lines])
+
+
+def _names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return ", ".join(f"`{name}`" for name in names[:NAMES_SHOWN]) + more
+
+
 def splits_table(splits: Mapping[str, Mapping[str, int]]) -> str:
     """Rows by config and split."""
     return stats.markdown(
         ("Config", *SPLITS),
         [(c, *(f"{by_split[s]:,}" for s in SPLITS)) for c, by_split in splits.items()],
     )
-
-
-def _source_text(source: str) -> str:
-    if source == "demo":
-        return "manuals drawn by lego-arta's own demo source"
-    if source.startswith("legacy:"):
-        return "the originally released dataset, or a folder in its layout"
-    return "manuals crawled from a listing" if "://" in source else "a saved site"
 
 
 def _drops_table(drops: Mapping[str, Mapping[str, int]]) -> str:
@@ -150,12 +146,16 @@ def _screened_text(screened: Mapping[str, int]) -> str:
     return f"Screening turned down: {counted}."
 
 
-def front_matter(infos: Mapping[str, DatasetInfo], licence: str, rows: int) -> str:
+def front_matter(infos: Mapping[str, DatasetInfo], terms: Terms, rows: int) -> str:
     """The YAML that the Hub and `datasets` read, without its fences."""
     size = next((name for limit, name in SIZES if rows < limit), "1M<n<10M")
-    named: dict[str, Any] = {"license_name": "lego-fair-play", "license_link": FAIR_PLAY_URL}
-    named = named if licence == "other" else {}
-    data = DatasetCardData(license=licence, size_categories=[size], **named, **COMMON_YAML)
+    named = {"license_name": terms.licence_name, "license_link": terms.licence_url}
+    data = DatasetCardData(
+        license=terms.licence,
+        size_categories=[size],
+        **(named if terms.licence_name else {}),
+        **COMMON_YAML,
+    )
     add_to_card(infos, data)
     MetadataConfigs(
         {

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from builder import folders, stats
+from builder import stages, stats
 from builder.columns import columns
 from builder.samples import Sample, box_counts, confidence_table
 from lego_arta import CONFIGS, __version__
@@ -38,8 +38,8 @@ def parts(folder: Path, samples: Sequence[Sample]) -> dict[str, str]:
         "labels": f"{labels:,}",
         "confidence": stats.markdown(("confidence", *CONFIGS), confidence_table(folder)),
         "version": __version__,
-        "code": folders.code_version()[:16],
-        "libraries": libraries_text(folders.library_versions()),
+        "code": stages.code_sha256()[:16],
+        "libraries": libraries_text(stages.library_versions()),
         "citation": CITATION,
     }
 

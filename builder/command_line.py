@@ -73,6 +73,17 @@ def parser() -> Parser:
         help="review.json files of scripts/review.py score: rows that raters rejected are left "
         "out, the others they judged weigh what they said",
     )
+    whose = result.add_argument_group(
+        "licence", "of pictures and texts whose source says nothing of itself, for the card"
+    )
+    whose.add_argument(
+        "--licence",
+        metavar="NAME",
+        help="one that the Hub knows, such as cc-by-4.0, or lego-fair-play (the LEGO Group's own), "
+        "or any other with --licence-url; without it the card says that nobody knows",
+    )
+    whose.add_argument("--licence-url", metavar="URL", help="where that licence stands")
+    whose.add_argument("--attribution", metavar="TEXT", help="whose they are: a sentence")
     state = result.add_argument_group("state examples")
     state.add_argument(
         "--negatives",

@@ -17,6 +17,7 @@ from builder.folders import sha256
 from builder.records import Drop
 from builder.sources import web
 from builder.sources.charset import decode_html, of_content_type
+from core import code
 
 # Faults of the file itself: asking again is of use only once the server says that it changed.
 _FILE_FAULTS = {*images.FAULTS, "too_many_pixels"}
@@ -112,7 +113,7 @@ async def _look(run: Run, entry: Entry, path: Path) -> Entry:
 
     Decoding is done in a thread: it takes long enough to hold up other transfers.
     """
-    entry = replace(entry, size_bytes=path.stat().st_size)
+    entry = replace(entry, size_bytes=path.stat().st_size, code=code.of(images.__name__))
     try:
         async with run.decoders:
             data, limit = path.read_bytes(), run.options.max_pixels
@@ -187,6 +188,10 @@ def _known(run: Run, url: str) -> Entry | None:
     entry = run.journal.entries.get(url)
     if entry is None or entry.size_bytes > run.options.max_bytes:
         return None
+    if entry.kind == "image" and entry.code != code.of(images.__name__):
+        entry = _looked_again(run, entry)
+        if entry is None:
+            return None
     if entry.file is None:
         return entry if entry.error in _FILE_FAULTS - {"too_many_pixels"} else None
     if entry.size_wh:
@@ -195,6 +200,18 @@ def _known(run: Run, url: str) -> Entry | None:
         except images.ImageError:
             return None
     return entry if holds(run.root / entry.file, entry) else None
+
+
+def _looked_again(run: Run, entry: Entry) -> Entry | None:
+    """An image on disk as this code sees it, not the code that fetched it; None to ask for it
+    anew: it was refused then, or would be now.
+    """
+    try:
+        data = (run.root / (entry.file or "")).read_bytes()
+        info = images.inspect_image(data, run.options.max_pixels)
+    except (OSError, images.ImageError):
+        return None
+    return replace(entry, size_wh=info.size_wh, code=code.of(images.__name__))
 
 
 def holds(path: Path, entry: Entry) -> bool:

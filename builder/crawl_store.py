@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from builder.folders import place_file, sha256, write_bytes
+from builder.folders import DONE, TEMPORARY, one_at_a_time, place_file, sha256, write_bytes
 from builder.records import CrawledManual, UserError, dump
 
 REPORT, JOURNAL, INCOMING, PAGES = "report.jsonl", ".journal.jsonl", ".incoming", ".pages"
@@ -38,7 +38,8 @@ _DISK_CURES = {
 class Entry(msgspec.Struct, frozen=True):
     """A line of the report: a URL, how asking for it went in this run, and what we have of it.
 
-    `bytes` and `attempts` are this run's. `file` is relative to the crawl folder; it is set with
+    `bytes` and `attempts` are this run's. `code` is the hash of the code that looked at an image;
+    what other code saw in it does not count. `file` is relative to the crawl folder; it is set with
     an error too where asking again failed for now and the earlier copy is kept.
     """
 
@@ -57,6 +58,7 @@ class Entry(msgspec.Struct, frozen=True):
     size_wh: tuple[int, int] | None = None
     # Of the Content-Type header; "" where it names none, null where nobody has looked yet.
     charset: str | None = None
+    code: str | None = None
 
 
 class Journal:
@@ -103,22 +105,28 @@ def write_report(crawl_dir: Path, journal: Journal) -> None:
     )
 
 
-def finish_manual(folder: Path, record: CrawledManual, page: Path) -> None:
+def finish_manual(folder: Path, record: CrawledManual, page: Path | bytes) -> None:
     """Make a manual whole: its page, then its record, then no file that it does not name.
 
     What has not changed is not written again. The old record goes before the page changes, so
-    no reader ever finds a record beside a page it does not belong to.
+    no reader ever finds a record beside a page it does not belong to. Two attempts at one manual
+    take turns here; the second finds nothing to change.
     """
     data, target, page_file = dump(record), folder / RECORD, folder / record.page_file
-    if not (page_file.is_file() and sha256(page_file.read_bytes()) == record.page_sha256):
-        target.unlink(missing_ok=True)
-        place_file(page, page_file)
-    if not (target.is_file() and target.read_bytes() == data):
-        write_bytes(target, data)
     named = {image.file for image in record.images}
-    for file in list(folder.glob("images/*")):
-        if f"images/{file.name}" not in named:
-            file.unlink()
+    with one_at_a_time(folder):
+        if not (page_file.is_file() and sha256(page_file.read_bytes()) == record.page_sha256):
+            target.unlink(missing_ok=True)
+            if isinstance(page, bytes):
+                write_bytes(page_file, page)
+            else:
+                place_file(page, page_file)
+        if not (target.is_file() and target.read_bytes() == data):
+            (folder / DONE).unlink(missing_ok=True)  # it spoke of the old record
+            write_bytes(target, data)
+        for file in list(folder.glob("images/*")):
+            if f"images/{file.name}" not in named and file.suffix != TEMPORARY:
+                file.unlink(missing_ok=True)
 
 
 def sweep(crawl_dir: Path) -> None:

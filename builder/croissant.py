@@ -36,11 +36,11 @@ CONTEXT: dict[str, Any] = {
 def croissant_text(
     shards: Mapping[str, Mapping[str, Any]],
     rows: Mapping[str, Mapping[str, int]],
-    licence_url: str,
+    licence_url: str | None,
     citation: str,
 ) -> str:
     """The content of croissant.json. `shards` is path -> {"sha256", "bytes"}, `rows` config ->
-    split -> number.
+    split -> number. Of an unknown licence, which has no `licence_url`, nothing is said.
     """
     configs = [config for config in CONFIGS if any(rows[config].values())]
     metadata = {
@@ -50,7 +50,7 @@ def croissant_text(
         "name": "lego-arta",
         "description": "Vision-language data for assistants that guide people through assembly in "
         "augmented reality, from manuals for blind builders.",
-        "license": licence_url,
+        **({"license": licence_url} if licence_url else {}),
         "url": "https://arxiv.org/abs/2507.05515",
         "version": __version__,
         "citeAs": citation,

@@ -5,9 +5,7 @@ renamed, so a name that exists is a file that is whole.
 """
 
 import contextlib
-import functools
 import hashlib
-import importlib.metadata
 import os
 import shutil
 import tempfile
@@ -21,26 +19,9 @@ from builder.records import UserError
 ROOT = Path(__file__).resolve().parent.parent
 DONE = "done"
 TEMPORARY = ".tmp"
-LIBRARIES = (
-    "datasets", "numpy", "opencv-python-headless", "pillow", "pyarrow",
-    "scikit-learn", "scipy", "selectolax", "webencodings", "xxhash",
-)  # fmt: skip
-# Code that no manual's rows depend on: what brings manuals to disk (their bytes are hashed) and
-# what happens after all manuals are done. Anything not named here is taken to matter.
-NOT_IN_ROWS = (
-    "builder/sources/brick", "builder/sources/demo", "builder/sources/saved", "builder/crawl",
-    "builder/fetch", "builder/images.py", "builder/make.py", "builder/parallel.py",
-    "builder/assemble.py", "builder/card", "builder/probes/", "builder/split.py",
-    "builder/stats.py", "builder/validate", "builder/push", "builder/hub.py",
-    "builder/command_line.py", "builder/manifest.py",
-    "builder/sources/legacy.py", "builder/export/", "builder/croissant.py", "builder/samples.py",
-    "builder/recipe.py", "builder/reviews.py",
-    # What models say is kept by their identity.
-    "builder/annotate/minigpt_v2_",
-)  # fmt: skip
-IN_ROWS = ("builder/export/parquet.py",)  # nevertheless
 DEMO, CRAWL, PARSE, ANNOTATE, TASKS = "0_demo", "1_crawl", "2_parse", "3_annotate", "4_tasks"
 ANSWERS = "3_answers"  # of models, by picture and question
+COLORS_FILE = "colors.json"  # in the folder of a manual's rows
 
 
 @contextlib.contextmanager
@@ -56,9 +37,9 @@ def writing(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.replace(path)
-    except BaseException:
+    finally:
+        # Also after a success: a rename between two hard links of one file leaves both.
         temporary.unlink(missing_ok=True)
-        raise
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -87,22 +68,65 @@ def stage(folder: Path, fingerprint: str, make: Callable[[Path], None]) -> bool:
     """Bring one manual's stage folder up to date; True when there was something to do.
 
     `make` fills a temporary folder; the fingerprint of its inputs, options and code is written into
-    it last and the folder renamed into place, so a folder that exists is a stage that is done.
+    it last and the folder renamed into place, so a folder that exists is a stage that is done. Of
+    several attempts at once the first to be done counts; the others take what it left.
     """
-    marker = folder / DONE
-    if marker.is_file() and marker.read_text() == fingerprint:
+    if is_done(folder, fingerprint):
         return False
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".", suffix=TEMPORARY, dir=folder.parent))
     try:
         make(temporary)
         (temporary / DONE).write_text(fingerprint)
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
-    except BaseException:
+        with one_at_a_time(folder):
+            if not is_done(folder, fingerprint):
+                _put_in_place(temporary, folder)
+    finally:
         shutil.rmtree(temporary, ignore_errors=True)
-        raise
     return True
+
+
+def is_done(folder: Path, fingerprint: str) -> bool:
+    """Whether a stage folder is whole and was made from these inputs, options and code."""
+    try:
+        return (folder / DONE).read_text() == fingerprint
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Hold a lock for the moment in which `folder`, or one beside it, is swapped for another.
+
+    The lock lies beside the parent, so that stage folders hold nothing but manuals.
+    """
+    lock = folder.parent.with_name(f".{folder.parent.name}.lock")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(lock).acquire(poll_interval=0.005):
+        yield
+
+
+@contextlib.contextmanager
+def held(lock: Path, what: str) -> Iterator[None]:
+    """Hold a lock file; raises `UserError` about `what` when another run holds it."""
+    try:
+        with filelock.FileLock(lock, timeout=0):
+            yield
+    except filelock.Timeout:
+        raise UserError(
+            f"{what}: another build is running there; wait for it or give another folder"
+        ) from None
+
+
+def _put_in_place(temporary: Path, folder: Path) -> None:
+    """Give `temporary` the name `folder`. An old folder goes as a whole, by a rename, before its
+    files are deleted: killed in between, none is left with a marker and half of its files.
+    """
+    old = temporary.with_name(f".old{temporary.name}")
+    if folder.exists():
+        folder.rename(old)
+    temporary.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -112,45 +136,12 @@ def working_in(work: Path) -> Iterator[None]:
     Raises `UserError` when another run holds it.
     """
     work.mkdir(parents=True, exist_ok=True)
-    try:
-        with filelock.FileLock(work / ".lock", timeout=0):
-            stages = (DEMO, CRAWL, PARSE, ANSWERS, ANNOTATE, TASKS)
-            leftovers = [p for name in stages for p in (work / name).rglob(f".*{TEMPORARY}")]
-            for leftover in leftovers:
-                if leftover.is_dir():
-                    shutil.rmtree(leftover, ignore_errors=True)
-                else:
-                    leftover.unlink(missing_ok=True)
-            yield
-    except filelock.Timeout:
-        raise UserError(
-            f"--work {work}: another build is running there; wait for it or give another folder"
-        ) from None
-
-
-def fingerprint(*parts: object, everything: bool = False) -> str:
-    """Hash of all that a result depends on: the given parts, the code and the libraries.
-
-    A manual's rows do not depend on the modules in NOT_IN_ROWS; `everything` counts them too.
-    """
-    return sha256("\n".join([code_version(everything), *map(str, parts)]).encode())
-
-
-@functools.cache
-def code_version(everything: bool = True) -> str:
-    """Hash of our own code and templates and of the libraries that touch pixels or write files."""
-    files = [ROOT / "lego_arta.py", *ROOT.glob("builder/**/*"), *ROOT.glob("synthesis/*")]
-    digest = hashlib.sha256()
-    for file in sorted(files):
-        name = file.relative_to(ROOT).as_posix()
-        if file.suffix in {".py", ".md", ".json"} and (
-            everything or name in IN_ROWS or not name.startswith(NOT_IN_ROWS)
-        ):
-            digest.update(name.encode() + file.read_bytes())
-    digest.update(repr(sorted(library_versions().items())).encode())
-    return digest.hexdigest()
-
-
-def library_versions() -> dict[str, str]:
-    """Versions of the libraries a build's bytes depend on."""
-    return {name: importlib.metadata.version(name) for name in LIBRARIES}
+    with held(work / ".lock", f"--work {work}"):
+        stages = (DEMO, CRAWL, PARSE, ANSWERS, ANNOTATE, TASKS)
+        leftovers = [p for name in stages for p in (work / name).rglob(f".*{TEMPORARY}")]
+        for leftover in leftovers:
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
+        yield

@@ -5,6 +5,7 @@ import logging
 import sys
 import time
 from pathlib import Path
+from types import ModuleType
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a file, from anywhere
 
@@ -17,17 +18,19 @@ if __name__ == "__main__":
     start_server()  # workers' imports and the ones below go on at the same time
 
 from builder import probes, push, recipe, stats
-from builder.annotate import asking
+from builder.annotate import answers, asking
 from builder.annotate.options import options_of as model_options_of
 from builder.assemble import AssembleOptions, assemble, check_out
 from builder.crawl import Crawl, CrawlOptions, crawl_site
-from builder.folders import CRAWL, DEMO, TASKS, working_in
-from builder.pipeline import COLORS_FILE, BuildOptions, SessionColors, build_manual, parse_manual
-from builder.records import UserError, load
+from builder.folders import COLORS_FILE, CRAWL, DEMO, TASKS, working_in
+from builder.pipeline import BuildOptions, build_imported, build_manual, parse_manual
+from builder.records import SessionColors, UserError, load
 from builder.reviews import from_json
-from builder.sources import demo, legacy, legacy_rows, saved
+from builder.sources import demo, legacy, saved, web
+from builder.sources.terms import UNKNOWN, Terms, stated
 from builder.tasks.context import TaskOptions
 from core.cli import command, run
+from core.names import CONFIGS
 
 log = logging.getLogger("lego_arta")
 
@@ -78,6 +81,7 @@ def run_stages(options: argparse.Namespace) -> dict:
     started = time.monotonic()
     wanted = follow_recipe(options) if options.from_recipe else None
     reviews = from_json(wanted["options"]["reviews"]) if wanted else reviews_of(options.reviews)
+    terms = recipe.terms_of(wanted) if wanted else terms_stated(options)
     manual_ids, crawl_drops = crawl_stage(options)
     if wanted:
         manual_ids = recipe.check_sources(wanted, options.work, manual_ids)
@@ -99,13 +103,13 @@ def run_stages(options: argparse.Namespace) -> dict:
     # The largest first: a long manual that starts last would leave the other workers idle.
     crawled = options.work / CRAWL
     manual_ids = sorted(manual_ids, key=lambda m: -(crawled / m / "crawl.json").stat().st_size)
-    if names := asking.with_models(task.annotator):
+    if names := answers.with_models(task.annotator):
         run_parallel(
             "texts", parse_manual, [(m, options.work) for m in manual_ids], options.workers
         )
         asking.ask_all(options.work, manual_ids, names, task.models)
     calls = [(manual_id, task) for manual_id in manual_ids]
-    make_rows = legacy_rows.build_manual if legacy.is_source(options.source) else build_manual
+    make_rows = build_imported if legacy.is_source(options.source) else build_manual
     results = run_parallel("manuals", make_rows, calls, options.workers)
     check_sessions(task, manual_ids)
     log.info("writing %s", options.out)
@@ -121,6 +125,7 @@ def run_stages(options: argparse.Namespace) -> dict:
             options.workers,
             reviews,
             tuple(crawl_drops),
+            terms,
         ),
     )
     built = sum(done for _, done in results)
@@ -128,6 +133,21 @@ def run_stages(options: argparse.Namespace) -> dict:
     if wanted:
         recipe.check_result(wanted, options.out)
     return manifest
+
+
+def source_of(source: str) -> ModuleType:
+    """The module of a source: it brings manuals to disk, or knows the site, and says its terms."""
+    if legacy.is_source(source):
+        return legacy
+    if "://" in source:
+        return web
+    return demo if source == "demo" else saved
+
+
+def terms_stated(options: argparse.Namespace) -> Terms:
+    """What the source says of itself, and the command line of a source that says nothing."""
+    said = source_of(options.source).terms(options.source)
+    return stated(said, options.licence, options.licence_url, options.attribution)
 
 
 def check_sessions(task: BuildOptions, manual_ids: list[str]) -> None:
@@ -157,8 +177,8 @@ def follow_recipe(options: argparse.Namespace) -> dict:
 
 def crawl_stage(options: argparse.Namespace) -> Crawl:
     """Stage 1: manuals on disk, whatever the source."""
-    crawl_dir = options.work / CRAWL
-    if "://" in options.source and not legacy.is_source(options.source):
+    crawl_dir, module = options.work / CRAWL, source_of(options.source)
+    if module is web:
         agent = CrawlOptions().user_agent
         given = {"delay_s": options.delay, "concurrency": options.concurrency}
         crawl_options = CrawlOptions(
@@ -167,10 +187,10 @@ def crawl_stage(options: argparse.Namespace) -> Crawl:
             **{name: value for name, value in given.items() if value is not None},
         )
         return crawl_site(options.source, crawl_dir, crawl_options, options.limit)
-    if legacy.is_source(options.source):
+    if module is legacy:
         ids = legacy.import_all(options.source, crawl_dir, options.limit, options.workers)
         return Crawl(ids, [])
-    site = demo_site(options) if options.source == "demo" else Path(options.source)
+    site = demo_site(options) if module is demo else Path(options.source)
     if legacy.is_legacy(site):
         raise UserError(
             f"--source {site}: a folder in the released dataset's layout; "
@@ -215,8 +235,13 @@ def report(manifest: dict, out: Path, built: int, manuals: int, seconds: float) 
     print()
     for config, splits in manifest["rows"].items():
         print(f"{config:<7} " + ", ".join(f"{number:,} {name}" for name, number in splits.items()))
+    if manifest["terms"]["licence"] == UNKNOWN:
+        print(
+            "\nlicence of the pictures and texts: not known; --licence and --attribution state it"
+        )
     print(f"\n{out}: {manuals} manuals, {built} of them (re)built, in {seconds:.1f} s")
-    print(f'load it from {out.resolve().parent} with: load_dataset("{out.name}", "state")')
+    some = next(config for config in ("state", *CONFIGS) if any(manifest["rows"][config].values()))
+    print(f'load it from {out.resolve().parent} with: load_dataset("{out.name}", "{some}")')
     print(f"look at it first: {command('scripts/review.py', 'gallery', out)}")
 
 

@@ -6,7 +6,6 @@ it imports while the command does; this module imports next to nothing itself fo
 """
 
 import contextlib
-import importlib
 import logging
 import multiprocessing
 import multiprocessing.forkserver
@@ -137,10 +136,9 @@ def _init_reader() -> None:
 def init_worker() -> None:
     """One thread a worker, so that sums stay in one order and cores are not fought over."""
     import cv2
+    import scipy.optimize  # noqa: F401 - imported later, their pools would escape the limit
+    import sklearn.cluster  # noqa: F401
     import threadpoolctl
-
-    for name in ("scipy.optimize", "sklearn.cluster"):  # later, their pools would escape the limit
-        importlib.import_module(name)
 
     cv2.setNumThreads(1)
     threadpoolctl.threadpool_limits(1)

@@ -15,7 +15,17 @@ import msgspec
 from builder.finding import first_find_line, only_asks_to_find
 from builder.image_names import EOP_CLASSES, ImageName, file_name, parse_image_name
 from builder.language import ENGLISH, language_of, reason_of
-from builder.records import CrawledImage, CrawledManual, Drop, Instruction, Manual, UserError, Vlm
+from builder.records import (
+    CrawledImage,
+    CrawledManual,
+    Drop,
+    Instruction,
+    Manual,
+    UserError,
+    Vlm,
+    dump,
+    load,
+)
 from builder.sources.charset import LOST, decode_html
 from builder.sources.lines import Line
 from builder.sources.manual_page import CONTAINER, ManualPage, PageRow, Unread, read_page
@@ -30,6 +40,13 @@ _NO_FILE_NAME = (
 
 # A reason why something is left out, and its detail.
 Reason = tuple[str, str]
+
+
+def write_manual(crawled_file: Path, target: Path) -> None:
+    """Stage 2 of one manual: `manual.json` in the folder `target`."""
+    crawled = load(crawled_file, CrawledManual)
+    html = (crawled_file.parent / crawled.page_file).read_bytes()
+    (target / "manual.json").write_bytes(dump(parse_manual(html, crawled)))
 
 
 def parse_manual(html: bytes | str, crawled: CrawledManual) -> Manual:

@@ -25,6 +25,7 @@ from builder.push_remote import (
     row_loader,
     was_edited,
 )
+from builder.recipe import terms_of
 from core.cli import command
 from core.errors import UserError
 
@@ -46,6 +47,7 @@ def push(out: Path, options: PushOptions) -> str | None:
         _check_plan(hub, plan, local, remote, options)
         print(f"\n{out} -> {_address(hub)} ({options.revision})")
         print("\n".join(plan.lines()))
+        print(f"licence of the pictures and texts: {terms_of(manifest).name}")
         if options.dry_run:
             print("a dry run: nothing was sent")
             return None

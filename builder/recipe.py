@@ -20,12 +20,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import DatasetInfo, Features, List, SplitDict, SplitInfo, Value
 
-from builder import card, card_parts, folders, stats
-from builder.assemble import INFOS, check_out, hashes_of, swap
+from builder import card, card_parts, stages, stats
+from builder.assemble import INFOS, check_out, hashes_of, only_writer, swap
 from builder.features import arrow_schema, as_json
 from builder.folders import CRAWL
 from builder.manifest import DATASET_NAME, MANIFEST, manifest_of
 from builder.records import CrawledManual, Drop, UserError, load
+from builder.sources.terms import Terms
 from builder.tasks.context import site_path
 from lego_arta import CONFIGS, FEATURES
 
@@ -58,14 +59,15 @@ def write_recipe(build: Path) -> Path:
     if manifest is None:
         raise UserError(f"{build}: not a build; make one first")
     check_out(out)
-    temporary = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.", suffix=".tmp"))
-    temporary.chmod(0o755)
-    try:
-        _fill(temporary, build, manifest, out.name)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    swap(temporary, out)
+    with only_writer(out):
+        temporary = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.", suffix=".tmp"))
+        temporary.chmod(0o755)
+        try:
+            _fill(temporary, build, manifest, out.name)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        swap(temporary, out)
     return out
 
 
@@ -75,11 +77,11 @@ def _fill(folder: Path, build: Path, manifest: dict, name: str) -> None:
         target = folder / path.relative_to(build)
         target.parent.mkdir(parents=True, exist_ok=True)
         _strip(path, target, path.parent.name, urls)
-    infos = _infos(folder, manifest["rows"])
+    infos = _infos(folder, manifest["rows"], terms_of(manifest))
     (folder / INFOS).write_text(as_json(infos))
     (folder / card.FILE).write_text(_card(manifest, infos, name), encoding="utf-8")
-    kept = ("dataset", "version", "code_sha256", "libraries", "options", "statistics", "rows",
-            "drop_counts", "drops", "inputs")  # fmt: skip
+    kept = ("dataset", "version", "code_sha256", "libraries", "options", "terms", "statistics",
+            "rows", "split_exceptions", "drop_counts", "drops", "inputs")  # fmt: skip
     own = {
         **{key: manifest[key] for key in kept},
         "kind": KIND,
@@ -138,7 +140,9 @@ def _shift(row: Mapping[str, Any]) -> list[int] | None:
     return [round(is_box[axis] - was_box[axis]) for axis in (0, 1)]
 
 
-def _infos(folder: Path, rows: Mapping[str, Mapping[str, int]]) -> dict[str, DatasetInfo]:
+def _infos(
+    folder: Path, rows: Mapping[str, Mapping[str, int]], terms: Terms
+) -> dict[str, DatasetInfo]:
     infos = {}
     for config in CONFIGS:
         parts = {}
@@ -150,6 +154,7 @@ def _infos(folder: Path, rows: Mapping[str, Mapping[str, int]]) -> dict[str, Dat
             size = sum(part.num_bytes for part in parts.values())
             infos[config] = DatasetInfo(
                 description=CONFIGS[config],
+                license=terms.name,
                 features=recipe_features(config),
                 splits=SplitDict.from_split_dict(parts, dataset_name=DATASET_NAME),
                 download_size=size,
@@ -160,7 +165,7 @@ def _infos(folder: Path, rows: Mapping[str, Mapping[str, int]]) -> dict[str, Dat
 
 def _card(manifest: Mapping, infos: Mapping[str, DatasetInfo], name: str) -> str:
     options, rows = manifest["options"], sum(sum(s.values()) for s in manifest["rows"].values())
-    licence, licence_text = card.LICENCES[options["source"] == "demo"]
+    terms = terms_of(manifest)
     body = string.Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         rows=f"{rows:,}",
         manuals=f"{int(manifest['statistics']['manuals']):,}",
@@ -174,14 +179,19 @@ def _card(manifest: Mapping, infos: Mapping[str, DatasetInfo], name: str) -> str
         ),
         splits=card.splits_table(manifest["rows"]),
         split_mode=options["split"],
-        split_rule=card.SPLIT_RULES[options["split"]],
+        split_rule=card.split_text(options["split"], manifest["split_exceptions"]),
         seed=str(options["seed"]),
         annotator=options["annotator"],
         image_format=options["image_format"],
-        licence=licence_text,
+        licence=terms.attribution,
         citation=card_parts.CITATION,
     )
-    return f"---\n{card.front_matter(infos, licence, rows)}\n---\n\n{body}"
+    return f"---\n{card.front_matter(infos, terms, rows)}\n---\n\n{body}"
+
+
+def terms_of(manifest: Mapping) -> Terms:
+    """What the source of a build or a recipe says of itself."""
+    return msgspec.convert(manifest["terms"], Terms)
 
 
 # Making the full dataset again -------------------------------------------------------------------
@@ -192,10 +202,10 @@ def read_recipe(folder: Path) -> dict:
     manifest = manifest_of(folder)
     if manifest is None or manifest.get("kind") != KIND:
         raise UserError(f"--from-recipe {folder}: not a recipe (its {MANIFEST} says so)")
-    if manifest["code_sha256"] != folders.code_version():
+    if manifest["code_sha256"] != stages.code_sha256():
         raise UserError(
             f"--from-recipe {folder}: made by the code of lego-arta {manifest['version']} "
-            f"({manifest['code_sha256'][:12]}), this is {folders.code_version()[:12]} (libraries "
+            f"({manifest['code_sha256'][:12]}), this is {stages.code_sha256()[:12]} (libraries "
             f"count: {_differing(manifest['libraries'])}); check out that version, install its "
             "constraints.txt"
         )
@@ -203,7 +213,7 @@ def read_recipe(folder: Path) -> dict:
 
 
 def _differing(libraries: Mapping[str, str]) -> str:
-    here = folders.library_versions()
+    here = stages.library_versions()
     return ", ".join(
         f"{name} {version} there, {here.get(name)} here"
         for name, version in libraries.items()

@@ -7,7 +7,7 @@ path and sha256, never inlined.
 
 import re
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -151,6 +151,51 @@ class Annotation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     confidence: float
     error: str | None = None
     dropped: dict[str, int] = {}
+
+
+class PartLabel(NamedTuple):
+    """One kind of part: how many, its colour words (may be empty) and its theme words."""
+
+    number: int
+    color: str
+    theme: str
+
+    @property
+    def text(self) -> str:
+        """Colour and theme, the label of a box."""
+        return f"{self.color} {self.theme}".strip()
+
+
+class Review(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A row whose boxes a person should look at, for annotators disagree on it (B7)."""
+
+    manual_id: str
+    item: str
+    error: str | None
+    labels: list[LabelBox]
+
+
+class ManualStats(msgspec.Struct, frozen=True):
+    """Counts of one manual, added up for Table 4.3. Drops are counted from their records."""
+
+    manual_id: str
+    set_number: str
+    object_finding_steps: int
+    assembly_steps: int
+    sessions: int
+    colored_sessions: int
+    drops: list[Drop]
+    screened: dict[str, int] = {}
+    review: list[Review] = []
+
+
+class SessionColors(msgspec.Struct, frozen=True):
+    """The boundary colour of a session as hex, null for none, and how it was found (T12)."""
+
+    color: str | None
+    score: float
+    candidates: list[str]
+    by_hand: bool
 
 
 T = TypeVar("T")

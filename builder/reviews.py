@@ -13,8 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from builder.export.parquet import RowIndex
-from builder.pipeline import ManualStats
-from builder.records import Drop, UserError
+from builder.records import Drop, ManualStats, UserError
 from synthesis.collage import CELLS
 
 FORMAT = "lego-arta review 1"

@@ -3,8 +3,7 @@
 import collections
 from collections.abc import Iterable, Mapping, Sequence
 
-from builder.pipeline import ManualStats
-from builder.records import Drop
+from builder.records import Drop, ManualStats
 
 # (category, item); the averages are over sessions, states over those with a boundary colour (T12).
 Table = list[tuple[str, str, str]]

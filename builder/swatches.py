@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from builder.folders import CRAWL, TASKS
+from builder.folders import COLORS_FILE, CRAWL, TASKS
 from builder.media import read_picture
-from builder.pipeline import COLORS_FILE, SessionColors
-from builder.records import Manual, UserError, load
+from builder.records import Manual, SessionColors, UserError, load
 from builder.tasks.sessions import session_rows
 from core.cli import command
 

@@ -1,6 +1,7 @@
 """Every invariant of a build, checked on the files themselves (`scripts/validate.py`)."""
 
 import collections
+import contextlib
 import hashlib
 import io
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from builder.containers import ImageError
-from builder.export.parquet import ROW_GROUP_BYTES, ROW_GROUP_ROWS, SHARD_BYTES
+from builder.export.parquet import ROW_GROUP_BYTES, ROW_GROUP_ROWS, SHARD_BYTES, item_of
 from builder.manifest import MANIFEST, file_sha256, manifest_of
 from builder.media import check_shape
 from builder.recipe import KIND, recipe_violations
@@ -37,6 +38,8 @@ def violations(out: Path) -> Iterator[str]:
     manifest = manifest_of(out)
     if manifest is None:
         raise UserError(f"{out}: no {MANIFEST} of lego-arta in it; give a build folder")
+    if not {"terms", "split_exceptions"} <= manifest.keys():
+        raise UserError(f"{out}: made by an earlier version of lego-arta; build it anew")
     _keep_freed_memory()
     yield from _files(out, manifest)
     if manifest.get("kind") == KIND:
@@ -50,27 +53,40 @@ def violations(out: Path) -> Iterator[str]:
     for config in CONFIGS:
         groups: dict[str, collections.Counter] = collections.defaultdict(collections.Counter)
         group_splits: dict[str, set[str]] = collections.defaultdict(set)
+        items: dict[str, set[str]] = {split: set() for split in SPLITS}
         for split in SPLITS:
             number = 0
             for row in _rows(out, config, split):
                 number += 1
                 ids[row["id"]] += 1
                 sets[split].add(split_slug(row["manual_id"])[0])
+                with contextlib.suppress(IndexError, TypeError):  # told as a fault of the row
+                    items[split].add(item_of(row))
                 if config == "state":
                     groups[row["group_id"]][row["label"]] += 1
                     group_splits[row["group_id"]].add(split)
                 yield from _row(config, row, imported, pictures)
             if number != manifest["rows"][config][split]:
                 yield f"{config}/{split}: {manifest['rows'][config][split]} rows, found {number}"
+        yield from _both_splits(config, items)
         for group, labels in groups.items():
             if labels != {1: 1, 0: NEGATIVES} or len(group_splits[group]) != 1:
                 yield f"group {group}: 1 positive and {NEGATIVES} negatives, found {dict(labels)}"
     for row_id, number in ids.items():
         if number > 1:
             yield f"{row_id}: ids are unique, found {number} of it"
-    shared = sets["train"] & sets["test"]
-    if manifest["options"]["split"] == "manual" and shared and len(sets["train"]) > 1:
+    divided = {name for own in manifest["split_exceptions"]["divided"].values() for name in own}
+    shared = (sets["train"] & sets["test"]) - divided
+    if manifest["options"]["split"] == "manual" and shared:
         yield f"split: no set in both train and test, found {sorted(shared)[:3]}"
+
+
+def _both_splits(config: str, items: dict[str, set[str]]) -> Iterator[str]:
+    """A config with rows has train; one with two items or more has test as well."""
+    number = len(set().union(*items.values()))
+    lacking = [split for split in SPLITS[:number] if not items[split]]
+    if lacking:
+        yield f"{config}: {number} items give rows of {SPLITS[:number]}, found no {lacking[0]}"
 
 
 def _keep_freed_memory() -> None:

@@ -15,6 +15,7 @@ from builder import croissant
 from builder.assemble import INFOS
 from builder.card import FILE as CARD
 from builder.card import SIZES
+from builder.sources.terms import OTHER
 from lego_arta import FEATURES
 
 # What a forgotten value looks like: $name, ${name}, {{name}}, [[name]], TODO.
@@ -32,6 +33,7 @@ def metadata_violations(out: Path, manifest: Mapping[str, Any]) -> Iterator[str]
         yield f"{out}: card and metadata can be read, found {' '.join(str(error).split())}"
         return
     yield from _card(card, manifest)
+    yield from _licence(card.data, infos, described, manifest["terms"])
     counts = _counts(manifest)
     yield from _same_infos(CARD, DatasetInfosDict.from_dataset_card_data(card.data), counts)
     for config, info in infos.items():
@@ -70,6 +72,23 @@ def _card(card: DatasetCard, manifest: Mapping[str, Any]) -> Iterator[str]:
         wanted = {split: f"data/{config}/{split}-*" for split in splits}
         if patterns.get(config) != wanted:
             yield f"{CARD}: the files of {config} are {wanted}, found {patterns.get(config)}"
+
+
+def _licence(
+    data: Any, infos: Mapping[str, Any], described: Mapping[str, Any], terms: Mapping[str, Any]
+) -> Iterator[str]:
+    """The files around the shards name the licence of the build's source."""
+    name = terms["licence_name"] or terms["licence"]
+    told = {
+        CARD: data.license_name if data.license == OTHER else data.license,
+        **{f"{INFOS}: {config}": info["license"] for config, info in infos.items()},
+    }
+    for where, found in told.items():
+        if found != name:
+            yield f"{where}: the licence is {name}, found {found}"
+    url, found = terms["licence_url"], described.get("license")
+    if found != url:
+        yield f"{croissant.FILE}: the licence is {url}, found {found}"
 
 
 def _same_infos(

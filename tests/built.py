@@ -10,8 +10,8 @@ from makers import PageRow, crawl_folder
 from PIL import Image
 
 from builder.folders import TASKS
-from builder.pipeline import BuildOptions, ManualStats, build_manual
-from builder.records import Manual, load
+from builder.pipeline import BuildOptions, build_manual
+from builder.records import Manual, ManualStats, load
 from builder.tasks.context import TaskOptions
 
 

@@ -245,6 +245,26 @@ def crawled_manual(
     )
 
 
+def html_of(rows: Sequence[PageRow]) -> str:
+    """The page of a manual of these rows."""
+    return page("".join(div_row(row.src, "".join(row.lines)) for row in rows))
+
+
+def saved_site(
+    root: Path, rows: Sequence[PageRow], manual_id: str = "lego-60001-test-readscr"
+) -> Path:
+    """Write the page and the pictures of a manual as a saved site; returns the page."""
+    for row in rows:
+        if row.src is not None and row.data is not None:
+            file = root / row.src.lstrip("/")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(row.data)
+    path = root / manual_id / "index.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(html_of(rows), encoding="utf-8")
+    return path
+
+
 def crawl_folder(
     work: Path, rows: Sequence[PageRow], manual_id: str = "lego-60001-test-readscr"
 ) -> str:
@@ -258,8 +278,7 @@ def crawl_folder(
         images[row.src] = record = crawled_image(row.src, row.data, row.error)
         if record.file and row.data is not None:
             (folder / record.file).write_bytes(row.data)
-    html = page("".join(div_row(row.src, "".join(row.lines)) for row in rows))
-    (folder / "page.html").write_text(html, encoding="utf-8")
+    (folder / "page.html").write_text(html_of(rows), encoding="utf-8")
     (folder / "crawl.json").write_bytes(dump(crawled_manual(list(images.values()), manual_id)))
     return manual_id
 

@@ -20,7 +20,7 @@ from outside import MODEL_TEST
 from tiny_detectors import make_owlv2
 
 from builder import command_line, make
-from builder.annotate import asking, owlv2
+from builder.annotate import answers, asking, owlv2
 from builder.annotate.models import Answer, Model, ModelOptions
 from builder.annotate.options import options_of
 from builder.folders import ANNOTATE, ANSWERS, write_bytes
@@ -66,7 +66,7 @@ def batches(monkeypatch):
     return seen
 
 
-def answers(work) -> dict[str, bytes]:
+def answered(work) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (work / ANSWERS).glob("*/*/*.json")}
 
 
@@ -74,33 +74,33 @@ def test_nothing_is_asked_twice(work, options, batches):
     """Neither in a second manual that shows the same, nor in a second run."""
     asking.ask_all(work, IDS, ["owlv2"], options)
     assert batches == [4, 2]
-    before = answers(work)
+    before = answered(work)
     asking.ask_all(work, IDS, ["owlv2"], options)
     assert (batches, len(before)) == ([4, 2], 6)
 
 
 def test_a_run_that_was_stopped_goes_on_with_what_is_left(work, options, batches, monkeypatch):
     asking.ask_all(work, IDS, ["owlv2"], options)
-    whole = answers(work)
+    whole = answered(work)
     for name in sorted(whole)[:3]:
         next((work / ANSWERS).glob(f"*/*/{name}")).unlink()
     batches.clear()
     asking.ask_all(work, IDS, ["owlv2"], options)
     assert batches == [3]
-    assert answers(work) == whole
+    assert answered(work) == whole
 
 
 def test_another_question_or_model_setting_is_asked_anew(work, options, batches):
     asking.ask_all(work, IDS, ["owlv2"], options)
     other = ModelOptions(options.places, dtype="float32")
     asking.ask_all(work, IDS, ["owlv2"], other)
-    assert sum(batches) == 12 and len(answers(work)) == 12
+    assert sum(batches) == 12 and len(answered(work)) == 12
 
 
 def test_memory_that_runs_out_halves_the_batch_and_changes_no_answer(work, options, batches):
     """The model is really run; only its memory is made small."""
     asking.ask_all(work, IDS[:1], ["owlv2"], options)
-    expected = answers(work)
+    expected = answered(work)
     for path in (work / ANSWERS).glob("*/*/*.json"):
         path.unlink()
     opened, sizes = owlv2.open_model, []
@@ -122,20 +122,20 @@ def test_memory_that_runs_out_halves_the_batch_and_changes_no_answer(work, optio
     finally:
         owlv2.open_model = opened
     assert sizes == [6, 3, 1, 1, 1, 1, 1, 1]
-    assert answers(work) == expected
+    assert answered(work) == expected
 
 
 def test_two_processes_answer_as_one_does(work, options):
     asking.ask_all(work, IDS[:1], ["owlv2"], options)
-    expected = answers(work)
+    expected = answered(work)
     for path in (work / ANSWERS).glob("*/*/*.json"):
         path.unlink()
-    identity = owlv2.identity(options)
+    identity = answers.identity_of("owlv2", options)
     (items,) = asking.open_questions(work, IDS[:1], "owlv2", identity).values()
     shards = asking.share_out([[item] for item in items], ["cpu", "cpu"])
     assert len(shards) == 2
     asking._ask_in_processes(work, "owlv2", shards, options)
-    found = answers(work)
+    found = answered(work)
     assert found.keys() == expected.keys()
     for name, data in found.items():  # a process sums on as many threads as it likes
         mine, other = (msgspec.json.decode(d, type=Answer) for d in (data, expected[name]))
@@ -144,7 +144,9 @@ def test_two_processes_answer_as_one_does(work, options):
 
 
 def test_a_process_that_fails_is_told_in_a_line(work, options):
-    (items,) = asking.open_questions(work, IDS[:1], "owlv2", owlv2.identity(options)).values()
+    (items,) = asking.open_questions(
+        work, IDS[:1], "owlv2", answers.identity_of("owlv2", options)
+    ).values()
     shards = asking.share_out([items], ["cuda:7"])
     with pytest.raises(UserError, match="--devices cuda:7: can't be used"):
         asking._ask_in_processes(work, "owlv2", shards, options)
@@ -225,7 +227,7 @@ def test_a_build_of_a_consensus(site, place, tmp_path, capsys):
         for path in (tmp_path / "work" / ANNOTATE).glob("*/annotations.json")
         for annotation in load(path, dict[str, Annotation]).values()
     ]
-    assert annotations and len(answers(tmp_path / "work")) > 4
+    assert annotations and len(answered(tmp_path / "work")) > 4
     both = [label for a in annotations for label in a.labels if len(label.candidates) == 2]
     assert both
     for label in both:
@@ -266,7 +268,7 @@ def test_a_model_that_cannot_be_used_is_one_line(arguments, said, place, work):
     arguments = [a.replace("PLACE", str(place)) for a in arguments]
     options = command_line.parser().parse_args(arguments)
     with pytest.raises(UserError) as error:
-        asking.ask_all(work, IDS, asking.with_models(options.annotator), options_of(options))
+        asking.ask_all(work, IDS, answers.with_models(options.annotator), options_of(options))
     assert said in str(error.value) and "\n" not in str(error.value)
 
 

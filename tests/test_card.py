@@ -17,6 +17,7 @@ from outside import demo_build
 from PIL import Image
 
 from builder import card, card_parts, croissant, samples, validate
+from builder.sources.terms import FAIR_PLAY_URL, Terms, lego
 from builder.validate_metadata import metadata_violations
 from lego_arta import CONFIGS, FEATURES
 
@@ -87,20 +88,24 @@ def test_the_cards_yaml_is_what_the_hub_takes(build):
     assert [c["config_name"] for c in parsed.data.configs if c.get("default")] == ["scene"]
 
 
-@pytest.mark.parametrize("source", ["demo", "https://site.example/list/", "saved-site"])
-def test_licence_follows_the_source(source, build):
+def rendered(build: Path, terms: Terms) -> str:
+    """The card of a build whose source says these terms."""
     infos = DatasetInfosDict.from_dataset_card_data(DatasetCard(text_of(build)).data)
     manifest = manifest_of(build)
-    settings = {**manifest["options"], "source": source}
     parts = card_parts.parts(build, samples.write_samples(build))
-    parts |= card.state_parts(settings, [], {})
-    text = card.render(infos, manifest["statistics"], manifest["rows"], {}, settings, parts)
+    parts |= card.state_parts(manifest["options"], [], {}) | {"split_rule": ""}
+    return card.render(
+        infos, manifest["statistics"], manifest["rows"], {}, manifest["options"], terms, parts
+    )
+
+
+def test_the_cards_licence_is_the_sources(build):
+    text = text_of(build)
+    assert DatasetCard(text).data.license == "apache-2.0" and "no LEGO material" in text
+    text = rendered(build, lego("manuals"))
     data = DatasetCard(text).data
-    if source == "demo":
-        assert data.license == "apache-2.0" and "no LEGO material" in text
-    else:
-        assert (data.license, data.license_link) == ("other", card.FAIR_PLAY_URL)
-        assert "non-commercial research" in text and card.FAIR_PLAY_URL in text
+    assert (data.license, data.license_link) == ("other", FAIR_PLAY_URL)
+    assert "non-commercial research" in text and text.count(FAIR_PLAY_URL) == 2
 
 
 @pytest.mark.parametrize(
@@ -217,7 +222,7 @@ def test_a_placeholder_that_nothing_fills_is_an_error(build, monkeypatch, tmp_pa
     template.write_text(card.TEMPLATE.read_text() + "\n$nobody_knows\n")
     monkeypatch.setattr(card, "TEMPLATE", template)
     with pytest.raises(KeyError, match="nobody_knows"):
-        test_licence_follows_the_source("demo", build)
+        rendered(build, lego("manuals"))
 
 
 def test_every_column_is_explained(build):

@@ -11,7 +11,14 @@ from outside import MODEL_TEST
 from tiny_detectors import MAKERS
 from tiny_models import PictureQwenProcessor
 
-from builder.annotate import asking, grounding_dino, open_vocabulary, owlv2, qwen_vl
+from builder.annotate import (
+    asking,
+    grounding_dino,
+    open_vocabulary,
+    qwen_vl,
+    qwen_vl_reading,
+)
+from builder.annotate.answers import identity_of
 from builder.annotate.models import Answer, ModelOptions, Question
 from builder.annotate.naming import PartLabel
 from builder.media import Picture
@@ -180,14 +187,14 @@ def test_the_prompt_is_what_the_models_own_processor_writes(places, monkeypatch)
 )
 def test_json_boxes_come_back_in_pixels_of_the_picture(seen_wh, written):
     text = f'```json\n[{{"bbox_2d": {written}, "label": "red tiles 1x2"}}]\n```'
-    reading = qwen_vl.read(question(0, RED), Answer((200, 100), [text], seen_wh=seen_wh))
+    reading = qwen_vl_reading.read(question(0, RED), Answer((200, 100), [text], seen_wh=seen_wh))
     ((label, phrase, box, score),) = reading.detections
     assert (label, phrase, score) == (None, "red tiles 1x2", None)
     assert box == pytest.approx((50, 25, 100, 50))
 
 
 def test_an_answer_that_is_no_json_is_counted():
-    reading = qwen_vl.read(question(0, RED), Answer((10, 10), ["I see two tiles."]))
+    reading = qwen_vl_reading.read(question(0, RED), Answer((10, 10), ["I see two tiles."]))
     assert (reading.detections, reading.dropped) == ([], {"answer_not_read": 1})
 
 
@@ -206,13 +213,13 @@ def test_a_model_that_is_not_there_or_another_is_told_in_a_line(name, places, tm
 
 def test_identities_tell_models_and_dtypes_apart(places):
     same = [
-        owlv2.identity(ModelOptions((("owlv2", str(places["owlv2"])),), batch_size=size))
+        identity_of("owlv2", ModelOptions((("owlv2", str(places["owlv2"])),), batch_size=size))
         for size in (1, 8)
     ]
     others = [
-        owlv2.identity(ModelOptions()),
-        owlv2.identity(ModelOptions((("owlv2", str(places["owlv2"])),), dtype="float16")),
-        owlv2.identity(ModelOptions((("owlv2", str(places["grounding-dino"])),))),
+        identity_of("owlv2", ModelOptions()),
+        identity_of("owlv2", ModelOptions((("owlv2", str(places["owlv2"])),), dtype="float16")),
+        identity_of("owlv2", ModelOptions((("owlv2", str(places["grounding-dino"])),))),
     ]
     assert same[0] == same[1]
     assert len({same[0], *others}) == 4

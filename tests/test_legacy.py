@@ -10,9 +10,9 @@ import pytest
 from builder import make, validate
 from builder.folders import CRAWL, TASKS
 from builder.media import encode
-from builder.pipeline import BuildOptions, ManualStats
-from builder.records import UserError, load
-from builder.sources import legacy, legacy_rows
+from builder.pipeline import BuildOptions, build_imported
+from builder.records import ManualStats, UserError, load
+from builder.sources import legacy
 from evaluation.answers import parse_boxes
 from evaluation.examples import allowed
 from evaluation.items import load_items
@@ -270,7 +270,7 @@ def test_a_released_manual_in_another_language_is_a_drop(release, tmp_path, with
     path.write_text(path.read_text().replace("Put it down.", "Setze ihn auf den Tisch."))
     (page,) = legacy.read_pages(release)
     manual_id = legacy.import_manual(release, page, tmp_path / CRAWL)
-    legacy_rows.build_manual(manual_id, BuildOptions(tmp_path))
+    build_imported(manual_id, BuildOptions(tmp_path))
     stats = load(tmp_path / TASKS / manual_id / "stats.json", ManualStats)
     assert [(d.item, d.reason) for d in stats.drops] == [("manual", "manual_in_German")]
     index = json.loads((tmp_path / TASKS / manual_id / "index.json").read_text())

@@ -18,13 +18,15 @@ from outside import MANUAL_SITE
 
 from benchmarks import compare
 from benchmarks import truth as quality
-from builder import pipeline
+from builder.annotate.manual import write_annotations
 from builder.annotate.models import ModelOptions
 from builder.crawl import CrawlOptions, crawl_site
 from builder.folders import ANNOTATE, CRAWL, PARSE
+from builder.parse import write_manual
 from builder.records import Annotation, CrawledManual, Manual, load
 from builder.tasks import state
 from builder.tasks.context import Context, TaskOptions
+from builder.tasks.manual import with_findings
 
 pytestmark = pytest.mark.manual_site
 
@@ -53,12 +55,9 @@ def work(tmp_path_factory) -> Path:
         for stage in (PARSE, ANNOTATE):
             (folder / stage / manual_id).mkdir(parents=True)
         crawled = folder / CRAWL / manual_id / "crawl.json"
-        pipeline._parse(crawled, folder / PARSE / manual_id)
-        pipeline._annotate(
-            crawled.parent,
-            folder / PARSE / manual_id,
-            pipeline.BuildOptions(folder),
-            folder / ANNOTATE / manual_id,
+        write_manual(crawled, folder / PARSE / manual_id)
+        write_annotations(
+            folder, manual_id, "foreground", ModelOptions(), folder / ANNOTATE / manual_id
         )
     return folder
 
@@ -150,7 +149,7 @@ def _with_colors(work: Path, manual_id: str) -> Manual:
     colors = {
         name: state.session_color(context, name, rows) for name, rows in context.sessions.items()
     }
-    filled = pipeline._with_findings(context, colors)
+    filled = with_findings(context, colors)
     assert msgspec.json.decode(msgspec.json.encode(filled), type=Manual) == filled
     return filled
 

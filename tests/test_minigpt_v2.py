@@ -10,7 +10,12 @@ import numpy as np
 from outside import MODEL_TEST
 from tiny_minigpt import SHAPE, Files, Reference, write
 
-from builder.annotate import minigpt_v2, minigpt_v2_files, minigpt_v2_model
+from builder.annotate import (
+    minigpt_v2,
+    minigpt_v2_files,
+    minigpt_v2_model,
+    minigpt_v2_reading,
+)
 from builder.annotate.minigpt_v2_files import LORA_ALPHA
 from builder.annotate.models import ModelOptions, Question
 from builder.annotate.naming import PartLabel
@@ -218,7 +223,7 @@ def test_boxes_belong_to_the_label_that_was_asked_for():
     answer = minigpt_v2.Answer(
         (200, 100), ["<p>tiles</p> {<10><10><20><20>}", "<p>ImageContent</p> {<1><2><3><4>}"]
     )
-    reading = minigpt_v2.read(question("x", labels=2), answer)
+    reading = minigpt_v2_reading.read(question("x", labels=2), answer)
     assert reading.detections == [(0, "tiles", (20, 10, 40, 20), None)]
     assert reading.dropped == {"image_content": 1}
 

@@ -16,9 +16,8 @@ from builder.annotate.models import Model, Question
 from builder.containers import ImageError
 from builder.folders import CRAWL
 from builder.images import FAULTS
-from builder.pipeline import BuildOptions, build_manual
+from builder.pipeline import BuildOptions, build_imported, build_manual
 from builder.records import CrawledImage, CrawledManual, dump, load
-from builder.sources import legacy_rows
 from builder.sources import saved as saved_site
 from builder.sources.legacy import Page, Told
 from scripts import export
@@ -215,7 +214,7 @@ def test_a_damaged_picture_of_a_released_dataset_is_a_drop(tmp_path):
     (folder / "legacy.json").write_bytes(dump(Page("lego-1-x", [], told)))
     record = CrawledManual("lego-1-x", "1", "", "", "legacy.json", "0" * 64, images)
     (folder / "crawl.json").write_bytes(dump(record))
-    legacy_rows.build_manual("lego-1-x", BuildOptions(tmp_path))
+    build_imported("lego-1-x", BuildOptions(tmp_path))
     built = read(tmp_path, "lego-1-x")
     assert len(built.rows["scene"]) == 1
     (drop,) = built.stats.drops

@@ -23,10 +23,10 @@ from builder import probes
 from builder.assemble import AssembleOptions, assemble
 from builder.export.parquet import write_piece
 from builder.folders import CRAWL, DONE, TASKS
-from builder.pipeline import BuildOptions, ManualStats
+from builder.pipeline import BuildOptions
 from builder.probes import looks, patches
 from builder.probes.score import AUC_MAX, Score, auc, score
-from builder.records import UserError, dump
+from builder.records import ManualStats, UserError, dump
 from builder.tasks.context import opaque_id
 from lego_arta import CONFIGS, FEATURES
 

@@ -19,9 +19,9 @@ from makers import (
 )
 from PIL import Image
 
-from builder.folders import TASKS
-from builder.pipeline import COLORS_FILE, BuildOptions, SessionColors, build_manual
-from builder.records import load
+from builder.folders import COLORS_FILE, TASKS
+from builder.pipeline import BuildOptions, build_manual
+from builder.records import SessionColors, load
 from builder.tasks.context import TaskOptions
 from synthesis.boundary import color_mask
 from synthesis.negatives import KINDS

@@ -13,8 +13,8 @@ from PIL import Image
 
 from builder import command_line, make
 from builder.assemble import AssembleOptions, assemble
-from builder.folders import TASKS
-from builder.pipeline import COLORS_FILE, BuildOptions, build_manual
+from builder.folders import COLORS_FILE, TASKS
+from builder.pipeline import BuildOptions, build_manual
 from builder.records import Manual, UserError, dump, load
 from builder.tasks.context import TaskOptions
 from core.errors import describe

@@ -12,3 +12,9 @@ ANNOTATORS = {
     "owlv2": "builder.annotate.owlv2",
     "qwen-vl": "builder.annotate.qwen_vl",
 }
+# Files with `read` alone: a change of what asks a model throws its answers away, and a better
+# reader must not.
+READERS = {
+    "minigpt-v2": "builder.annotate.minigpt_v2_reading",
+    "qwen-vl": "builder.annotate.qwen_vl_reading",
+}

@@ -1,30 +1,33 @@
 """Ask models about all pictures of a build, before its manuals are worked on.
 
-Every answer is a file of its own, named by a hash of the picture, the question and the model: so a
-killed run goes on where it was, processes share nothing, and nothing is asked twice.
+What was answered lies in the store of `answers.py`: a killed run goes on where it was, processes
+share nothing, and nothing is asked twice.
 """
 
 import contextlib
-import json
 import logging
 import multiprocessing
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
 from builder import folders
-from builder.annotate import ANNOTATORS
+from builder.annotate.answers import (
+    answer_file,
+    identity_of,
+    key_of,
+    module_of,
+    question_of,
+    rows_to_annotate,
+)
 from builder.annotate.models import Answer, Model, ModelOptions, Question, import_torch
-from builder.annotate.naming import part_labels
 from builder.containers import ImageError
 from builder.media import read_picture
 from builder.parallel import die_with_parent, progress
-from builder.records import Instruction, Manual, UserError, dump, load
+from builder.records import Manual, UserError, dump, load
 
 log = logging.getLogger("lego_arta")
 
@@ -40,58 +43,12 @@ class Item(NamedTuple):
     question: Question
 
 
-def module_of(name: str) -> ModuleType:
-    """The module of an annotator."""
-    return import_module(ANNOTATORS[name])
-
-
-def needs_model(name: str) -> bool:
-    """Whether an annotator is asked here, in batches; the others work by picture in the workers."""
-    # Rows of an imported data set were annotated elsewhere: nobody is asked.
-    return name in ANNOTATORS and hasattr(module_of(name), "open_model")
-
-
-def with_models(annotator: str) -> list[str]:
-    """Those of an `--annotator` value that are asked here."""
-    return [name for name in annotator.split(",") if needs_model(name)]
-
-
-def rows_to_annotate(manual: Manual) -> Iterator[Instruction]:
-    """The eop rows that have a picture."""
-    for instruction in manual.instructions:
-        if instruction.VLM.task_label == "object" and instruction.VLM.img_path:
-            yield instruction
-
-
-def question_of(instruction: Instruction) -> Question:
-    """What a row asks of an annotator."""
-    return Question(
-        instruction.img_sha256 or "", tuple(instruction.text), tuple(part_labels(instruction))
-    )
-
-
-def key_of(identity: str, question: Question) -> str:
-    """The name of an answer in the store."""
-    return folders.sha256(json.dumps([identity, question]).encode())
-
-
-def answer_file(work: Path, name: str, key: str) -> Path:
-    """Where an answer is kept."""
-    return work / folders.ANSWERS / name / key[:2] / f"{key}.json"
-
-
-def stored_answer(work: Path, name: str, options: ModelOptions, question: Question) -> Answer:
-    """The answer of a model to a question that was asked; raises `UserError` if it was not."""
-    key = key_of(module_of(name).identity(options), question)
-    return load(answer_file(work, name, key), Answer)
-
-
 def ask_all(
     work: Path, manual_ids: Sequence[str], names: Sequence[str], options: ModelOptions
 ) -> None:
     """Ask every model in `names` what it has not answered yet; raises `UserError`."""
     for name in names:
-        identity = module_of(name).identity(options)
+        identity = identity_of(name, options)
         by_manual = open_questions(work, manual_ids, name, identity)
         number = sum(map(len, by_manual.values()))
         if not number:

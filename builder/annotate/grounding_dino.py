@@ -15,7 +15,6 @@ __all__ = ["identity", "open_model", "read"]
 
 NAME = "grounding-dino"
 PLACE = "IDEA-Research/grounding-dino-base"
-VERSION = 1  # raise it when the same question gets another answer
 
 
 class Prepared(NamedTuple):
@@ -28,7 +27,7 @@ class Prepared(NamedTuple):
 
 def identity(options: ModelOptions) -> str:
     """What answers depend on besides the question."""
-    return open_vocabulary.identity(NAME, VERSION, options.place(NAME, PLACE), options)
+    return open_vocabulary.identity(NAME, options.place(NAME, PLACE), options)
 
 
 def caption(phrases: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:

@@ -4,32 +4,26 @@ Three places make the model: `--model minigpt-v2=` its checkpoint, `--model eva-
 tower, `--model llama=` the language model. Answers are greedy, so they can be repeated.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from builder.annotate.box_text import read_boxes
 from builder.annotate.models import (
     Answer,
-    Detection,
     Model,
     ModelOptions,
     Question,
-    Reading,
     file_at,
     import_torch,
     place_identity,
     torch_dtype,
 )
 from builder.media import Picture
-from synthesis.boxes import norm100_to_px
 
 NAME = "minigpt-v2"
 LLAMA = "meta-llama/Llama-2-7b-chat-hf"
-VERSION = 2  # raise it when the same question gets another answer
 MAX_NEW_TOKENS = 100
 IMAGE_PX = 448
 # Before the whole prompt in the script that made the paper's boxes (T9).
@@ -51,7 +45,7 @@ def identity(options: ModelOptions) -> str:
     """What answers depend on besides the question."""
     places = (options.place(NAME), options.place("eva-vit"), options.place("llama", LLAMA))
     named = [place_identity(place) for place in places]
-    return repr((NAME, VERSION, named, options.dtype, options.prompt, MAX_NEW_TOKENS))
+    return repr((NAME, named, options.dtype, options.prompt, MAX_NEW_TOKENS))
 
 
 def texts(question: Question) -> list[str]:
@@ -139,17 +133,3 @@ class _Answering:
             tokens = self.model.embed_pictures(torch.from_numpy(np.stack(pixels)))
             kept |= dict(zip([sha for sha in new if sha not in kept], tokens, strict=True))
         self.embedded = kept
-
-
-def read(question: Question, answer: Answer) -> Reading:
-    """Boxes of the texts; each belongs to the label that was asked for, whatever it is called."""
-    detections: list[Detection] = []
-    dropped: Counter = Counter()
-    for index, text in enumerate(answer.texts):
-        found = read_boxes(text)
-        dropped += found.dropped
-        detections += [
-            Detection(index, phrase, norm100_to_px(box, answer.size_wh), None)
-            for phrase, box in found.boxes
-        ]
-    return Reading(detections, dropped)

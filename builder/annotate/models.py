@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from builder.annotate.naming import PartLabel
 from builder.annotate.options import ModelOptions as ModelOptions  # callers take it from here
 from builder.media import Picture
+from builder.records import PartLabel
 from core.cli import pip_install
 from core.errors import UserError
 from synthesis.boxes import Box

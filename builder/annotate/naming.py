@@ -6,10 +6,9 @@ tiles 1x2".
 """
 
 import re
-from typing import NamedTuple
 
 from builder.annotate.colors import split_color
-from builder.records import Instruction
+from builder.records import Instruction, PartLabel
 
 COUNT_WORDS = {
     "a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6,
@@ -24,19 +23,6 @@ _BETWEEN_RE = re.compile(r",\s+(?:and\s+)?(?=\d)|\s+and\s+(?=\d)|;\s+", re.IGNOR
 _NUMBER = r"(?:\d+(?:\.\d+)?[⅓½⅔¼¾]?|[⅓½⅔¼¾])"
 _SIZE_RE = re.compile(rf"{_NUMBER}(?:\s?[x×]\s?{_NUMBER})+")
 _FRACTIONS = {"⅓": 1 / 3, "½": 0.5, "⅔": 2 / 3, "¼": 0.25, "¾": 0.75}
-
-
-class PartLabel(NamedTuple):
-    """One kind of part: how many, its colour words (may be empty) and its theme words."""
-
-    number: int
-    color: str
-    theme: str
-
-    @property
-    def text(self) -> str:
-        """Colour and theme, the label of a box."""
-        return f"{self.color} {self.theme}".strip()
 
 
 def part_labels(instruction: Instruction) -> list[PartLabel]:

@@ -36,9 +36,9 @@ def labels_asked(question: Question) -> list[str]:
     ]
 
 
-def identity(name: str, version: int, place: str, options: ModelOptions) -> str:
+def identity(name: str, place: str, options: ModelOptions) -> str:
     """What answers depend on besides the question."""
-    return repr((name, version, place_identity(place), options.dtype, KEPT, SCORE_MIN))
+    return repr((name, place_identity(place), options.dtype, KEPT, SCORE_MIN))
 
 
 def load(name: str, place: str, options: ModelOptions, device: str) -> tuple[Any, Any, Any]:

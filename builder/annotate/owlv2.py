@@ -12,7 +12,6 @@ __all__ = ["identity", "open_model", "read"]
 
 NAME = "owlv2"
 PLACE = "google/owlv2-base-patch16-ensemble"
-VERSION = 1  # raise it when the same question gets another answer
 TEMPLATE = "a photo of a {}"
 
 
@@ -26,7 +25,7 @@ class Prepared(NamedTuple):
 
 def identity(options: ModelOptions) -> str:
     """What answers depend on besides the question."""
-    return open_vocabulary.identity(NAME, VERSION, options.place(NAME, PLACE), options)
+    return open_vocabulary.identity(NAME, options.place(NAME, PLACE), options)
 
 
 def open_model(options: ModelOptions, device: str) -> Model:

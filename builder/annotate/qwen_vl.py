@@ -5,29 +5,24 @@ picture as it was resized for the model. The prompt is written out here and pict
 Pillow, so neither a processor's video half nor torchvision is needed.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from builder.annotate.models import (
     LOADING_ERRORS,
     Answer,
-    Detection,
     Model,
     ModelOptions,
     Question,
-    Reading,
     cannot_load,
     import_torch,
     place_identity,
     torch_dtype,
 )
 from builder.media import Picture
-from evaluation.answers import parse_boxes
 
 NAME = "qwen-vl"
 PLACE = "Qwen/Qwen2.5-VL-7B-Instruct"
-VERSION = 1  # raise it when the same question gets another answer
 MAX_NEW_TOKENS = 512
 PIXELS_MAX = 1280 * 28 * 28
 # Frame of coordinates by model type; None: pixels of the picture as the model saw it.
@@ -52,7 +47,7 @@ class Prepared(NamedTuple):
 def identity(options: ModelOptions) -> str:
     """What answers depend on besides the question."""
     place = place_identity(options.place(NAME, PLACE))
-    return repr((NAME, VERSION, place, options.dtype, MAX_NEW_TOKENS, PIXELS_MAX))
+    return repr((NAME, place, options.dtype, MAX_NEW_TOKENS, PIXELS_MAX))
 
 
 def task(question: Question) -> str:
@@ -133,20 +128,3 @@ def _full_scale(row: Prepared, kind: str, patch_px: int) -> tuple[int, int]:
     scale = FULL_SCALE[kind]
     _, high, wide = (int(n) for n in row.grid[0])
     return (scale, scale) if scale else (wide * patch_px, high * patch_px)
-
-
-def read(question: Question, answer: Answer) -> Reading:
-    """Boxes in pixels of the picture; their words say whose they are.
-
-    The frame is the model's own, whatever form it answers in: Qwen2.5-VL keeps to pixels.
-    """
-    detections: list[Detection] = []
-    dropped: Counter = Counter()
-    seen = answer.seen_wh or answer.size_wh
-    sx, sy = (full / units for full, units in zip(answer.size_wh, seen, strict=True))
-    for text in answer.texts:
-        found = parse_boxes(text)
-        dropped["answer_not_read"] += found.status == "unparsed"
-        for label, (x0, y0, x1, y1) in found.boxes:
-            detections.append(Detection(None, label, (x0 * sx, y0 * sy, x1 * sx, y1 * sy), None))
-    return Reading(detections, +dropped)

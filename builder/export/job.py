@@ -24,10 +24,10 @@ from builder import folders
 from builder.containers import ImageError
 from builder.export.options import differences
 from builder.export.units import Request, Row, Unit, row_count, rows, size_of
-from builder.folders import ROOT
 from builder.manifest import manifest_of
 from builder.parallel import in_order, progress
 from builder.records import UserError
+from core import code
 from evaluation.items import UserError as AskingError
 from lego_arta import FEATURES
 
@@ -198,14 +198,10 @@ def picture_path(name: str) -> str:
 
 def fingerprint(request: Request, manifest: Mapping[str, Any]) -> str:
     """Hash of all that an export depends on; where it is written does not count."""
-    asking = [*ROOT.glob("evaluation/**/*.py"), *ROOT.glob("scripts/train/*.yaml")]
-    described = {
-        **asdict(request),
-        "build": manifest["files"],
-        "out": "",
-        "asking": folders.sha256(b"".join(path.read_bytes() for path in sorted(asking))),
-    }
-    return folders.fingerprint("export", json.dumps(described, default=str), everything=True)
+    described = {**asdict(request), "build": manifest["files"], "out": ""}
+    module = f"builder.export.{request.format.replace('-', '_')}"
+    own = code.of("builder.export.run", chosen=(("builder.export.run", module),))
+    return folders.sha256(f"{own}\n{json.dumps(described, default=str)}".encode())
 
 
 def check_build(build: Path) -> dict[str, Any]:
@@ -259,6 +255,10 @@ def working(
     except filelock.Timeout:
         raise UserError(f"--out {out}: another export is running there; wait for it") from None
     with lock:
+        if _is_done(out, print_, options):  # by a run that ended while this one came here
+            shutil.rmtree(folder)
+            yield None
+            return
         if _record_in(folder).get("fingerprint") == print_:
             yield None  # killed when all but what follows was done
         else:

@@ -8,7 +8,7 @@ import functools
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,12 +30,20 @@ CONTENT_DEFINED_CHUNKING = {"min_chunk_size": 256 * 1024, "max_chunk_size": 1024
 
 
 class RowIndex(NamedTuple):
-    """What splitting and sharding need to know of a row without reading it."""
+    """What splitting and sharding need to know of a row without reading it.
+
+    `group` is what the paper's split keeps together, `item` what the split by sets never parts.
+    """
 
     id: str
     group: str
     session_id: str
     size_bytes: int
+    step_num: int | None = None
+    item: str = ""
+
+
+Index = dict[str, list[RowIndex]]  # a manual's rows by config
 
 
 @functools.cache
@@ -122,9 +130,18 @@ def write_piece(path: Path, config: str, rows: Iterable[dict]) -> list[RowIndex]
         # A state group stays together in every split.
         group = row.get("group_id", row["id"])
         size = len(row["image"]["bytes"])
-        index.append(RowIndex(row["id"], group, row["session_id"], size))
+        index.append(
+            RowIndex(row["id"], group, row["session_id"], size, row["step_num"], item_of(row))
+        )
     writer.close()
     return index
+
+
+def item_of(row: Mapping[str, Any]) -> str:
+    """What a row is about: a state group, an object (the picture it was cut from), or itself."""
+    if "cell" in row:
+        return str(row["provenance"]["source_images"][row["cell"]]["path"])
+    return str(row.get("group_id", row["id"]))
 
 
 class Piece(NamedTuple):

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import cv2
 import msgspec
 
-from builder.folders import write_bytes, writing
+from builder.folders import one_at_a_time, write_bytes, writing
 from builder.records import UserError
 from builder.sources import bricks, demo_pages, demo_pictures, demo_text
 from builder.sources.brick_parts import RGB, Part
-from builder.sources.bricks import Array, Canvas
+from builder.sources.bricks import Canvas
 from builder.sources.demo_builds import Step
 from builder.sources.demo_plan import (
     ManualPlan,
@@ -31,17 +30,24 @@ from builder.sources.demo_plan import (
     plan_set,
 )
 from builder.sources.demo_text import Facts, Line
-
-DEMO_VERSION = 2  # raise it whenever a manual of the same seed would come out different
-
-# Flat colours: the fastest level without a filter is both quicker and smaller than the default
-# (OpenCV before 4.11 has no choice of filter, and its files are larger).
-PNG_OPTIONS = [cv2.IMWRITE_PNG_COMPRESSION, 1]
-if hasattr(cv2, "IMWRITE_PNG_FILTER"):
-    PNG_OPTIONS += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE]
+from builder.sources.terms import ADDRESSES, Terms
+from core import code
 
 IMAGE_FOLDER = "wp-content/themes/mtt-wordpress-theme/assets/manual/manual-images"
 BRAILLE_FOLDER = "wp-content/uploads/braille"
+
+
+TERMS = Terms(
+    "manuals drawn by lego-arta's own demo source",
+    "apache-2.0",
+    "The pictures and texts were drawn by lego-arta itself: Apache-2.0, no LEGO material.",
+    licence_url=ADDRESSES["apache-2.0"],
+)
+
+
+def terms(source: str) -> Terms:
+    """The project's own: nothing here is anybody else's."""
+    return TERMS
 
 
 def draw_manual(root: Path, index: int, seed: int) -> str:
@@ -51,9 +57,10 @@ def draw_manual(root: Path, index: int, seed: int) -> str:
     """
     manual_id = manual_id_of(index, seed)
     done = root / "truth" / f"{manual_id}.json"
-    if _is_drawn(done, index, seed):
-        return manual_id
-    done.unlink(missing_ok=True)
+    with one_at_a_time(done):  # or this attempt takes away what another one has just finished
+        if _is_drawn(done, index, seed):
+            return manual_id
+        done.unlink(missing_ok=True)
     plan = plan_manual(index, seed)
     rng = random.Random(f"{seed}:{index}:text")
     rows: list[dict[str, Any]] = []
@@ -68,8 +75,9 @@ def draw_manual(root: Path, index: int, seed: int) -> str:
     write_bytes(root / "site" / manual_id / "index.html", page.encode())
     braille = "\n".join(line for row in rows for line in row["lines"]) + "\n"
     write_bytes(root / "site" / _braille_path(plan.set_plan, plan.part), braille.encode())
-    record = {"seed": seed, "index": index, "demo_version": DEMO_VERSION}
-    write_bytes(done, msgspec.json.encode({**record, "manual": _truth(plan, rows)}) + b"\n")
+    record = {"seed": seed, "index": index, "code": code.of(__name__)}
+    with one_at_a_time(done):
+        write_bytes(done, msgspec.json.encode({**record, "manual": _truth(plan, rows)}) + b"\n")
     return manual_id
 
 
@@ -78,8 +86,8 @@ def _is_drawn(done: Path, index: int, seed: int) -> bool:
         record = msgspec.json.decode(done.read_bytes())
     except (OSError, msgspec.DecodeError):
         return False
-    found = record.get("seed"), record.get("index"), record.get("demo_version")
-    return bool(found == (seed, index, DEMO_VERSION))
+    found = record.get("seed"), record.get("index"), record.get("code")
+    return bool(found == (seed, index, code.of(__name__)))
 
 
 def _words(lines: list[Line]) -> dict[str, Any]:
@@ -162,7 +170,7 @@ def _draw_start(root: Path, plan: ManualPlan) -> Row:
     rgb, ids = bricks.render(canvas)
     bricks.cast_shadow(rgb, canvas)
     image = f"{IMAGE_FOLDER}/{plan.set_plan.number}/Start.png"
-    _write_png(root / "site" / image, rgb)
+    demo_pictures.write_png(root / "site" / image, rgb)
     row = _row(image, None, None, "start", None)
     row["assembly_box"] = bricks.box_xyxy_px(ids > 0)
     words = "This is what you will build." if len(plan.sessions) > 1 else "This is the model."
@@ -207,7 +215,7 @@ def _draw_eop(
     counts = [len(group.parts) for group in step]
     drawn = demo_pictures.draw_found(groups, session.angles_deg, plan.background, counts)
     image = _image_path(plan, session, number, "eop")
-    _write_png(root / "site" / image, drawn.rgb)
+    demo_pictures.write_png(root / "site" / image, drawn.rgb)
     row = _row(image, session.sign, number, "eop", None)
     row["eop"], first = [], 1
     for group, shown in zip(step, groups, strict=True):
@@ -251,9 +259,9 @@ def _draw_step(
         covered = covered | (bricks.outline(rgb, mask, session.boundary) >= 0.5)
     demo_pictures.print_number(rgb, number // 2 + 1, _parts_of(steps), canvas)
     image = _image_path(plan, session, number, "step")
-    _write_png(root / "site" / image, rgb)
+    demo_pictures.write_png(root / "site" / image, rgb)
     mask_path = f"truth-masks/{plan.manual_id}/{session.sign}_{number:04d}.png"
-    _write_png(root / mask_path, mask)
+    demo_pictures.write_png(root / mask_path, mask)
     row = _row(image, session.sign, number, "step", session.boundary)
     row["step"] = {
         "mask": mask_path,
@@ -302,19 +310,6 @@ def _letters(number: int) -> str:
         number, rest = divmod(number - 1, 26)
         text = chr(ord("A") + rest) + text
     return text
-
-
-def _write_png(path: Path, image: Array) -> None:
-    """Write (h, w, 3) uint8 RGB, or a (h, w) bool mask as a 1-bit PNG."""
-    if image.ndim == 2:
-        pixels, options = image.astype("uint8") * 255, [cv2.IMWRITE_PNG_BILEVEL, 1]
-    else:
-        pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-        options = PNG_OPTIONS
-    done, data = cv2.imencode(".png", pixels, options)
-    if not done:
-        raise UserError(f"{path}: OpenCV could not encode a PNG; reinstall opencv-python-headless")
-    write_bytes(path, data.tobytes())
 
 
 def finish_site(root: Path, count: int, seed: int) -> Path:

@@ -9,13 +9,10 @@ for the right state too: the picture of that name without `_fakeN`.
 """
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from builder import folders
 from builder.crawl_store import finish_manual, writable
@@ -23,47 +20,22 @@ from builder.image_names import EOP_CLASSES, file_name, parse_image_name
 from builder.parallel import run_parallel
 from builder.records import CrawledManual, UserError, dump, split_slug
 from builder.sources import saved, web
+from builder.sources.legacy_layout import FAKE, PAGE, ROOTS, Page, Step, Told, other_name
+from builder.sources.terms import Terms, unknown
 from builder.tasks.prompts import YES
 
 PREFIX = "legacy:"
 LISTS = {"grounding": "scene", "object": "object", "state": "state"}
-ROOTS = {"scene": "lego", "object": "object_dataset/lego", "state": "step_dataset/lego"}
-PAGE = "legacy.json"
-FAKE = re.compile(r"_?fake\d+$")
-
-
-class Told(msgspec.Struct, frozen=True):
-    """One row of the lists: its picture by path below the folder, question and answer."""
-
-    config: str
-    image: str
-    query: str
-    answer: str
-
-
-class Step(msgspec.Struct, frozen=True):
-    """An instruction of a manual's JSON, as far as rows need it."""
-
-    stem: str
-    text: str
-    session: str
-    step_num: int | None
-    is_eop: bool
-    entities: list[dict[str, str]]
-    color: str | None
-
-
-class Page(msgspec.Struct, frozen=True):
-    """Everything of one manual: what stage 1 leaves and stage 4 reads."""
-
-    manual_id: str
-    steps: list[Step]
-    rows: list[Told]
 
 
 def is_source(source: str) -> bool:
     """Whether --source names a folder to import."""
     return source.startswith(PREFIX)
+
+
+def terms(source: str) -> Terms:
+    """Nothing: the layout holds no licence, and other manuals than LEGO's may lie in it."""
+    return unknown("the originally released dataset, or a folder in its layout")
 
 
 def is_legacy(folder: Path) -> bool:
@@ -171,9 +143,6 @@ def import_manual(root: Path, page: Page, crawl_dir: Path) -> str:
     folder = crawl_dir / manual_id
     data = dump(page)
     with writable(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        text = folder / f".{PAGE}"
-        folders.write_bytes(text, data)
         place = saved.SavedPage(root, root / PAGE, "", folder, {})
         images = [
             saved.import_image(place, f"/{name}")
@@ -183,16 +152,10 @@ def import_manual(root: Path, page: Page, crawl_dir: Path) -> str:
             manual_id, split_slug(manual_id)[0], manual_id, f"json_data/{manual_id}.json",
             PAGE, folders.sha256(data), images,
         )  # fmt: skip
-        finish_manual(folder, record, text)
-        text.unlink()
+        finish_manual(folder, record, data)
     return manual_id
 
 
 def _file_of(root: Path, row: Told) -> str:
     other = other_name(row.image)
     return other if not (root / row.image).is_file() and (root / other).is_file() else row.image
-
-
-def other_name(image: str) -> str:
-    """`fake1` is also looked for as `_fake1`, as the layout's readers do."""
-    return re.sub(r"(?<!_)fake(\d+)(?=\.\w+$)", r"_fake\1", image)

@@ -12,17 +12,15 @@ from typing import Any
 
 import msgspec
 
-from builder import folders
 from builder.annotate.box_text import box_answer
 from builder.containers import ImageError
 from builder.export.parquet import write_piece
-from builder.folders import CRAWL, TASKS
+from builder.folders import COLORS_FILE
 from builder.image_names import file_name, parse_image_name
 from builder.language import ENGLISH, language_of, reason_of
 from builder.media import read_picture
-from builder.pipeline import COLORS_FILE, BuildOptions, ManualStats
-from builder.records import CrawledImage, CrawledManual, Drop, Manual, dump, load
-from builder.sources.legacy import FAKE, PAGE, ROOTS, Page, Step, Told, other_name
+from builder.records import CrawledImage, CrawledManual, Drop, Manual, ManualStats, dump, load
+from builder.sources.legacy_layout import FAKE, PAGE, ROOTS, Page, Step, Told, other_name
 from builder.tasks.context import EncodedImage, opaque_id
 from builder.tasks.prompts import NO, OBJECT_DIRECTIVE, YES
 from evaluation.answers import parse_boxes
@@ -36,19 +34,11 @@ CONFIDENCE = {"scene": 1.0, "object": 0.5, "state": 0.5}
 _NEGATIVES = 3
 
 
-def build_manual(manual_id: str, options: BuildOptions) -> tuple[str, bool]:
-    """Bring a manual's rows up to date; returns its id and whether anything was done."""
-    folder = options.work / CRAWL / manual_id
-    record = (folder / "crawl.json").read_bytes()
-    print_ = folders.fingerprint("legacy", options.tasks.image_format, folders.sha256(record))
-    target = options.work / TASKS / manual_id
-    return manual_id, folders.stage(target, print_, lambda made: _build(folder, options, made))
-
-
-def _build(folder: Path, options: BuildOptions, target: Path) -> None:
+def write_rows(folder: Path, image_format: str, target: Path) -> None:
+    """Stage 4 of one imported manual: from its crawl folder to a folder of rows."""
     crawled = load(folder / "crawl.json", CrawledManual)
     page = load(folder / PAGE, Page)
-    manual = _Manual(crawled, page, folder, options.tasks.image_format)
+    manual = _Manual(crawled, page, folder, image_format)
     rows = manual.rows()
     index = {
         config: write_piece(target / f"{config}.parquet", config, rows[config]) for config in ROOTS

@@ -18,7 +18,7 @@ import msgspec
 from builder import images
 from builder.crawl_store import PAGE, RECORD, finish_manual, writable
 from builder.fetch import CrawlOptions
-from builder.folders import place_file, sha256
+from builder.folders import DONE, is_done, place_file, sha256, write_bytes
 from builder.records import CrawledImage, CrawledManual, Drop, UserError, split_slug
 from builder.sources import web
 from builder.sources.charset import decode_html
@@ -26,6 +26,8 @@ from builder.sources.embedded import keep_embedded
 from builder.sources.links import base_of
 from builder.sources.manual_page import CONTAINER, is_manual_page, read_page, row_pictures
 from builder.sources.pictures import Picture, is_data, is_placeholder
+from builder.sources.terms import Terms, unknown
+from core import code
 
 _PAGES = {".html", ".htm"}
 _ARCHIVES = {".mhtml", ".mht", ".maff", ".webarchive"}
@@ -40,6 +42,11 @@ class SavedSite(NamedTuple):
 
     pages: list[Path]
     drops: list[Drop]
+
+
+def terms(source: str) -> Terms:
+    """Nothing: a folder does not say whose it was."""
+    return unknown("a saved site")
 
 
 def find_pages(root: Path) -> SavedSite:
@@ -120,6 +127,8 @@ def import_manual(
             images=[import_picture(place, picture) for picture in pictures],
         )
         finish_manual(folder, record, page)
+        if not is_done(folder, code.of(images.__name__)):
+            write_bytes(folder / DONE, code.of(images.__name__).encode())
     return manual_id
 
 
@@ -228,7 +237,9 @@ def _readings(path: str) -> Iterator[str]:
 
 
 def _known_sizes(folder: Path) -> dict[str, images.ImageInfo]:
-    """Format and size by sha256 of the images that an earlier import decoded."""
+    """Format and size by sha256 of the images that an earlier import decoded, by this code."""
+    if not is_done(folder, code.of(images.__name__)):
+        return {}
     try:
         record = msgspec.json.decode((folder / RECORD).read_bytes(), type=CrawledManual)
     except (OSError, msgspec.DecodeError):
