@@ -139,11 +139,7 @@ def llamafactory_resize(size_wh: Size, min_pixels: int, max_pixels: int) -> Size
     """What Qwen sees in LLaMA-Factory: first its own bounds, in sides that are no multiples of
     anything, then Qwen's rule within the bounds of the released processor.
     """
-    width, height = size_wh
-    if width * height > max_pixels:
-        width, height = _scaled(width, height, max_pixels)
-    if width * height < min_pixels:
-        width, height = _scaled(width, height, min_pixels)
+    width, height = _bounded(size_wh, min_pixels, max_pixels)
     if min(width, height) < 28:
         width, height = max(width, 28), max(height, 28)
     if width / height > 200:
@@ -152,6 +148,23 @@ def llamafactory_resize(size_wh: Size, min_pixels: int, max_pixels: int) -> Size
         height = width * 180
     least, most = RELEASED_PIXELS
     return smart_resize((width, height), min_pixels=least, max_pixels=most)
+
+
+def easyr1_resize(size_wh: Size, min_pixels: int, max_pixels: int) -> Size:
+    """What Qwen sees in EasyR1: first its own bounds, then Qwen's rule within the released ones."""
+    least, most = RELEASED_PIXELS
+    bounded = _bounded(size_wh, min_pixels, max_pixels)
+    return smart_resize(bounded, min_pixels=least, max_pixels=most)
+
+
+def _bounded(size_wh: Size, min_pixels: int, max_pixels: int) -> Size:
+    """A size shrunk, then enlarged to the bounds, sides cut to whole pixels."""
+    width, height = size_wh
+    if width * height > max_pixels:
+        width, height = _scaled(width, height, max_pixels)
+    if width * height < min_pixels:
+        width, height = _scaled(width, height, min_pixels)
+    return (width, height)
 
 
 def _scaled(width: int, height: int, pixels: int) -> Size:
@@ -169,6 +182,7 @@ RESIZES: Mapping[str, Callable[[Size, int, int], Size]] = {
     "qwen": qwen_resize,
     "llamafactory": llamafactory_resize,
     "vlm-r1": vlm_r1_resize,
+    "easyr1": easyr1_resize,
 }
 
 

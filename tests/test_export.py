@@ -23,7 +23,8 @@ from builder.parallel import in_order
 from scripts import export
 from tests.export_build import all_rows, export_build, rows_of
 
-ASKING = ("llava", "llamafactory", "vlm-r1", "otter", "messages", "ms-swift")
+ASKING = ("llava", "llamafactory", "vlm-r1", "otter", "messages", "ms-swift", "verl",
+          "easyr1")  # fmt: skip
 PICTURED = ("llava", "llamafactory", "vlm-r1", "ms-swift", "coco")
 NOT_LEGACY = tuple(name for name in FORMATS if name != "legacy")
 
@@ -499,7 +500,7 @@ def stripped(record: object) -> object:
     """A record without the texts and boxes that say the answer."""
     if isinstance(record, dict):
         said = {"answer", "value", "label", "negative_kind", "correction", "part_box_px",
-                "shift_fraction", "bbox", "area", "solution"}  # fmt: skip
+                "shift_fraction", "bbox", "area", "solution", "ground_truth"}  # fmt: skip
         said |= {"content"} if record.get("role") == "assistant" else set()
         return {key: stripped(value) for key, value in record.items() if key not in said}
     return [stripped(part) for part in record] if isinstance(record, list) else record
@@ -530,7 +531,7 @@ def test_names_ids_and_order_do_not_know_state_labels(tmp_path, name):
                  [json.loads(line) for line in data.splitlines()]
                  for file, data in files.items()
                  if file.endswith((".json", ".jsonl")) and file != "export.json"]  # fmt: skip
-        tables = [pq.read_table(p).to_pylist() for p in sorted(out.glob("*.parquet"))]
+        tables = [pq.read_table(p).to_pylist() for p in sorted(out.rglob("*.parquet"))]
         return list(files), [stripped(text) for text in [*texts, *tables]]
 
     before, after = exported(tmp_path / "a"), exported(tmp_path / "b", relabel)

@@ -25,6 +25,8 @@ from tests.test_export import ASKING, error_of, records, run
 TRAINED = ("llava", "llamafactory", "vlm-r1", "otter", "ms-swift")
 # Trained by this project's own recipe (`test_messages.py` runs it).
 BY_RECIPE = ("messages",)
+# Their scripts run in `test_verl.py`.
+GRPO = ("verl", "easyr1")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,7 @@ def test_the_last_line_names_the_models_and_the_command(build, tmp_path, name, c
     if name in ASKING:
         assert f"boxes fit {FITS[record['frame']]}" in last
     assert ("boxes fit" in last) == (name != "webdataset")
-    if name not in (*TRAINED, *BY_RECIPE):
+    if name not in (*TRAINED, *BY_RECIPE, *GRPO):
         assert "README.md" in last
         return
     words = shlex.split(last.split("train: ")[1])
@@ -94,7 +96,7 @@ def test_the_printed_command_runs_the_script_where_it_stands(build, tmp_path, na
 # Test rows ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [*TRAINED, *BY_RECIPE])
+@pytest.mark.parametrize("name", [*TRAINED, *BY_RECIPE, *GRPO])
 def test_nothing_starts_a_training_on_test_rows(build, tmp_path, name, capsys):
     out = run(build, tmp_path / "x", name, "--split", "test")
     assert "train: " not in capsys.readouterr().out

@@ -11,7 +11,7 @@ from typing import Any
 from builder import folders
 from builder.export.job import DROPPED, README, RECORD, Job
 from builder.export.units import Request
-from core.cli import pasteable
+from core.cli import ROOT, pasteable
 from evaluation.frames import MAX_PIXELS, MIN_PIXELS
 from evaluation.prompts import FRAME_WORDS, Setting
 
@@ -36,6 +36,7 @@ _RESIZED_BY = {
     "vlm-r1": "VLM-R1 brings sides under 28 there first",
     "llamafactory": "LLaMA-Factory shrinks pictures to these bounds first, then the processor "
     "rounds the sides",
+    "easyr1": "EasyR1 brings pictures to these bounds first, then the processor rounds the sides",
 }
 
 
@@ -101,7 +102,8 @@ def last_words(out: Path, module: ModuleType, record: Mapping[str, Any]) -> str:
     if record["fits"]:
         words.append(f"boxes fit {record['fits']}")
     if record["train"]:
-        words.append(f"train: {pasteable(command(out, module))}")
+        line = command(out, module).replace("path/to/lego-arta", shlex.quote(str(ROOT)))
+        words.append(f"train: {pasteable(line)}")
     else:
         words.append(f"{README} there says how to read it")
     return "; ".join(words)

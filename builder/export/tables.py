@@ -19,25 +19,28 @@ from builder.export.units import Request, Unit, every_unit
 Records = Callable[[Part, Unit], Iterator[Mapping[str, Any]]]
 
 
-def write_tables(job: Job, schema: pa.Schema, records: Records) -> list[str]:
+def write_tables(job: Job, schema: pa.Schema, records: Records, folder: str = "") -> list[str]:
     """Write what `records`, a function of a module, makes of every unit, a row group a unit.
 
-    Returns the names of the files: `state-train-000000.parquet`, in the order of the build.
+    Returns the names of the files, `state-train-000000.parquet`, in the order of the build; with
+    `folder` "{split}/" they lie in one by split.
     """
     request = job.request
     shards = pack(request, every_unit(request), request.shard_bytes or SHARD_IMAGE_BYTES)
-    job.each("shards", functools.partial(_write, schema, records), shards, small=False)
-    return [name for name in map(_name, shards) if job.counts[f"rows: {name}"]]
+    job.each("shards", functools.partial(_write, schema, records, folder), shards, small=False)
+    names = [_name(shard, folder) for shard in shards]
+    return [name for name in names if job.counts[f"rows: {name}"]]
 
 
-def _name(shard: Shard) -> str:
-    return f"{shard.stem}.parquet"
+def _name(shard: Shard, folder: str) -> str:
+    return f"{folder.format(split=shard.split)}{shard.stem}.parquet"
 
 
-def _write(schema: pa.Schema, records: Records, part: Part, shard: Shard) -> None:
+def _write(schema: pa.Schema, records: Records, folder: str, part: Part, shard: Shard) -> None:
     """A file of one shard; none when no row of it could be expressed."""
-    number = 0
-    with folders.writing(part.folder / _name(shard)) as path:
+    number, name = 0, _name(shard, folder)
+    (part.folder / name).parent.mkdir(exist_ok=True)
+    with folders.writing(part.folder / name) as path:
         writer = open_writer(path, schema)
         for unit in shard.units:
             rows = list(records(part, unit))
@@ -46,8 +49,8 @@ def _write(schema: pa.Schema, records: Records, part: Part, shard: Shard) -> Non
             number += len(rows)
         close_writer(writer)
     if not number:
-        (part.folder / _name(shard)).unlink()
-    part.counts[f"rows: {_name(shard)}"] += number
+        (part.folder / name).unlink()
+    part.counts[f"rows: {name}"] += number
 
 
 def front_matter(

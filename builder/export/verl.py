@@ -1,0 +1,118 @@
+"""verl: Parquet for its `RLHFDataset`, and a script that starts GRPO.
+
+`prompt` is one user message with `<image>`; `reward_model.ground_truth` is the answer in its tags,
+`extra_info` says which row it is. A picture carries the bounds of Qwen's resize itself: verl hands
+them, with the picture, to Qwen's own helper.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from datasets import Features, List, Value
+
+from builder.export.chat import IMAGE, samples
+from builder.export.job import Job, Part
+from builder.export.tables import write_tables
+from builder.export.units import Unit
+from evaluation.frames import MAX_PIXELS, MIN_PIXELS
+from evaluation.prompts import Setting
+
+CONFIGS = ("scene", "object", "state")
+EXAMPLES = ("none",)
+SETTING = Setting(
+    examples="none",
+    template="think",
+    boxes="json",
+    frame="resized_px",
+    pixels=(MIN_PIXELS, MAX_PIXELS),
+    resize="qwen",
+)
+# What verl splits texts at.
+RESERVED = (IMAGE, "<video>", "<audio>")
+PICTURES = "the build's own bytes, in `images`"
+SOURCE = "lego-arta"
+TRAIN = "LEGO_ARTA=path/to/lego-arta bash {folder}/train.sh"
+README = """\
+Columns: `data_source`, `prompt`, `images` (bytes, with the bounds of the resize that boxes are made
+for), `ability` (the task), `reward_model` (`ground_truth` is the answer in its tags), `extra_info`.
+`train.sh` starts GRPO with LEGO-R1's hyper-parameters; its rewards are those of a checkout of
+lego-arta, which LEGO_ARTA names (`scripts/train/verl_reward.py`).
+"""
+_TEXT = Value("string")
+FEATURES = Features(
+    {
+        "data_source": _TEXT,
+        "prompt": List({"role": _TEXT, "content": _TEXT}),
+        "images": List(
+            {"bytes": Value("binary"), "min_pixels": Value("int64"), "max_pixels": Value("int64")}
+        ),
+        "ability": _TEXT,
+        "reward_model": {"style": _TEXT, "ground_truth": _TEXT},
+        "extra_info": {"split": _TEXT, "id": _TEXT, "task": _TEXT},
+    }
+)
+_SCRIPT = """\
+#!/usr/bin/env bash
+# GRPO with verl, with LEGO-R1's hyper-parameters:  LEGO_ARTA=path/to/lego-arta bash train.sh
+set -euo pipefail
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+reward="${LEGO_ARTA:?give the folder of lego-arta}/scripts/train/verl_reward.py"
+files=(@FILES@)
+train="[$(printf "'$here/%s'," "${files[@]}")]"
+python3 -m verl.trainer.main_ppo \\
+    algorithm.adv_estimator=grpo algorithm.use_kl_in_reward=False \\
+    data.train_files="$train" data.val_files="$train" data.image_key=images \\
+    data.train_batch_size=4 data.max_prompt_length=4096 data.max_response_length=512 \\
+    data.filter_overlong_prompts=True data.seed=42 \\
+    actor_rollout_ref.model.path="${MODEL:-Qwen/Qwen2.5-VL-7B-Instruct}" \\
+    actor_rollout_ref.model.lora_rank=8 actor_rollout_ref.model.lora_alpha=64 \\
+    actor_rollout_ref.model.target_modules=all-linear \\
+    actor_rollout_ref.model.exclude_modules="'.*visual.*'" \\
+    actor_rollout_ref.actor.optim.lr=1e-5 actor_rollout_ref.actor.ppo_mini_batch_size=4 \\
+    actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=1 \\
+    actor_rollout_ref.actor.use_kl_loss=True actor_rollout_ref.actor.kl_loss_coef=0.04 \\
+    actor_rollout_ref.rollout.name=vllm actor_rollout_ref.rollout.n=2 \\
+    actor_rollout_ref.rollout.load_format=safetensors \\
+    actor_rollout_ref.rollout.tensor_model_parallel_size=1 \\
+    actor_rollout_ref.rollout.log_prob_micro_batch_size_per_gpu=1 \\
+    actor_rollout_ref.ref.log_prob_micro_batch_size_per_gpu=1 \\
+    reward.custom_reward_function.path="$reward" \\
+    reward.custom_reward_function.name=compute_score \\
+    trainer.n_gpus_per_node="${GPUS:-1}" trainer.nnodes=1 trainer.total_training_steps=500 \\
+    trainer.val_before_train=False trainer.test_freq=-1 trainer.save_freq=100 \\
+    trainer.logger="['console']" trainer.default_local_dir="${OUT:-$here/tuned}" "$@"
+"""
+
+
+def write(job: Job) -> list[str]:
+    """Write the files and a script; returns the files' names."""
+    names = write_tables(job, FEATURES.arrow_schema.remove_metadata(), records)
+    train = [name for name in names if "train-" in name]
+    if train:
+        job.write_script("train.sh", _SCRIPT.replace("@FILES@", " ".join(train)))
+    return names
+
+
+def records(part: Part, unit: Unit) -> Iterator[dict[str, Any]]:
+    """The rows of a unit, as FEATURES has them."""
+    least, most = part.request.setting.pixels or (None, None)
+    for row, question, answer, _ in samples(part, unit, RESERVED):
+        yield {
+            "data_source": SOURCE,
+            "prompt": [{"role": "user", "content": IMAGE + question}],
+            "images": [
+                {"bytes": bytes(row.picture), "min_pixels": least, "max_pixels": most}
+            ],
+            "ability": unit.config,
+            "reward_model": {"style": "rule", "ground_truth": tagged(answer)},
+            "extra_info": {
+                "split": unit.split,
+                "id": row.item.id,
+                "task": unit.config,
+            },
+        }  # fmt: skip
+
+
+def tagged(answer: str) -> str:
+    """An answer in the tags that rewards read, whether it has them already or not."""
+    return answer if answer.startswith("<answer>") else f"<answer>{answer}</answer>"

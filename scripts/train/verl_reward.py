@@ -1,0 +1,36 @@
+"""The rewards of evaluation/rewards.py for verl (`compute_score`) and EasyR1 (`compute_scores`).
+
+A row's task is read off its solution. The reward is the sum of LEGO-R1's four: one for the task,
+one for the form.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
+
+from evaluation.rewards import REWARDS
+
+
+def compute_score(
+    data_source: str,
+    solution_str: str,
+    ground_truth: str,
+    extra_info: Mapping[str, Any] | None = None,
+    **_: Any,
+) -> dict[str, float]:
+    """verl's: `score` is the reward, the others are logged."""
+    parts = _parts(solution_str, ground_truth)
+    return {"score": sum(parts.values()), **parts}
+
+
+def compute_scores(reward_inputs: Sequence[Mapping[str, Any]], **_: Any) -> list[dict[str, float]]:
+    """EasyR1's, of a batch: `overall` is the reward, the others are logged."""
+    every = [_parts(given["response"], given["ground_truth"]) for given in reward_inputs]
+    return [{"overall": sum(parts.values()), **parts} for parts in every]
+
+
+def _parts(said: str, solution: str) -> dict[str, float]:
+    return {name: reward([said], [solution])[0] for name, reward in REWARDS.items()}
