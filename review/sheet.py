@@ -1,19 +1,18 @@
-"""A sheet of state groups to look at: the right picture and its wrong ones side by side."""
+"""A sheet of state groups to look at: the right picture and its wrong ones side by side.
+
+Above each group stands what was to be done, and what was found before.
+"""
 
 import io
-import textwrap
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from core.errors import UserError
 from review.rows import read_manifest
 
-WIDTH_PX, LINE_PX, LINE_CHARACTERS = 320, 16, 54
-# Below a picture: what it is, then the correction.
-CORRECTION_LINES = 3
-TEXT_PX = LINE_PX * (1 + CORRECTION_LINES) + 4
+WIDTH_PX, LINE_PX, PAD_PX = 320, 16, 6
 
 
 def groups(build: Path, number: int) -> list[list[dict]]:
@@ -39,17 +38,55 @@ def _row(path: Path, index: int, offset: int) -> dict:
 
 
 def draw(chosen: list[list[dict]], boxes: bool) -> Image.Image:
-    """One row of pictures a group, each with what is wrong in it below."""
-    cells = [[_cell(row, boxes) for row in group] for group in chosen]
-    width = max(len(group) for group in cells) * WIDTH_PX
-    heights = [max(cell.height for cell in group) for group in cells]
-    sheet = Image.new("RGB", (width, sum(heights)), "white")
+    """One row of pictures a group: its texts above, what is wrong below each picture."""
+    width = max(len(group) for group in chosen) * WIDTH_PX
+    bands = [_band(group, boxes, width) for group in chosen]
+    sheet = Image.new("RGB", (width, sum(band.height for band in bands)), "white")
     top = 0
-    for group, height in zip(cells, heights, strict=True):
-        for column, cell in enumerate(group):
-            sheet.paste(cell, (column * WIDTH_PX, top))
-        top += height
+    for band in bands:
+        sheet.paste(band, (0, top))
+        top += band.height
     return sheet
+
+
+def _band(group: list[dict], boxes: bool, width: int) -> Image.Image:
+    """A group: its texts, wrapped to `width` pixels and never cut, and its pictures below."""
+    cells = [_cell(row, boxes) for row in group]
+    lines = heading(group[0], width)
+    top = len(lines) * LINE_PX + 2 * PAD_PX
+    band = Image.new("RGB", (width, top + max(cell.height for cell in cells)), "white")
+    pen = ImageDraw.Draw(band)
+    pen.line([(0, 0), (width, 0)], fill="silver")
+    for number, (line, color) in enumerate(lines):
+        pen.text((4, PAD_PX + number * LINE_PX), line, fill=color)
+    for column, cell in enumerate(cells):
+        band.paste(cell, (column * WIDTH_PX, top))
+    return band
+
+
+def heading(row: dict, width_px: int) -> list[tuple[str, str]]:
+    """The lines above a group and their colours: what was found before, what was to be done."""
+    before = row["previous_instruction"] or "nothing"
+    texts = ((f"before: {before}", "dimgray"), (row["instruction"], "black"))
+    return [(line, color) for text, color in texts for line in _wrapped(text, width_px - 8)]
+
+
+def _wrapped(text: str, width_px: int) -> list[str]:
+    """Lines of at most `width_px` in the font that pictures are written in; nothing is cut."""
+    font = ImageFont.load_default()
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".lstrip()
+        if font.getlength(longer) <= width_px:
+            lines[-1] = longer
+            continue
+        if lines[-1]:
+            lines.append("")
+        for letter in word:  # a word wider than the sheet goes on in the next line
+            if font.getlength(lines[-1] + letter) > width_px:
+                lines.append("")
+            lines[-1] += letter
+    return lines
 
 
 def _cell(row: dict, boxes: bool) -> Image.Image:
@@ -61,10 +98,12 @@ def _cell(row: dict, boxes: bool) -> Image.Image:
                 pen.rectangle(row[name], outline=color, width=3)
     height = round(image.height * (WIDTH_PX - 4) / image.width)
     small = image.resize((WIDTH_PX - 4, height), Image.Resampling.LANCZOS)
-    cell = Image.new("RGB", (WIDTH_PX, height + TEXT_PX), "white")
+    what = row["negative_kind"] or f"right  {row['manual_id']}"
+    texts = ((what, "black"), (row["correction"] or "", "dimgray"))
+    lines = [(line, color) for text, color in texts for line in _wrapped(text, WIDTH_PX - 8)]
+    cell = Image.new("RGB", (WIDTH_PX, height + len(lines) * LINE_PX + 4), "white")
     cell.paste(small, (2, 2))
     pen = ImageDraw.Draw(cell)
-    pen.text((4, height + 2), row["negative_kind"] or f"right  {row['manual_id']}", fill="black")
-    lines = textwrap.wrap(row["correction"] or "", LINE_CHARACTERS, max_lines=CORRECTION_LINES)
-    pen.text((4, height + 2 + LINE_PX), "\n".join(lines), fill="dimgray")
+    for number, (line, color) in enumerate(lines):
+        pen.text((4, height + 2 + number * LINE_PX), line, fill=color)
     return cell

@@ -1,5 +1,7 @@
 """A sheet of state groups to look at: the right picture and its wrong ones side by side.
 
+Above each group stands what was to be done, and what was found before.
+
 python scripts/contact_sheet.py lego-arta --groups 50 --out sheet.png
 """
 

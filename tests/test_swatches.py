@@ -1,6 +1,7 @@
 """Colours set by hand: the page to choose them, the file it saves; and the sheet to look at."""
 
 import html.parser
+import io
 import json
 import shutil
 from pathlib import Path
@@ -9,7 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 from makers import crawl_folder, tiny_manual
-from PIL import Image
+from PIL import Image, ImageFont
 
 from builder import command_line, make
 from builder.assemble import AssembleOptions, assemble
@@ -189,15 +190,35 @@ def test_a_contact_sheet_has_a_row_a_group(work, tmp_path, boxes, capsys):
     arguments = [str(out), "--groups", "2", "--out", str(tmp_path / "sheet.png")]
     assert contact_sheet.main([*arguments, *(["--boxes"] if boxes else [])]) == 0
     with Image.open(tmp_path / "sheet.png") as sheet:
-        # Four pictures of 480 x 360 wide, each with its text below.
-        cell = round(360 * (sheet_of.WIDTH_PX - 4) / 480) + sheet_of.TEXT_PX
-        assert sheet.size == (4 * sheet_of.WIDTH_PX, 2 * cell)
+        # Four pictures of 480 x 360 wide, text above and below.
+        cell = round(360 * (sheet_of.WIDTH_PX - 4) / 480)
+        assert sheet.width == 4 * sheet_of.WIDTH_PX and sheet.height > 2 * cell
         assert sheet.format == "PNG"
         assert np.asarray(sheet.convert("L")).std() > 10
     assert "sheet.png" in capsys.readouterr().out
     found = sheet_of.groups(out, 50)
     assert len(found) == 3
     assert all([row["label"] for row in group] == [1, 0, 0, 0] for group in found)
+
+
+def test_a_contact_sheet_says_what_was_to_be_done_and_cuts_no_text():
+    """However long: above a group the instruction and what was found, below it the correction."""
+    words = " ".join(f"word{number}" for number in range(200))
+    row = {"instruction": words, "previous_instruction": None, "manual_id": "m",
+           "negative_kind": "shift", "correction": f"{words} {'x' * 300}"}  # fmt: skip
+    font = ImageFont.load_default()
+    for width in (320, 1280):
+        lines = [line for line, _ in sheet_of.heading(row, width)]
+        assert lines[0] == "before: nothing" and " ".join(lines[1:]) == words
+        assert max(map(font.getlength, lines)) <= width
+    found = [line for line, _ in sheet_of.heading({**row, "previous_instruction": words}, 320)]
+    assert " ".join(found) == f"before: {words} {words}"
+    picture = io.BytesIO()
+    Image.new("RGB", (480, 360), "red").save(picture, "WEBP")
+    row |= {"image": {"bytes": picture.getvalue()}, "label": 0}
+    tall, short = (sheet_of.draw([[{**row, "correction": c}]], False) for c in (words, "a"))
+    lines = sheet_of.heading(row, sheet_of.WIDTH_PX)[1:]  # as wide as a picture's
+    assert tall.height - short.height == (len(lines) - 1) * sheet_of.LINE_PX
 
 
 def test_a_contact_sheet_of_what_is_no_build_is_one_line(tmp_path, capsys):
