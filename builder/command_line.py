@@ -71,7 +71,8 @@ def parser() -> Parser:
         default=[],
         metavar="FILE",
         help="review.json files of scripts/review.py score: rows that raters rejected are left "
-        "out, the others they judged weigh what they said",
+        "out, the others they judged weigh what they said; or selections that a gallery saved: "
+        "their rows are left out",
     )
     whose = result.add_argument_group(
         "licence", "of pictures and texts whose source says nothing of itself, for the card"

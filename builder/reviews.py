@@ -1,7 +1,8 @@
 """What raters said of an earlier build (features.md B16): rows they reject, weights of the others.
 
 Row ids are made of manual, step and pixels, so a review goes on to hold for later builds. It reads
-the `review.json` that `scripts/review.py score` writes.
+the `review.json` that `scripts/review.py score` writes, and the selection that a gallery saves: its
+rows are rejected.
 """
 
 import collections
@@ -14,6 +15,7 @@ import msgspec
 
 from builder.export.parquet import RowIndex
 from builder.records import Drop, ManualStats, UserError
+from core.selection import is_selection, read_selection
 from synthesis.collage import CELLS
 
 FORMAT = "lego-arta review 1"
@@ -71,12 +73,17 @@ def from_json(value: Mapping) -> Reviews:
 def read_reviews(files: Sequence[Path]) -> tuple[Reviews, list[str]]:
     """The decisions of all files together, and what to tell about files; raises `UserError`.
 
-    The same rating in two files counts once. A row weighs the mean points of those who judged it.
+    Rows of a gallery's selection are rejected, by one person and whatever others say. The same
+    rating in two files counts once. A row weighs the mean points of those who judged it.
     """
     said: dict[tuple[str, str, str], Judgement] = {}
     remarks: list[str] = []
     needed: dict[str, int] = {}
+    selected: set[str] = set()
     for file in files:
+        if _is_selection(file):
+            selected.update(read_selection("--reviews", file).ids)
+            continue
         review = _read(file)
         for one in review.judgements:
             said[(one.row, one.rater, review.page_id)] = one
@@ -89,18 +96,25 @@ def read_reviews(files: Sequence[Path]) -> tuple[Reviews, list[str]]:
     by_row: dict[str, list[Judgement]] = collections.defaultdict(list)
     for (row, _, _), one in sorted(said.items()):
         by_row[row].append(one)
-    rejected = [
+    rejected = selected | {
         row
         for row, several in by_row.items()
         if len(several) >= needed[row]
         and sum(one.rejects for one in several) >= REJECTING * len(several)
-    ]
+    }
     weights = {
         row: round(sum(one.points for one in several) / len(several), 6)
         for row, several in by_row.items()
-        if row not in set(rejected)
+        if row not in rejected
     }
     return Reviews(tuple(sorted(rejected)), tuple(sorted(weights.items()))), remarks
+
+
+def _is_selection(file: Path) -> bool:
+    try:
+        return is_selection(file.read_bytes())
+    except OSError:
+        return False  # told when it is read as a review
 
 
 def _read(file: Path) -> Review:
@@ -109,7 +123,7 @@ def _read(file: Path) -> Review:
     except (OSError, msgspec.DecodeError) as error:
         raise UserError(
             f"--reviews {file}: not a review ({error}); give the review.json that "
-            "scripts/review.py score writes"
+            "scripts/review.py score writes, or a selection that a gallery saved"
         ) from None
     if review.format != FORMAT:
         raise UserError(f"--reviews {file}: format {review.format!r}, this reads {FORMAT!r}")

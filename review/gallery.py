@@ -1,12 +1,14 @@
 """A gallery of a build: a folder with one page and small pictures, to look at before a push.
 
 The page filters by config, split, manual, kind and confidence, shows wrong states beside their
-right one, and walks through the episode of a session: find, build, check. No server is needed.
+right one, walks through the episode of a session (find, build, check), and saves the ids of rows
+that are ticked, for builds and exports. No server is needed.
 """
 
 import io
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +19,8 @@ from tqdm import tqdm
 
 from builder.folders import TEMPORARY
 from builder.records import UserError
+from core.selection import COLUMNS, FORMAT
+from core.shards import missing_shards
 from review.page import content_security_policy, filled, json_block
 from review.rows import Entry, picture_bytes, rank, read_manifest, read_rows
 
@@ -40,14 +44,17 @@ def write_gallery(
     manuals: Collection[str] = (),
     seed: int = 42,
     workers: int = 2,
-) -> dict[str, int]:
-    """Write the gallery of `number` sessions (None: all) to `out`; returns what it holds.
+) -> dict[str, Any]:
+    """Write the gallery of `number` sessions (None: all) to `out`; returns what it holds: counts
+    of `rows` and `sessions`, `of` how many sessions, and what is `missing` of the build.
 
     Raises `UserError` when there is nothing to show or `out` is something else.
     """
     manifest = read_manifest(build)
     check_out(out)
     entries = [entry for config in CONFIGS for entry in read_rows(build, config)]
+    rows_here = Counter((entry.config, entry.split) for entry in entries)
+    missing = [str(one) for one in missing_shards(build, manifest, rows_here)]
     sessions = chosen_sessions(build, entries, number, manuals, seed)
     shown = [entry for entry in entries if entry.row["session_id"] in sessions]
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -59,6 +66,9 @@ def write_gallery(
         all_sessions = len({entry.row["session_id"] for entry in entries})
         data = {
             "build": build.resolve().name,
+            "fingerprint": manifest.get("fingerprint"),
+            "missing": missing,
+            "selection": {"format": FORMAT, "columns": COLUMNS},
             "source": str(manifest.get("options", {}).get("source", "")),
             "sessions_in_build": all_sessions,
             "rows": rows,
@@ -70,7 +80,7 @@ def write_gallery(
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    return {"rows": len(rows), "sessions": len(sessions), "of": all_sessions}
+    return {"rows": len(rows), "sessions": len(sessions), "of": all_sessions, "missing": missing}
 
 
 def check_out(out: Path) -> None:
@@ -206,7 +216,8 @@ def episodes(shown: Sequence[Entry]) -> list[dict[str, Any]]:
 def page(data: dict[str, Any]) -> str:
     """The page: template, style, script and the rows."""
     css = (FOLDER / "gallery.css").read_text(encoding="utf-8")
-    js = (FOLDER / "gallery.js").read_text(encoding="utf-8")
+    scripts = ("gallery.js", "gallery_select.js", "gallery_views.js")
+    js = "".join((FOLDER / name).read_text(encoding="utf-8") for name in scripts)
     js = f'"use strict";\n(() => {{\n{js}}})();\n'
     return filled(
         (FOLDER / "gallery.html").read_text(encoding="utf-8"),

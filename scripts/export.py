@@ -44,6 +44,10 @@ def parser() -> Parser:
     add("--merge", action="store_true", help="all tasks in one file a split")
     add("--min-confidence", type=share, default=0.0, metavar="C", help="only surer rows (0)")
     add("--limit", type=positive, metavar="N", help="at most N rows a task and split")
+    add(
+        "--ids", type=Path, metavar="FILE",
+        help="only these rows: a selection that a gallery saved (JSON, CSV), or an id a line",
+    )  # fmt: skip
     add("--seed", type=whole, default=42, help="of the choice of examples (%(default)s)")
     add(
         "--workers", type=positive, metavar="N",
@@ -119,6 +123,20 @@ def request_of(options: argparse.Namespace, command_line: argparse.ArgumentParse
     )
 
 
+def chosen(request: "Request", file: Path | None) -> "Request":
+    """The request for the rows of `--ids FILE`; says which groups are only in part among them."""
+    if file is None:
+        return request
+    from builder.export.chosen import ids_of
+    from builder.export.job import check_build
+
+    check_build(request.build)
+    ids, notes = ids_of(request.build, file)
+    for note in notes:
+        print(note, file=sys.stderr)
+    return dataclasses.replace(request, ids=ids)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run an export; returns the exit status (0 done, 1 failed, 2 wrong usage)."""
     command_line = parser()
@@ -130,7 +148,7 @@ def main(argv: list[str] | None = None) -> int:
         from builder.export.describe import last_words
         from builder.export.run import export, format_of
 
-        done = export(request, options.workers)
+        done = export(chosen(request, options.ids), options.workers)
         for reason, number in done["dropped"].items():
             print(f"left out: {number:,} {reason.replace('_', ' ')} (dropped.jsonl)")
         print(last_words(options.out, format_of(options.format), done))

@@ -5,9 +5,12 @@
     python scripts/review.py score review-*.json --key object.key.json
     python builder/make.py --reviews review-scores/review.json
     python scripts/review.py gallery lego-arta
+    python builder/make.py --reviews lego-arta-selection.json
 
 A page is one file: send it to the raters, they send back the JSON that it saves. Keep the key that
 `make` writes beside it: it says which rows the samples are and what the check questions expect.
+A gallery saves the rows ticked in it: --reviews leaves them out of the next build, and --ids of
+scripts/export.py keeps only them.
 """
 
 import argparse
@@ -183,6 +186,10 @@ def gallery_command(options: argparse.Namespace) -> None:
         options.seed,
         workers=os.cpu_count() or 1,
     )
+    for one in held["missing"]:
+        print(f"warning: {one}", file=sys.stderr)
+    if held["missing"]:
+        print("warning: the gallery can't show them; copy the files here again", file=sys.stderr)
     print(f"{held['rows']:,} rows of {held['sessions']:,} of {held['of']:,} sessions; open")
     print(options.out / gallery.PAGE)
 

@@ -1,6 +1,7 @@
 """Pages and the gallery in a real browser: Chromium from the system, driven by Playwright."""
 
 import json
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -9,7 +10,8 @@ from raters import careful, key_of, ratings, truth_of
 from review_build import HOSTILE, MANUALS, Folder, made
 
 from builder.records import dump
-from review import gallery, page, results
+from core.selection import is_selection, read_selection
+from review import gallery, page, results, rows
 from review.criteria import TASKS
 from review.questions import NamedBox, Question
 from review.rows import as_webp
@@ -350,6 +352,46 @@ def test_the_gallery_filters_shows_boxes_and_walks_through_an_episode(built, bro
     tab.keys("t")
     assert not tab.page.locator(".card svg").first.is_visible()
     check(tab)
+    tab.close()
+
+
+def test_rows_are_selected_by_keyboard_kept_over_views_and_saved(built, browser, tmp_path):
+    copy = shutil.copytree(built.out, tmp_path / "lego-arta")
+    next((copy / "data" / "scene").glob("test-*")).unlink()
+    gallery.write_gallery(copy, tmp_path / "g")
+    tab = Tab(browser, tmp_path / "g" / "index.html")
+    assert "rows are missing" in tab.page.inner_text("#missing")
+    assert not tab.page.locator("#selection").is_visible()
+    tab.page.select_option("#config", "state")
+    box = tab.page.locator(".card input[type=checkbox]").first
+    assert box.get_attribute("aria-label").startswith("Select state: ")
+    while not box.evaluate("b => b === document.activeElement"):
+        tab.keys("Tab")
+    tab.keys("Space")
+    assert tab.page.inner_text("#selected") == "4 rows selected:"
+    check(tab)
+    tab.page.select_option("#config", "object")
+    tab.page.locator(".card input[type=checkbox]").nth(1).check()
+    tab.page.locator("#to-episode").click()
+    sync_api.expect(tab.page.locator("#walk")).to_be_visible()
+    tab.page.reload()
+    assert tab.page.inner_text("#selected") == "8 rows selected:"
+    saved = {}
+    for name in ("Save JSON", "Save CSV"):
+        button = tab.page.get_by_role("button", name=name)
+        button.focus()
+        saved[name] = tmp_path / name
+        saved[name].write_bytes(tab.saved("Enter"))
+        assert is_selection(saved[name].read_bytes())
+    chosen = read_selection("--ids", saved["Save JSON"])
+    assert chosen == read_selection("--ids", saved["Save CSV"])
+    manifest = json.loads((copy / "build.json").read_text())
+    assert (chosen.build, chosen.fingerprint) == ("lego-arta", manifest["fingerprint"])
+    known = {e.id: e for c in ("object", "state") for e in rows.read_rows(copy, c)}
+    assert len(chosen.ids) == 8 and len({known[i].group for i in chosen.ids}) == 2
+    tab.page.get_by_role("button", name="Clear selection").click()
+    tab.page.reload()
+    assert not tab.page.locator("#selection").is_visible()
     tab.close()
 
 

@@ -4,6 +4,7 @@ import io
 import itertools
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from builder import command_line, make, validate
 from builder.export.parquet import schema
 from builder.records import UserError
 from builder.reviews import Reviews
+from core.shards import missing_shards
 from review import fitting, gallery, page, rows, sampling
 from review.criteria import TASKS
 from review.questions import NamedBox, Question
@@ -267,7 +269,7 @@ def test_the_command_takes_reviews_and_says_so(built, tmp_path, capsys):
 def test_a_gallery_holds_every_row_its_boxes_and_its_episodes(built, tmp_path):
     out = tmp_path / "gallery"
     assert gallery.write_gallery(built.out, out) == {
-        "rows": len(rows_by_id(built.out)), "sessions": 2, "of": 2,
+        "rows": len(rows_by_id(built.out)), "sessions": 2, "of": 2, "missing": [],
     }  # fmt: skip
     text = (out / "index.html").read_text()
     data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.S)[1])
@@ -322,3 +324,34 @@ def test_large_pictures_are_made_smaller_and_hostile_texts_stay_texts(tmp_path):
     text = (tmp_path / "g" / "index.html").read_text()
     assert text.count("<script>") == 1 and "onerror" not in text.replace("\\u003c", "")[:200]
     assert HOSTILE not in text
+
+
+def test_a_gallery_says_which_shards_are_missing_and_how_many_rows(built, tmp_path, capsys):
+    """On the terminal and on the page; what is there is shown."""
+    copy = shutil.copytree(built.out, tmp_path / "lego-arta")
+    shard = next((copy / "data" / "state").glob("train-*"))
+    lost = pq.read_metadata(shard).num_rows
+    shard.unlink()
+    assert review.main(["gallery", str(copy), "--out", str(tmp_path / "g")]) == 0
+    said = capsys.readouterr()
+    name = shard.relative_to(copy).as_posix()
+    assert f"state train: {lost} of {lost} rows are missing" in said.err and name in said.err
+    text = (tmp_path / "g" / "index.html").read_text()
+    data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.S)[1])
+    assert len(data["missing"]) == 1 and name in data["missing"][0]
+    assert len(data["rows"]) == len(rows_by_id(built.out)) - lost
+
+
+def test_missing_shards_are_counted_by_split(tmp_path):
+    manifest = {
+        "files": {f"data/state/train-0000{n}-of-00003.parquet": {} for n in range(3)}
+        | {"README.md": {}, "data/scene/test-00000-of-00001.parquet": {}},
+        "rows": {"state": {"train": 1200}, "scene": {"test": 7}},
+    }
+    (tmp_path / "data" / "state").mkdir(parents=True)
+    (tmp_path / "data" / "state" / "train-00001-of-00003.parquet").touch()
+    found = missing_shards(tmp_path, manifest, {("state", "train"): 400})
+    assert [(one.config, one.split, one.rows, one.of, len(one.files)) for one in found] == [
+        ("scene", "test", 7, 7, 1), ("state", "train", 800, 1200, 2),
+    ]  # fmt: skip
+    assert "800 of 1,200 rows are missing" in str(found[1])

@@ -69,7 +69,7 @@ def write_description(
         answers=_answers_text(setting) if asks else "the columns of the rows",
         examples=_examples_text(job, rows) if asks else "none",
         min_confidence=f"{request.min_confidence:g}",
-        limit=f", at most {request.limit} a config and split" if request.limit else "",
+        limit=_limits_text(request),
         pictures=getattr(module, "PICTURES", "the build's own bytes, named by their hash"),
         leaks=getattr(module, "LEAKS", NO_LEAK),
     )
@@ -84,6 +84,12 @@ def write_description(
         "train": trains(job, module),
     }
     folders.write_bytes(job.folder / RECORD, json.dumps(record, indent=1).encode() + b"\n")
+
+
+def _limits_text(request: Request) -> str:
+    limit = f", at most {request.limit} a config and split" if request.limit else ""
+    chosen = f", only those of a list of {len(request.ids):,} ids" if request.ids else ""
+    return limit + chosen
 
 
 def trains(job: Job, module: ModuleType) -> bool:

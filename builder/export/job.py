@@ -198,7 +198,8 @@ def picture_path(name: str) -> str:
 
 def fingerprint(request: Request, manifest: Mapping[str, Any]) -> str:
     """Hash of all that an export depends on; where it is written does not count."""
-    described = {**asdict(request), "build": manifest["files"], "out": ""}
+    ids = None if request.ids is None else sorted(request.ids)
+    described = {**asdict(request), "ids": ids, "build": manifest["files"], "out": ""}
     module = f"builder.export.{request.format.replace('-', '_')}"
     own = code.of("builder.export.run", chosen=(("builder.export.run", module),))
     return folders.sha256(f"{own}\n{json.dumps(described, default=str)}".encode())

@@ -5,6 +5,7 @@ from types import ModuleType
 from typing import Any
 
 from builder.export.units import Request
+from builder.folders import sha256
 
 # By the flag that chooses it, what export.json says.
 OPTIONS = {
@@ -14,6 +15,7 @@ OPTIONS = {
     "--merge": "merged",
     "--min-confidence": "min_confidence",
     "--limit": "limit",
+    "--ids": "ids",
     "--boxes": "boxes",
     "--frame": "frame",
     "--min-pixels and --max-pixels": "pixels",
@@ -37,6 +39,7 @@ def options_of(module: ModuleType, request: Request, manifest: Mapping[str, Any]
         "merged": request.merge,
         "min_confidence": request.min_confidence,
         "limit": request.limit,
+        "ids": _ids_text(request),
         "boxes": setting.boxes if asks else None,
         "frame": setting.frame if asks else module.FRAME,
         "pixels": list(setting.pixels) if setting.pixels else None,
@@ -46,6 +49,13 @@ def options_of(module: ModuleType, request: Request, manifest: Mapping[str, Any]
         "shots": setting.shots if asks and setting.examples != "none" else 0,
         "seed": request.seed,
     }
+
+
+def _ids_text(request: Request) -> str | None:
+    """Which rows were chosen, short."""
+    if request.ids is None:
+        return None
+    return f"{len(request.ids)} ids, {sha256(' '.join(sorted(request.ids)).encode())[:12]}"
 
 
 def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:

@@ -49,6 +49,7 @@ class Request:
     setting: Setting = field(default_factory=lambda: Setting(examples="none"))
     seed: int = 42
     shard_bytes: int | None = None
+    ids: frozenset[str] | None = None  # only these rows
 
 
 class Unit(NamedTuple):
@@ -82,7 +83,8 @@ def every_unit(request: Request) -> list[Unit]:
         raise UserError(
             f"{request.build}: not one row of {', '.join(request.configs)} in "
             f"{', '.join(request.splits)} with a confidence of at least "
-            f"{request.min_confidence:g}; ask for less"
+            f"{request.min_confidence:g}{' among those of --ids' if request.ids else ''}; "
+            "ask for less"
         )
     return found
 
@@ -95,7 +97,7 @@ def units(request: Request, config: str, split: str) -> list[Unit]:
         file = _open(path)
         image = _leaf(file, "image.bytes")
         for group in range(file.num_row_groups):
-            wanted = _wanted(file, group, request.min_confidence)
+            wanted = _wanted(file, group, request.min_confidence, request.ids)
             if left is not None:
                 wanted, left = wanted[:left], left - len(wanted[:left])
             if wanted:
@@ -104,12 +106,18 @@ def units(request: Request, config: str, split: str) -> list[Unit]:
     return found
 
 
-def _wanted(file: pq.ParquetFile, group: int, min_confidence: float) -> Sequence[int]:
-    least = pa.scalar(min_confidence, pa.float32())  # as precise as the column
-    if not min_confidence:
-        return range(file.metadata.row_group(group).num_rows)
-    column = file.read_row_group(group, columns=["confidence"]).column(0)
-    return pc.indices_nonzero(pc.greater_equal(column, least)).to_pylist()
+def _wanted(
+    file: pq.ParquetFile, group: int, min_confidence: float, ids: frozenset[str] | None
+) -> Sequence[int]:
+    rows: Sequence[int] = range(file.metadata.row_group(group).num_rows)
+    if min_confidence:
+        least = pa.scalar(min_confidence, pa.float32())  # as precise as the column
+        column = file.read_row_group(group, columns=["confidence"]).column(0)
+        rows = pc.indices_nonzero(pc.greater_equal(column, least)).to_pylist()
+    if ids is not None:
+        names = file.read_row_group(group, columns=["id"]).column(0).to_pylist()
+        rows = [row for row in rows if names[row] in ids]
+    return rows
 
 
 def without_picture(unit: Unit) -> set[int]:

@@ -1,0 +1,75 @@
+"""Rows that are exported alone: the ids of `--ids FILE`, checked against the build."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from builder.export.units import shards
+from builder.manifest import manifest_of
+from builder.records import UserError
+from core.cli import command
+from core.names import CONFIGS, SPLITS
+from core.selection import Selection, read_selection
+
+# What rows share that are scored or shown together, by config: a state's group, one object.
+SHARED = {"state": ("group_id",), "object": ("session_id", "step_num", "instruction")}
+SHARED_NAMES = {"state": "state group", "object": "object's collages"}
+
+
+def ids_of(build: Path, file: Path) -> tuple[frozenset[str], list[str]]:
+    """The ids of a file, and notes about groups that are only in part among them.
+
+    Raises `UserError` for ids that the build doesn't have and for a selection of another build.
+    """
+    chosen = read_selection("--ids", file)
+    _check_build(build, file, chosen)
+    ids = frozenset(chosen.ids)
+    groups: dict[tuple, set[str]] = {}
+    for config in CONFIGS:
+        groups |= _groups(build, config)
+    known = {one for members in groups.values() for one in members}
+    unknown = [one for one in chosen.ids if one not in known]
+    if unknown:
+        more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
+        raise UserError(
+            f"--ids {file}: {build} has no row {', '.join(unknown[:3])}{more}; take ids from the "
+            "column id of this build"
+        )
+    return ids, list(_notes(groups, ids))
+
+
+def _check_build(build: Path, file: Path, chosen: Selection) -> None:
+    here = (manifest_of(build) or {}).get("fingerprint")
+    if chosen.fingerprint is not None and chosen.fingerprint != here:
+        raise UserError(
+            f"--ids {file}: its rows are of another build ({chosen.build}, fingerprint "
+            f"{chosen.fingerprint[:12]}; {build} has {str(here)[:12]}); give that build, or select "
+            f"again in a gallery of this one: {command('scripts/review.py', 'gallery', build)}"
+        )
+
+
+def _groups(build: Path, config: str) -> dict[tuple, set[str]]:
+    """Ids of a config by what their rows share."""
+    found: dict[tuple, set[str]] = defaultdict(set)
+    names = SHARED.get(config, ("id",))
+    for split in SPLITS:
+        for path in shards(build, config, split):
+            with pq.ParquetFile(path) as file:
+                for row in file.read(columns=list({"id", *names})).to_pylist():
+                    found[(config, *(row[name] for name in names))].add(row["id"])
+    return found
+
+
+def _notes(groups: Mapping[tuple, set[str]], wanted: frozenset[str]) -> Iterator[str]:
+    for config, name in SHARED_NAMES.items():
+        parts = [
+            m for key, m in groups.items() if key[0] == config and 0 < len(m & wanted) < len(m)
+        ]
+        if parts:
+            left = sum(len(members - wanted) for members in parts)
+            yield (
+                f"note: of {len(parts):,} {name} only a part is chosen ({left:,} rows are not); "
+                "select whole ones if they are to be compared or scored"
+            )
