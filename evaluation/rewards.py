@@ -10,6 +10,7 @@ gives one float a completion: what TRL's `GRPOTrainer` and VLM-R1 call. The task
 import json
 import math
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -33,8 +34,7 @@ _TASKS = {"scene": SCENE, "grounding": SCENE, "grnd": SCENE, "object": OBJECT, "
 _ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
 _THINK = re.compile(r"<think>.*?</think>", re.DOTALL)
 _WHOLE = re.compile(r"\s*<think>.*?</think>\s*<answer>.*?</answer>\s*", re.DOTALL)
-_OBJECT_SOLUTION = re.compile(r"\s*<answer>\s*\[\s*\{.*\}\s*\]\s*</answer>\s*", re.DOTALL)
-_STATE_SOLUTION = re.compile(r"\s*<answer>\s*(?:yes|no)\.?\s*</answer>\s*", re.IGNORECASE)
+_STATE_SOLUTION = re.compile(r"(?:yes|no)\.?", re.IGNORECASE)
 
 Completions = Sequence[Any]
 Reward = Callable[..., list[float]]
@@ -51,14 +51,19 @@ def text_of(completion: Any) -> str:
 
 
 def task_of(solution: str | None, task: str | None = None) -> str:
-    """The task of one sample: its column, else the form of its own solution (R3)."""
+    """The task of one sample: its column, else the form of its own solution.
+
+    Boxes in any form that can be read are an object's, also as bare lists, in a code block or
+    without tags; an empty list stands for a scene, as LEGO-R1 has it.
+    """
     if task is not None and str(task) in _TASKS:
         return _TASKS[str(task)]
-    if not solution or not solution.strip():
+    said = final_text(solution or "")
+    if not said:
         return UNKNOWN
-    if _OBJECT_SOLUTION.fullmatch(solution):
-        return OBJECT
-    return STATE if _STATE_SOLUTION.fullmatch(solution) else SCENE
+    if _STATE_SOLUTION.fullmatch(said):
+        return STATE
+    return OBJECT if parse_boxes(said).status in ("ok", "partial") else SCENE
 
 
 def _each(
@@ -106,16 +111,21 @@ def format_reward_v0(
 
 
 def iou_reward_v0(completions: Completions, solution: Sequence[str], **columns: Any) -> list[float]:
-    """R7, Iteration_1: answers are bare `[[x1, y1, x2, y2], ...]`; mean IoU + 0.1 for the count."""
+    """R7, Iteration_1: answers are `[[x1, y1, x2, y2], ...]`; mean IoU + 0.1 for the count.
+
+    Objects with `bbox_2d` count as well, for that is what rows ask for.
+    """
     return _each(OBJECT, _iou_v0, completions, solution, columns)
 
 
 def _iou_v0(text: str, gold: str, task: str, size: Size | None) -> float:
-    wanted = [box.box for box in _gold_boxes(gold)]
-    items = _answer_list(text)
-    if items is None or not all(_numbers(item) for item in items):
+    gold_boxes, items = _gold_boxes(gold), _answer_list(text)
+    if gold_boxes is None or items is None:
         return 0.0
-    said = [_floats(item) for item in items]
+    items = [_field(item, "bbox_2d") if isinstance(item, dict) else item for item in items]
+    if not all(_numbers(item) for item in items):
+        return 0.0
+    wanted, said = [box.box for box in gold_boxes], [_floats(item) for item in items]
     if not wanted or not said:
         return float(not wanted and not said)
     if not all(_has_area(box) for box in said):
@@ -131,13 +141,16 @@ def iou_reward_v1(
 ) -> list[float]:
     """R6 as A12 reads it: IoU halved when a coordinate leaves [0, 100], 0.1 for each inside.
 
+    For comparison only: as published it pays for every box, so many wrong ones beat the right one.
+
     A `size_wh` column (pixels) brings boxes outside into range, else they are cut to it.
     """
 
     def score(text: str, gold: str, task: str, size: Size | None) -> float:
-        wanted, said = [box.box for box in _gold_boxes(gold)], _said_boxes(text)
-        if said is None:
+        gold_boxes, said = _gold_boxes(gold), _said_boxes(text)
+        if gold_boxes is None or said is None:
             return 0.0
+        wanted = [box.box for box in gold_boxes]
         boxes = [box.box for box in said]
         inside = sum(0 <= value <= 100 for box in boxes for value in box)
         outside = inside < 4 * len(boxes)
@@ -159,7 +172,7 @@ def iou_reward_v2(completions: Completions, solution: Sequence[str], **columns: 
 
 def _iou_v2(text: str, gold: str, task: str, size: Size | None) -> float:
     wanted, said = _gold_boxes(gold), _said_boxes(text)
-    if said is None or not all(box.has_area for box in said):
+    if wanted is None or said is None or not all(box.has_area for box in said):
         return 0.0
     if not wanted or not said:
         return float(not wanted and not said)
@@ -181,8 +194,10 @@ def penalised_reward(
 
 def _penalised(text: str, gold: str, task: str, size: Size | None) -> float:
     wanted, answer = _gold_boxes(gold), parse_boxes(text)
-    if not wanted:
-        return float(answer.status == "empty")
+    if wanted is None or answer.status not in ("ok", "partial", "empty"):
+        return 0.0
+    if not wanted:  # saying that there is none, not saying nothing
+        return float(answer.status == "empty" and bool(final_text(text)))
     pairs = match([box.box for box in wanted], [box.box for box in answer.boxes])
     # A label says nothing where its box is nowhere near.
     scores = [
@@ -226,8 +241,16 @@ def _count_bonus(wanted: Sequence, said: Sequence) -> float:
     return COUNT_BONUS * (len(wanted) == len(said) > 0)
 
 
-def _gold_boxes(gold: str) -> tuple[PredictedBox, ...]:
-    return parse_boxes(gold).boxes
+def _gold_boxes(gold: str) -> tuple[PredictedBox, ...] | None:
+    """The boxes of a solution; None, and a warning, for one that holds none and does not say so.
+
+    Taken for "no boxes", it would reward saying nothing and punish what is right.
+    """
+    answer = parse_boxes(gold)
+    if answer.status in ("ok", "partial") or (answer.status == "empty" and final_text(gold)):
+        return answer.boxes
+    warnings.warn(f"a solution without readable boxes earns nothing: {gold[:80]!r}", stacklevel=2)
+    return None
 
 
 def _said_boxes(text: str) -> list[PredictedBox] | None:

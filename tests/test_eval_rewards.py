@@ -214,3 +214,74 @@ def test_huge_numbers_are_no_boxes():
     for number in ("1e999", "NaN", "-Infinity", "1" + "0" * 400):
         said = f'<answer>[{{"bbox_2d": [0, 0, 10, {number}], "label": "1 red plate"}}]</answer>'
         assert iou_reward_v2([said], [ONE]) == [0.0]
+
+
+LISTS = "<answer>[[0, 0, 10, 10], [50, 50, 60, 70]]</answer>"
+TWO = (
+    '<answer>[{"bbox_2d": [0, 0, 10, 10], "label": "1 red plate"}, '
+    '{"bbox_2d": [50, 50, 60, 70], "label": "2 tiles 1x2"}]</answer>'
+)
+FENCED = TWO.replace("[{", "```json\n[{").replace("}]", "}]\n```")
+# Solutions with what each reward gives for them, and answers that must earn less.
+OWN = [
+    ("object", ONE, {"accuracy": 1, "penalised": 1, "iou_v0": 1, "iou_v1": 1.5}),
+    ("object", TWO, {"accuracy": 1, "penalised": 1, "iou_v0": 1, "iou_v1": 1.9}),
+    ("object", FENCED, {"accuracy": 1, "penalised": 1, "iou_v0": 1, "iou_v1": 1.9}),
+    ("object", LISTS, {"penalised": 1, "iou_v0": 1}),
+    ("object", "<p>1 red plate</p> {<0><0><10><10>}", {"penalised": 1}),
+    ("state", STATE, {"state_acc": 1}),
+    ("state", "Yes.", {"state_acc": 1}),
+    ("scene", SCENE, {"grnd": 2}),
+    ("scene", "Put the plate on the table at the back.", {"grnd": 2}),
+]
+WRONG = (
+    "<answer>[]</answer>", "", "<think>so", "I do not know.", "<answer></answer>",
+    '<answer>[{"bbox_2d": [80, 80, 90, 90], "label": "1 red plate"}]</answer>',
+    "<answer>[[80, 80, 90, 90]]</answer>", "<answer>maybe</answer>", "<answer>Turn it.</answer>",
+)  # fmt: skip
+
+
+def calls(reward, said, gold, task):
+    """The reward as TRL, VLM-R1 and a script of one's own call it, with every column and none."""
+    chats = [[{"role": "assistant", "content": said}]]
+    parts = [[{"role": "assistant", "content": [{"type": "text", "text": said}]}]]
+    yield reward([said], [gold])
+    yield reward(chats, [gold])
+    yield reward(completions=parts, solution=[gold], task=[task])
+    yield reward(prompts=[None], completions=chats, solution=[gold], task=[None], size_wh=[None])
+    yield reward(
+        completions=chats, solution=[gold], task=[task], size_wh=[(960, 720)], image=[None],
+        completion_ids=[[1]], trainer_state=None, accu_reward_method=["default"],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("task", "gold", "most"), OWN)
+def test_the_right_answer_earns_the_most_in_every_call(task, gold, most):
+    for name, expected in most.items():
+        reward = ALL_REWARDS[name]
+        assert [value for (value,) in calls(reward, gold, gold, task)] == [
+            pytest.approx(expected)
+        ] * 5, name
+        for wrong in WRONG:
+            for (value,) in calls(reward, wrong, gold, task):
+                assert value < expected, (name, wrong)
+    for name in {"accuracy", "state_acc", "grnd", "penalised", "iou_v0", "iou_v1"} - set(most):
+        if (task == "object") is not (name in ("accuracy", "penalised", "iou_v0", "iou_v1")):
+            for (value,) in calls(ALL_REWARDS[name], gold, gold, task):
+                assert value == 0.0  # no signal across tasks
+
+
+@pytest.mark.parametrize("name", ["accuracy", "penalised", "iou_v0", "iou_v1"])
+@pytest.mark.parametrize("gold", ["<answer>on the left</answer>", "<answer>[{]</answer>", "oops"])
+def test_a_solution_without_boxes_rewards_nothing(name, gold):
+    """Read as "no boxes", it would give the most to nonsense."""
+    for said in ("<answer>[]</answer>", "", ONE, "I do not know."):
+        with pytest.warns(UserWarning, match="earns nothing"):
+            assert ALL_REWARDS[name]([said], [gold], task=["object"]) == [0.0]
+
+
+def test_saying_nothing_is_not_saying_that_there_is_nothing():
+    gold, task = "<answer>[]</answer>", ["object"]
+    assert penalised_reward(["<answer>[]</answer>"], [gold], task=task) == [1.0]
+    for silent in ("", "<think>hm", "<answer></answer>"):
+        assert penalised_reward([silent], [gold], task=task) == [0.0]
