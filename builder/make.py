@@ -188,8 +188,8 @@ def crawl_stage(options: argparse.Namespace) -> Crawl:
         )
         return crawl_site(options.source, crawl_dir, crawl_options, options.limit)
     if module is legacy:
-        ids = legacy.import_all(options.source, crawl_dir, options.limit, options.workers)
-        return Crawl(ids, [])
+        imported = legacy.import_all(options.source, crawl_dir, options.limit, options.workers)
+        return Crawl(*imported)
     site = demo_site(options) if module is demo else Path(options.source)
     if legacy.is_legacy(site):
         raise UserError(

@@ -185,7 +185,7 @@ def test_a_legacy_export_of_one_task_has_the_lists_of_all(build, tmp_path, confi
     lists = {path.name: path.read_text() for path in (out / "qwen_data").iterdir()}
     assert set(lists) == {"grounding_qwen.jsonl", "object_qwen_new.jsonl", "state_qwen.jsonl"}
     assert sum(bool(text) for text in lists.values()) == 1
-    pages = legacy.read_pages(out)
+    pages = legacy.read_pages(out).pages
     found = {told.config for page in pages for told in page.rows}
     assert found == {config}
 

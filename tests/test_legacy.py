@@ -255,7 +255,52 @@ def test_what_a_release_holds_is_taken_or_told(release, tmp_path):
     drops = {
         (d["task"], d["reason"]) for d in json.loads((out / "build.json").read_text())["drops"]
     }
-    assert drops == {("scene", "missing_file"), ("object", "junk_answer")}
+    assert drops == {
+        ("scene", "missing_file"), ("object", "junk_answer"), ("scene", "same_picture_again"),
+    }  # fmt: skip
+
+
+def test_every_list_is_read_or_named(release, tmp_path):
+    """Tasks by the rows' own tokens or the files' names, one array of rows, right states told."""
+    data = release / "qwen_data"
+    (grounding,) = data.rglob("grounding_qwen.jsonl")
+    images, step = "lego/lego-10001-hut-readscr/images", "Hut-1_step_Step%20%23%23B"
+    scenes = grounding.read_text()
+    grounding.rename(data / "grounding" / "scene_qwen.jsonl")
+    (objects,) = data.rglob("object_qwen_new.jsonl")
+    objects.rename(data / "all.jsonl")  # told by its tokens
+    (states,) = data.rglob("state_qwen.jsonl")
+    fakes = arrays(states.read_text())
+    right = json.loads(line(f"{images}/{step}.png", "[state] ok?", "Yes."))
+    states.write_text(json.dumps([right, *fakes]))
+    (data / "notes.txt").write_text("hello")
+    (data / "other.jsonl").write_text('{"a": 1}')
+    (data / "strange.jsonl").write_text('[["x"]]')
+    (data / "untold.jsonl").write_text(line(f"{images}/{step}.png", "who?", "me"))
+    (release / "json_data" / "b.json").write_text(
+        json.dumps({"manual_id": "lego-2-b", "instructions": []})
+    )
+    out = imported(release, tmp_path / "b")
+    counted = {c: sum(r["config"] == c for r in all_rows(out).values())
+               for c in ("scene", "object", "state")}  # fmt: skip
+    assert "[grounding]" in scenes and counted == {"scene": 1, "object": 1, "state": 4}
+    drops = json.loads((out / "build.json").read_text())["drops"]
+    assert {(d["item"], d["reason"]) for d in drops if d["task"] == "crawl"} == {
+        ("qwen_data/notes.txt", "not_a_list_of_rows"),
+        ("qwen_data/other.jsonl", "not_a_list_of_rows"),
+        ("qwen_data/strange.jsonl", "not_a_list_of_rows"),
+        ("qwen_data/untold.jsonl", "task_not_known"),
+        ("json_data/b.json", "no_rows"),
+    }
+    assert not [d for d in drops if d["task"] == "state"]  # no used row is called missing
+
+
+def test_an_answer_that_contradicts_its_picture_s_name_is_dropped(release, tmp_path):
+    (states,) = release.rglob("state_qwen.jsonl")
+    states.write_text(states.read_text().replace('"?"', '"Yes."', 1))
+    out = imported(release, tmp_path / "b")
+    reasons = json.loads((out / "build.json").read_text())["drop_counts"]["state"]
+    assert reasons == {"answer_contradicts_name": 1, "group_not_whole": 3}
 
 
 @pytest.mark.parametrize("with_manual", [True, False])
@@ -268,7 +313,7 @@ def test_a_released_manual_in_another_language_is_a_drop(release, tmp_path, with
         file.unlink()
     path = release / "qwen_data" / "grounding" / "grounding_qwen.jsonl"
     path.write_text(path.read_text().replace("Put it down.", "Setze ihn auf den Tisch."))
-    (page,) = legacy.read_pages(release)
+    (page,) = legacy.read_pages(release).pages
     manual_id = legacy.import_manual(release, page, tmp_path / CRAWL)
     build_imported(manual_id, BuildOptions(tmp_path))
     stats = load(tmp_path / TASKS / manual_id / "stats.json", ManualStats)

@@ -23,7 +23,7 @@ from builder.records import CrawledImage, CrawledManual, Drop, Manual, ManualSta
 from builder.sources.legacy_layout import FAKE, PAGE, ROOTS, Page, Step, Told, other_name
 from builder.tasks.context import EncodedImage, opaque_id
 from builder.tasks.prompts import NO, OBJECT_DIRECTIVE, YES
-from evaluation.answers import parse_boxes
+from evaluation.answers import parse_boxes, parse_yes_no
 from evaluation.frames import Seen, infer_frame, to_norm100
 from evaluation.prompts import LEGO_R1_DIRECTIVE
 from synthesis.boxes import as_box, clip, norm100_to_px
@@ -116,6 +116,9 @@ class _Manual:
         elif "ImageContent" in told.answer:  # an echo of the annotator's own prompt (T9)
             self._drop(told, "junk_answer", told.answer)
             return None
+        elif told.config == "state" and parse_yes_no(told.answer).value is _is_fake(told):
+            self._drop(told, "answer_contradicts_name", told.answer)
+            return None
         return image
 
     def _row(self, told: Told, image: CrawledImage, frame: str) -> dict[str, Any] | None:
@@ -152,7 +155,7 @@ class _Manual:
         if told.config == "object":
             return self._object(told, row, own, frame, encoded.size_wh)
         if told.config == "state":
-            return row | self._state(bare, not FAKE.search(stem), step)
+            return row | self._state(bare, not _is_fake(told), step)
         row["provenance"]["annotator"] = None
         return row
 
@@ -240,6 +243,11 @@ def _frame(told: list[tuple[Told, CrawledImage]]) -> str:
         for answer, image in answers
         if answer.frame is None
     )
+
+
+def _is_fake(told: Told) -> bool:
+    """Whether a state's picture is named as a wrong one."""
+    return FAKE.search(Path(file_name(told.image)).stem) is not None
 
 
 def _asked(told: Told) -> str:
