@@ -21,6 +21,7 @@ from PIL import Image
 
 from benchmarks.memory import SAMPLE_S, resident_bytes
 from builder.media import WEBP_METHOD, WEBP_QUALITY, encode
+from core.build import every_shard
 from core.cli import ROOT, no_build
 from core.errors import UserError
 
@@ -50,7 +51,7 @@ def timed_build(arguments: list[str], folder: Path, workers: int) -> Run:
 
 def shards(out: Path) -> list[Path]:
     """The Parquet files of a build."""
-    return sorted(out.glob("data/*/*.parquet"))
+    return every_shard(out)
 
 
 def images(path: Path) -> Iterator[dict]:

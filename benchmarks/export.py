@@ -24,6 +24,7 @@ from benchmarks.memory import SAMPLE_S, resident_bytes
 from builder.export.parquet import GroupWriter, schema
 from builder.export.run import FORMATS
 from builder.manifest import MANIFEST, manifest_of
+from core.build import shards
 from core.cli import ROOT, no_build
 from core.errors import UserError
 from core.names import CONFIGS, SPLITS
@@ -53,7 +54,7 @@ def enlarge(build: Path, target: Path, manuals: int, padding: int = 0) -> Path:
     copies = -(-manuals // int(manifest["statistics"]["manuals"]))
     for config in CONFIGS:
         for split in SPLITS:
-            sources = sorted((build / "data" / config).glob(f"{split}-*.parquet"))
+            sources = shards(build, config, split)
             if not sources:
                 continue
             path = target / "data" / config / f"{split}-00000-of-00001.parquet"

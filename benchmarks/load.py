@@ -14,16 +14,12 @@ import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image
 
+from core.build import as_patterns, shards
 from core.cli import no_build
 from core.names import CONFIGS
 
 
-def shards(build: Path, config: str) -> list[str]:
-    """The train files of a config."""
-    return sorted(str(path) for path in (build / "data" / config).glob("train-*.parquet"))
-
-
-def bare(paths: list[str]) -> float:
+def bare(paths: list[Path]) -> float:
     """Seconds to decode every picture, the bytes in memory already."""
     pictures = [
         image["bytes"]
@@ -59,14 +55,14 @@ def bench_load(options: argparse.Namespace) -> None:
         print(f"{'config':<8}{'rows':>7}{'decode':>10}{'loaded':>10}{'ratio':>7}"
               f"{'streamed':>10}{'ratio':>7}")  # fmt: skip
         for config in CONFIGS:
-            paths = shards(options.out, config)
+            paths = shards(options.out, config, "train")
             if not paths:
                 raise no_build(options.out)
             loaded = datasets.load_dataset(
-                "parquet", data_files=paths, split="train", cache_dir=cache
+                "parquet", data_files=as_patterns(paths), split="train", cache_dir=cache
             )
             stream = datasets.load_dataset(
-                "parquet", data_files=paths, split="train", streaming=True
+                "parquet", data_files=as_patterns(paths), split="train", streaming=True
             )
             # In turn, so that a slow moment of the machine meets all of them.
             times = np.array([[bare(paths), iterate(iter(loaded)), iterate(iter(stream))]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from core.build import shards
 from core.cli import ROOT
 
 PAPER_ROWS = {"scene": 5612, "object": 19136, "state": 10864}
@@ -25,7 +26,7 @@ def enlarge(build: Path, folder: Path, seed: int = 42) -> None:
     """
     rng = random.Random(seed)
     for config, number in PAPER_ROWS.items():
-        rows = [row for path in sorted((build / "data" / config).glob("*.parquet"))
+        rows = [row for path in shards(build, config)
                 for row in pq.read_table(path).to_pylist()]  # fmt: skip
         made, said = [], []
         for index in range(number):
@@ -42,7 +43,7 @@ def enlarge(build: Path, folder: Path, seed: int = 42) -> None:
             said.append({"id": row["id"], "answer": answers[index % 3]})
         target = folder / "build" / "data" / config / "test-00000-of-00001.parquet"
         target.parent.mkdir(parents=True)
-        schema = pq.read_schema(next((build / "data" / config).glob("*.parquet")))
+        schema = pq.read_schema(shards(build, config)[0])
         pq.write_table(pa.Table.from_pylist(made, schema=schema), target)
         train = target.with_name("train-00000-of-00001.parquet")
         pq.write_table(pa.Table.from_pylist(rows, schema=schema), train)

@@ -20,6 +20,7 @@ from sklearn.model_selection import GroupKFold
 
 from builder.manifest import manifest_of
 from builder.probes.score import Score, cross_validated, numbers_model, score
+from core.build import shards
 from core.cli import no_build
 from core.errors import UserError
 
@@ -60,7 +61,7 @@ def samples(build: Path) -> list[Sample]:
 
 
 def _rows(build: Path, config: str, columns: list[str]) -> Iterator[dict]:
-    for path in sorted(build.glob(f"data/{config}/*.parquet")):
+    for path in shards(build, config):
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=20, columns=columns):
                 yield from batch.to_pylist()

@@ -16,6 +16,7 @@ from builder.media import read_picture
 from builder.records import Annotation, Instruction, LabelBox, Manual, UserError, load
 from builder.tasks.context import site_path
 from builder.tasks.sessions import session_rows
+from core.build import every_shard, shards
 from core.cli import no_build
 from synthesis.boxes import iou, union
 from synthesis.pixels import difference
@@ -147,7 +148,7 @@ def _near(a: str, b: str | None) -> bool:
 def _used_rows(out: Path) -> set[tuple[str, str]]:
     """(manual, source image) pairs that some row of the build was made from."""
     used = set()
-    for path in sorted(out.glob("data/*/*.parquet")):
+    for path in every_shard(out):
         table = pq.read_table(path, columns=["manual_id", "provenance"])
         for row in table.to_pylist():
             # The row's own picture comes first in scene and state, all four count in a collage.
@@ -175,7 +176,7 @@ def _states(work: Path, out: Path, manual: Manual, truth: dict, truth_folder: Pa
     true_rows = {row["image"]: row for row in truth["rows"] if row.get("step")}
     by_path = {site_path(i.img): i for i in manual.instructions if i.img}
     result = []
-    for path in sorted(out.glob("data/state/*.parquet")):
+    for path in shards(out, "state"):
         columns = ["manual_id", "provenance", "image", "correct_box_px", "part_box_px", "label",
                    "negative_kind"]  # fmt: skip
         table = pq.read_table(path, columns=columns, filters=[("manual_id", "=", manual.manual_id)])

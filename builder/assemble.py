@@ -1,6 +1,7 @@
 """The build folder (design 4.2): shards, card and manifest, swapped in as a whole."""
 
 import contextlib
+import glob
 import json
 import shutil
 import tempfile
@@ -113,7 +114,8 @@ def _assemble(manual_ids: list[str], build: BuildOptions, options: AssembleOptio
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     swap(temporary, options.out)
-    for leftover in options.out.parent.glob(f".{options.out.name}.*{folders.TEMPORARY}"):
+    name = glob.escape(options.out.name)
+    for leftover in options.out.parent.glob(f".{name}.*{folders.TEMPORARY}"):
         shutil.rmtree(leftover, ignore_errors=True)  # of runs that were killed here
     return manifest
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from builder import stages, stats
 from builder.columns import columns
 from builder.samples import Sample, box_counts, confidence_table
+from core.build import shards
 from lego_arta import CONFIGS, __version__
 
 LINE = 88  # characters that a page shows without scrolling
@@ -76,8 +77,7 @@ def columns_table() -> str:
 def sizes_text(folder: Path) -> str:
     """What a reader needs to know before downloading: megabytes, and sizes of pictures."""
     bytes_of = {
-        config: sum(path.stat().st_size for path in (folder / "data" / config).glob("*.parquet"))
-        for config in CONFIGS
+        config: sum(path.stat().st_size for path in shards(folder, config)) for config in CONFIGS
     }
     each = ", ".join(f"`{config}` {size / 1e6:,.1f}" for config, size in bytes_of.items() if size)
     return (

@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a file
 from builder.command_line import DEMO_MANUALS, colors_by_hand, parser, reviews_of
 from builder.parallel import run_parallel, start_server
 from builder.push_options import options_of as push_options_of
+from core.build import loading_call
 
 if __name__ == "__main__":
     parser().parse_args()  # help and slips are answered before the imports below take a second
@@ -241,7 +242,7 @@ def report(manifest: dict, out: Path, built: int, manuals: int, seconds: float) 
         )
     print(f"\n{out}: {manuals} manuals, {built} of them (re)built, in {seconds:.1f} s")
     some = next(config for config in ("state", *CONFIGS) if any(manifest["rows"][config].values()))
-    print(f'load it from {out.resolve().parent} with: load_dataset("{out.name}", "{some}")')
+    print(f"load it with: {loading_call(out, some)}")
     print(f"look at it first: {command('scripts/review.py', 'gallery', out)}")
 
 

@@ -28,6 +28,7 @@ from builder.manifest import DATASET_NAME, MANIFEST, manifest_of
 from builder.records import CrawledManual, Drop, UserError, load
 from builder.sources.terms import Terms
 from builder.tasks.context import site_path
+from core.build import every_shard, shards
 from lego_arta import CONFIGS, FEATURES
 
 KIND = "recipe"
@@ -73,7 +74,7 @@ def write_recipe(build: Path) -> Path:
 
 def _fill(folder: Path, build: Path, manifest: dict, name: str) -> None:
     urls = _urls(manifest)
-    for path in sorted(build.glob("data/*/*.parquet")):
+    for path in every_shard(build):
         target = folder / path.relative_to(build)
         target.parent.mkdir(parents=True, exist_ok=True)
         _strip(path, target, path.parent.name, urls)
@@ -147,7 +148,7 @@ def _infos(
     for config in CONFIGS:
         parts = {}
         for split, number in rows[config].items():
-            size = sum(p.stat().st_size for p in folder.glob(f"data/{config}/{split}-*"))
+            size = sum(p.stat().st_size for p in shards(folder, config, split))
             if number:
                 parts[split] = SplitInfo(split, size, number, dataset_name=DATASET_NAME)
         if parts:
@@ -270,7 +271,7 @@ def recipe_violations(out: Path, manifest: Mapping) -> Iterator[str]:
     for config, splits in manifest["rows"].items():
         for split, number in splits.items():
             found = 0
-            for path in sorted((out / "data" / config).glob(f"{split}-*.parquet")):
+            for path in shards(out, config, split):
                 with pq.ParquetFile(path) as file:
                     found += file.metadata.num_rows
                     if file.schema_arrow != recipe_features(config).arrow_schema:

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from PIL import Image, ImageDraw, ImageFont
 
 from builder.media import encode
+from core.build import shards
 from lego_arta import CONFIGS, SPLITS
 
 ASSETS = "assets"
@@ -70,7 +71,7 @@ def _first_rows(folder: Path, config: str) -> list[dict]:
 
 def _shards(folder: Path, config: str) -> Iterator[Path]:
     for split in SPLITS:
-        yield from sorted((folder / "data" / config).glob(f"{split}-*.parquet"))
+        yield from shards(folder, config, split)
 
 
 def _pixels(row: Mapping[str, Any]) -> np.ndarray:

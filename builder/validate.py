@@ -19,6 +19,7 @@ from builder.recipe import KIND, recipe_violations
 from builder.records import UserError, split_slug
 from builder.tasks.prompts import NO, YES
 from builder.validate_metadata import metadata_violations
+from core.build import shards
 from lego_arta import CONFIGS, FEATURES, SPLITS
 from synthesis.negatives import KINDS
 from synthesis.placement import SHIFT_FRACTION_MIN
@@ -128,7 +129,7 @@ def _parquet_file(path: Path, name: str) -> Iterator[str]:
 
 
 def _rows(out: Path, config: str, split: str) -> Iterator[dict]:
-    for path in sorted((out / "data" / config).glob(f"{split}-*.parquet")):
+    for path in shards(out, config, split):
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=8):
                 yield from batch.to_pylist()

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from core.build import shards
 from core.cli import command
 from core.errors import UserError as UserError  # raised by all of the benchmark
 from core.names import CONFIGS as CONFIGS
@@ -58,19 +59,15 @@ class Item:
 
 def configs_of(build: Path, split: str) -> list[str]:
     """The configs that have rows of a split in a build; raises `UserError` when none has."""
-    found = [config for config in CONFIGS if _shards(build, config, split)]
+    found = [config for config in CONFIGS if shards(build, config, split)]
     if not found:
         load_items(build, CONFIGS[0], split)  # raises
     return found
 
 
-def _shards(build: Path, config: str, split: str) -> list[Path]:
-    return sorted((build / "data" / config).glob(f"{split}-*.parquet"))
-
-
 def load_items(build: Path, config: str, split: str) -> list[Item]:
     """All items of a split in file order; raises `UserError` when the build has none."""
-    paths = _shards(build, config, split)
+    paths = shards(build, config, split)
     if not paths:
         made = (build / "data").is_dir()
         cure = (

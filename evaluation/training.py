@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from datasets import Dataset, concatenate_datasets, load_dataset
 
+from core.build import as_patterns, shards
 from evaluation.items import Item, UserError, load_items
 from evaluation.prompts import Setting, ask, expected_answer
 
@@ -69,7 +70,7 @@ def exported_rows(
 
     With the template `think` the prompt is the one for rewards, else the question of `messages`.
     """
-    files = sorted(map(str, folder.glob("*train-*.parquet")))
+    files = as_patterns(sorted(folder.glob("*train-*.parquet")))
     if not files:
         raise UserError(f"{folder}: no train rows in it; export with --split train")
     every = load_dataset("parquet", data_files=files, split="train")
@@ -105,7 +106,7 @@ def training_rows(
     parts = []
     for config in configs:
         items = load_items(build, config, "train")
-        files = sorted(str(path) for path in (build / "data" / config).glob("train-*.parquet"))
+        files = as_patterns(shards(build, config, "train"))
         pictures = load_dataset("parquet", data_files=files, split="train").select_columns(
             ["id", "image"]
         )

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pyarrow.parquet as pq
 from PIL import Image
 
+from core.build import shards
 from core.cli import no_build
 from core.errors import UserError
 
@@ -66,7 +67,7 @@ def read_rows(build: Path, config: str) -> list[Entry]:
     """All rows of a config, train before test, in file order."""
     entries = []
     for split in SPLITS:
-        for path in sorted((build / "data" / config).glob(f"{split}-*.parquet")):
+        for path in shards(build, config, split):
             try:
                 with pq.ParquetFile(path) as file:
                     columns = [name for name in file.schema_arrow.names if name != "image"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from PIL import Image, ImageDraw, ImageFont
 
+from core.build import shards
 from core.errors import UserError
 from review.rows import read_manifest
 
@@ -19,8 +20,7 @@ def groups(build: Path, number: int) -> list[list[dict]]:
     """`number` groups spread over a build, each the right one first; raises `UserError`."""
     read_manifest(build)
     found: dict[str, list[tuple[Path, int, int]]] = {}
-    shards = sorted(build.glob("data/state/*.parquet"))
-    for path in shards:
+    for path in shards(build, "state"):
         with pq.ParquetFile(path) as file:
             for index in range(file.num_row_groups):
                 ids = file.read_row_group(index, columns=["group_id"]).column(0).to_pylist()

@@ -20,8 +20,9 @@ from builder import folders
 from builder.annotate.naming import PartLabel
 from builder.export.chat import file_name, files
 from builder.export.job import Dropped, Job, Part
-from builder.export.units import Request, Row, Unit, every_unit, shards, size_of
+from builder.export.units import Request, Row, Unit, every_unit, size_of
 from builder.tasks.object import part_kind
+from core.build import shards
 from lego_arta import SPLITS
 
 CONFIGS = ("object", "state")

@@ -28,6 +28,7 @@ from builder.manifest import manifest_of
 from builder.parallel import in_order, progress
 from builder.records import UserError
 from core import code
+from core.build import shards
 from evaluation.items import UserError as AskingError
 from lego_arta import FEATURES
 
@@ -219,7 +220,7 @@ def check_build(build: Path) -> dict[str, Any]:
             "builder/make.py --from-recipe"
         )
     for config, features in FEATURES.items():
-        for path in (build / "data" / config).glob("*.parquet"):
+        for path in shards(build, config):
             try:
                 missing = [name for name in features if name not in pq.read_schema(path).names]
             except (OSError, pa.ArrowInvalid) as error:

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from builder import folders
 from builder.containers import ImageError
 from builder.records import UserError
+from core.build import shards
 from evaluation.items import Item, Place, item_of
 from evaluation.prompts import Setting
 from lego_arta import FEATURES
@@ -151,11 +152,6 @@ def row_count(task: Any) -> int:
         return len(task.rows)
     several = task.units if hasattr(task, "units") else [task.unit]
     return sum(len(unit.rows) for unit in several)
-
-
-def shards(build: Path, config: str, split: str) -> list[Path]:
-    """The Parquet files of a split in order."""
-    return sorted((build / "data" / config).glob(f"{split}-*.parquet"))
 
 
 def _pictures(unit: Unit) -> Iterator[tuple[str | None, memoryview]]:

@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from builder.probes import looks, patches
 from builder.probes.score import Score, auc, cross_validated, numbers_model, score, text_model
+from core.build import shards
 
 # Below these nothing can be told, and nothing is probed.
 GROUPS_MIN, MANUALS_MIN = 12, 3
@@ -158,7 +159,7 @@ def leaks(results: Sequence[Result]) -> list[Result]:
 def _row_groups(folder: Path) -> Iterator[tuple[Path, int, int]]:
     """(shard, row group, position of its first row)."""
     start = 0
-    for path in sorted((folder / "data" / "state").glob("*.parquet")):
+    for path in shards(folder, "state"):
         with pq.ParquetFile(path) as file:
             for group in range(file.num_row_groups):
                 yield path, group, start
@@ -168,7 +169,7 @@ def _row_groups(folder: Path) -> Iterator[tuple[Path, int, int]]:
 def _chosen(folder: Path, groups_max: int | None) -> set[str]:
     """Group ids: all, or the same number from every manual in turn."""
     by_manual: dict[str, dict[str, None]] = {}
-    for path in sorted((folder / "data" / "state").glob("*.parquet")):
+    for path in shards(folder, "state"):
         for row in pq.read_table(path, columns=["manual_id", "group_id"]).to_pylist():
             by_manual.setdefault(row["manual_id"], {})[row["group_id"]] = None
     queues = [sorted(groups) for groups in by_manual.values()]  # ids are hashes: a random order
