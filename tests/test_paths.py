@@ -177,7 +177,7 @@ def test_a_build_from_and_to_folders_with_every_sign(tmp_path, capsys):
     assert not leftover.exists()
     assert not list(validate.violations(out))
     said = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("load it"))
-    assert said == f"load it with: {loading_call(out, 'scene')}"  # the config that has rows
+    assert said == f"load it with: {loading_call(out, 'state')}"
     assert len(every_shard(out)) >= 1
     built = {p.name: p.stat().st_mtime_ns for p in (base / "w[or]k").rglob("done")}
     assert make.main([*map(str, arguments), *options]) == 0  # and the stages are found again
