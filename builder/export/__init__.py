@@ -15,6 +15,7 @@ FORMATS = {
     "verl": "verl: Parquet for GRPO and a launch script",
     "easyr1": "EasyR1: Parquet for GRPO and a launch script",
     "legacy": "the folder layout of the originally released dataset",
-    "coco": "COCO detection JSON",
+    "coco": "COCO detection JSON, for FiftyOne too",
+    "label-studio": "tasks with predictions for Label Studio, and its labeling configurations",
     "webdataset": "tar shards of a picture and a JSON a row",
 }

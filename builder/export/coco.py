@@ -45,7 +45,18 @@ coco = COCO("{name}/{first}")
 boxes = [a["bbox"] for a in coco.imgToAnns[coco.getImgIds()[0]]]
 ```
 
-supervision reads it with `DetectionDataset.from_coco("{name}", "{name}/{first}")`.
+supervision reads it with `DetectionDataset.from_coco("{name}", "{name}/{first}")`, FiftyOne with
+
+```python
+import fiftyone as fo
+
+dataset = fo.Dataset.from_dir(
+    dataset_type=fo.types.COCODetectionDataset,
+    data_path="{name}",
+    labels_path="{name}/{first}",
+    label_types=["detections"],
+)
+```
 """
 
 
@@ -89,14 +100,15 @@ def categories(request: Request) -> dict[str, tuple[int, str]]:
                 for batch in file.iter_batches(columns=LABELS):
                     for row in batch.to_pylist():
                         for entry in (*row["targets"], *row["distractors"]):
-                            kind, label = _kind(entry["label"]), entry["label"]
+                            kind, label = kind_of(entry["label"]), entry["label"]
                             names[kind] = min(names.get(kind, label), label)
     kinds = [NEW_PART, *sorted(names)]
     return {kind: (number, names.get(kind, kind)) for number, kind in enumerate(kinds, 1)}
 
 
 @functools.cache
-def _kind(label: str) -> str:
+def kind_of(label: str) -> str:
+    """The kind of part that a label names, one for singular and plural."""
     return part_kind(PartLabel(1, "", label))
 
 
@@ -123,7 +135,7 @@ def _add(
     for (x0, y0, x1, y1), label, extra in boxes:
         annotation = {
             "image_id": image_id,
-            "category_id": ids[NEW_PART if label is None else _kind(label)][0],
+            "category_id": ids[NEW_PART if label is None else kind_of(label)][0],
             "bbox": [x0, y0, x1 - x0, y1 - y0],
             "area": (x1 - x0) * (y1 - y0),
             "segmentation": [],
