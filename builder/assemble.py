@@ -248,6 +248,7 @@ def _finish(
         "image_format": build.tasks.image_format,
         "negatives": build.tasks.negatives,
         "positives": build.tasks.positives,
+        "templates": build.tasks.templates,
         "boundary_colors": dict(build.tasks.boundary_colors),
         "reviews": options.reviews.as_json,
     }

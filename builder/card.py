@@ -27,6 +27,10 @@ COMMON_YAML: dict[str, Any] = {
 }
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 NAMES_SHOWN = 10  # of units in a sentence
+TEMPLATES = {
+    "paper": "the papers' words",
+    "readable": "plain English that quotes instructions (`--templates readable`)",
+}
 NEGATIVES = {
     "paper": "moved by at least 5 % of the assembly's box",
     "typed": "moved, turned, mirrored, recoloured, exchanged for another part of the session, left "
@@ -78,6 +82,7 @@ def render(
         seed=str(settings["seed"]),
         image_format=str(settings["image_format"]),
         licence=terms.attribution,
+        templates=TEMPLATES[str(settings["templates"])],
         **parts,
     )
     return f"---\n{front_matter(infos, terms, rows)}\n---\n\n{body}"

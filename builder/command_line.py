@@ -17,6 +17,7 @@ from builder.split import MODES
 from builder.tasks.options import HEX_RE, IMAGE_FORMATS, NEGATIVES, POSITIVES
 from core.cli import Parser, command, not_negative, positive, whole
 from core.errors import UserError
+from core.queries import TEMPLATES
 
 if TYPE_CHECKING:
     from builder.reviews import Reviews
@@ -49,6 +50,13 @@ def parser() -> Parser:
         choices=MODES,
         default="manual",
         help="whole sets apart (%(default)s), or the paper's random 25 %%",
+    )
+    add(
+        "--templates",
+        choices=TEMPLATES,
+        default="paper",
+        help="words of queries: the papers', to compare with them (%(default)s), or plain English "
+        "with quoted instructions (readable)",
     )
     add("--image-format", choices=IMAGE_FORMATS, default="webp", help="lossless (%(default)s)")
     add("--seed", type=whole, default=42, help="for every random choice (%(default)s)")

@@ -71,6 +71,8 @@ def build(options: argparse.Namespace) -> dict:
     if legacy.is_source(options.source):
         # What is imported was made elsewhere: these say how, for the card and the manifest.
         options.annotator, options.negatives, options.positives = "legacy", "paper", "original"
+        if options.templates != "paper":
+            raise UserError("--templates: an imported dataset keeps its own queries; leave it out")
         if options.recipe or options.from_recipe:
             raise UserError("--recipe: an imported dataset holds no edits that could be repeated")
     with working_in(options.work):
@@ -96,6 +98,7 @@ def run_stages(options: argparse.Namespace) -> dict:
             options.image_format,
             options.negatives,
             options.positives,
+            options.templates,
             tuple(sorted(wanted["options"]["boundary_colors"].items()))
             if wanted
             else colors_by_hand(options.boundary_colors),
@@ -171,7 +174,8 @@ def check_sessions(task: BuildOptions, manual_ids: list[str]) -> None:
 def follow_recipe(options: argparse.Namespace) -> dict:
     """Read the recipe and take over its options; returns its manifest."""
     wanted = recipe.read_recipe(options.from_recipe)
-    for name in ("annotator", "split", "seed", "image_format", "negatives", "positives"):
+    for name in ("annotator", "split", "seed", "image_format", "negatives", "positives",
+                 "templates"):  # fmt: skip
         setattr(options, name, wanted["options"][name])
     return wanted
 

@@ -20,6 +20,7 @@ from builder.records import UserError, split_slug
 from builder.tasks.prompts import NO, YES
 from builder.validate_metadata import metadata_violations
 from core.build import shards
+from core.queries import take_apart
 from lego_arta import CONFIGS, FEATURES, SPLITS
 from synthesis.negatives import KINDS
 from synthesis.placement import SHIFT_FRACTION_MIN
@@ -47,6 +48,7 @@ def violations(out: Path) -> Iterator[str]:
         yield from recipe_violations(out, manifest)
         return
     yield from metadata_violations(out, manifest)
+    words = manifest["options"].get("templates", "paper")
     imported = str(manifest["options"]["source"]).startswith("legacy:")
     pictures: dict[bytes, Picture] = {}
     ids: collections.Counter = collections.Counter()
@@ -67,6 +69,8 @@ def violations(out: Path) -> Iterator[str]:
                     groups[row["group_id"]][row["label"]] += 1
                     group_splits[row["group_id"]].add(split)
                 yield from _row(config, row, imported, pictures)
+                if not imported and take_apart(row["query"], config).template != words:
+                    yield f"{row['id']}: a query in {words} words, found {row['query']!r}"
             if number != manifest["rows"][config][split]:
                 yield f"{config}/{split}: {manifest['rows'][config][split]} rows, found {number}"
         yield from _both_splits(config, items)

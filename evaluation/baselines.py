@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from core.queries import read, take_apart
 from evaluation.answers import format_boxes, parse_boxes
 from evaluation.examples import FIXED
 from evaluation.items import Item, picture_size
-from evaluation.prompts import take_apart
 from evaluation.text import normalise
 
 STATE_ONLY = ("always-yes", "always-no", "first-of-four", "place")
@@ -116,9 +116,7 @@ def _vote(item: Item, train: Sequence[Item], order: np.ndarray) -> str:
 
 def _blind_boxes(item: Item, nearest: Sequence[Item]) -> str:
     """Names from the query, boxes that the neighbours have on average."""
-    wanted = normalise(take_apart(item.query, item.config).instruction).partition("positions of ")[
-        2
-    ]
+    wanted = normalise(read(item.query, item.config).get("wanted", ""))
     names = [part.strip(" .") for part in wanted.partition(":")[2].split(", and ")]
     names = names if names != [""] else [wanted.strip(" .")]
     found = [[box.box for box in parse_boxes(other.answer).boxes] for other in nearest]

@@ -8,6 +8,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from core.queries import in_words_of, take_apart
 from evaluation.answers import format_boxes, parse_boxes
 from evaluation.items import Item, UserError
 from evaluation.prompts import Example, Setting, expected_answer, question
@@ -74,7 +75,8 @@ class Chooser:
     def __call__(self, item: Item) -> list[Example]:
         """The item's examples, best last, so that it stands next to the question."""
         if self.setting.examples == "fixed":
-            return fixed_examples(item.config, self.setting)
+            words = take_apart(item.query, item.config).template or "paper"
+            return fixed_examples(item.config, self.setting, words)
         if self.setting.examples == "none":
             return []
         rng = random.Random(f"{self.seed}:{item.id}")
@@ -111,11 +113,21 @@ class Chooser:
         return Example(text, expected_answer(item, self.setting), item, how)
 
 
-def fixed_examples(config: str, setting: Setting) -> list[Example]:
-    """Table 11.3's two of a task. In the think template the answers get their tags."""
+def fixed_examples(config: str, setting: Setting, words: str = "paper") -> list[Example]:
+    """Table 11.3's two of a task, asked in the words of a query template.
+
+    In the think template the answers get their tags.
+    """
     wrap = "<answer>{}</answer>" if setting.template == "think" else "{}"
     return [
-        Example(query, wrap.format(_fixed_answer(answer, config, setting)), None, "fixed")
+        Example(
+            query
+            if words == "paper"
+            else in_words_of(words, query.partition(f" {_TAKE}")[0], config),
+            wrap.format(_fixed_answer(answer, config, setting)),
+            None,
+            "fixed",
+        )
         for query, answer in FIXED[config][: setting.shots]
     ]
 

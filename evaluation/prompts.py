@@ -4,30 +4,19 @@ A row's `query` is token, instruction and format directive; with all three switc
 the row's own, to the letter. The four settings of the thesis' Table 8.4 are in PAPER_SETTINGS.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
+from core.queries import DIRECTIVES, PERCENT, take_apart
 from evaluation.answers import format_boxes, parse_boxes
 from evaluation.frames import MAX_PIXELS, MIN_PIXELS, RESIZES, SHARES, from_norm100, whole
 from evaluation.items import Item, UserError
 
-# The directive that closes a query of each task, as the builder writes it (Table 6.1).
-DIRECTIVES = {
-    "scene": "Tell me what to do for the current situation. ",
-    "object": (
-        "Providing the positions in the format: <p>object</p> {<Xleft><Ytop><Xright><Ybottom>}, "
-        "with X and Y coordinates normalized to [0,100]. Xleft and Ytop for the top-left corner. "
-        "Xright and Ybottom for the bottom-right corner."
-    ),
-    "state": "Just tell me Yes or No.",
-}
 # How the object directive says which frame it asks for.
-_PERCENT = "normalized to [0,100]"
 FRAME_WORDS = {
     "norm1": "normalized to [0,1]",
-    "norm100": _PERCENT,
+    "norm100": PERCENT,
     "norm1000": "normalized to [0,1000]",
     "px": "in pixels of the picture",
     "resized_px": "in pixels of the picture as you see it",
@@ -35,7 +24,7 @@ FRAME_WORDS = {
 }
 _JSON = '[{"bbox_2d": [x1, y1, x2, y2], "label": "1 object name"}]'
 _CORNERS = (
-    f", with x and y coordinates {_PERCENT}: x1 and y1 are the top-left corner, x2 and y2 the "
+    f", with x and y coordinates {PERCENT}: x1 and y1 are the top-left corner, x2 and y2 the "
     "bottom-right corner."
 )
 # LEGO-R1's (R2); the missing space after "]" is theirs, and that no frame is named.
@@ -119,28 +108,6 @@ def setting_of(name: str, without: Sequence[str] = (), **changes: object) -> Set
     return replace(PAPER_SETTINGS[name], **given)  # type: ignore[arg-type]
 
 
-class QueryParts(NamedTuple):
-    """A query taken apart; `joint` is what stands between instruction and directive."""
-
-    token: str
-    instruction: str
-    joint: str
-    directive: str
-
-
-def take_apart(query: str, config: str) -> QueryParts:
-    """The parts of a row's query; joined again they give it back exactly."""
-    match = re.match(r"(\[\w+\])\s", query)
-    token = match[1] if match else ""
-    rest = query[match.end() :] if match else query
-    directive = DIRECTIVES[config]
-    if not rest.endswith(directive):
-        return QueryParts(token, rest, "", "")
-    instruction = rest[: -len(directive)]
-    bare = instruction.rstrip()
-    return QueryParts(token, bare, instruction[len(bare) :], directive)
-
-
 def question(query: str, config: str, setting: Setting) -> str:
     """The parts of a row's query that are switched on, before any answer template."""
     parts = take_apart(query, config)
@@ -148,9 +115,10 @@ def question(query: str, config: str, setting: Setting) -> str:
     joint = parts.joint
     if config == "object" and (setting.boxes, setting.frame) != ("angle", "norm100"):
         # A query in words that are not known says nothing of this form and frame.
-        directive = BOX_DIRECTIVES.get(setting.boxes, DIRECTIVES["object"])
+        own = directive or DIRECTIVES["paper"]["object"]
+        directive = BOX_DIRECTIVES.get(setting.boxes, own)
         joint = joint or " "
-    directive = directive.replace(_PERCENT, FRAME_WORDS[setting.frame])
+    directive = directive.replace(PERCENT, FRAME_WORDS[setting.frame])
     body = (parts.instruction if setting.instruction else "") + (
         joint if setting.instruction and setting.directive else ""
     )

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.tasks.corrections import correction, parts_asked_for
+from builder.records import Instruction, Vlm
+from builder.tasks.corrections import correction, parts_asked_for, placed
 from synthesis.negatives import KINDS, Wrong
 
 EOP = ["Find 1 black plate 2x6."]
@@ -77,6 +78,65 @@ def _wrong(kind: str, shift: tuple[int, int] = (0, 0), turn: int = 0) -> Wrong:
 )
 def test_sentences_golden(wrong, expected):
     assert correction(wrong, EOP, SIZE_WH) == expected
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        (
+            _wrong("shift", (115, 27)),
+            "The parts are in the wrong place: move them 12 % to the left and 5 % up in the "
+            "picture.",
+        ),
+        (
+            _wrong("rotate", turn=2),
+            "The parts are turned the wrong way: in the picture, turn them by half a turn.",
+        ),
+        (
+            _wrong("mirror"),
+            "The parts are the wrong way round: their left and right are exchanged; turn them.",
+        ),
+        (_wrong("wrong_color"), "The parts have the wrong colour: use 2 red bricks."),
+        (
+            _wrong("wrong_part"),
+            "These are not the parts asked for: take them away and put 2 red bricks there.",
+        ),
+        (_wrong("missing"), "The step has not been done yet: add 2 red bricks."),
+        (
+            _wrong("extra"),
+            "There are parts too many: take the outlined ones away, the others are right.",
+        ),
+    ],
+)
+def test_several_parts_are_spoken_of_in_the_plural(wrong, expected):
+    assert correction(wrong, ["Find 2 red bricks."], SIZE_WH, several=True) == expected
+
+
+@pytest.mark.parametrize(
+    ("tags", "found", "number"),
+    [
+        ([("det", "it")], 1, 1),
+        ([("det", "them")], 3, 3),
+        ([("det", "the 3"), ("colorinfo", "red"), ("theme", "bricks 1x4")], 3, 3),
+        ([("det", "the"), ("colorinfo", "red"), ("theme", "bricks 1x4")], 2, 2),
+        ([("det", "the"), ("theme", "roof tiles 1x2x⅔")], 2, 2),
+        ([("det", "the"), ("theme", "glass 1x4")], 2, 1),
+        ([("det", "the two"), ("theme", "plates 2x2")], 4, 2),
+        # Two were found, and this step places the first of them.
+        ([("det", "one")], 2, 1),
+        ([("det", "the"), ("theme", "plate 2x6"), ("target", "the bricks 2x8")], 2, 1),
+        ([("det", "the"), ("theme", "plate 2x6"), ("verb", "Put"), ("det", "the"),
+          ("theme", "brick 1x2")], 2, 2),
+        ([("det", "2"), ("verb", "Put"), ("det", "the other 2")], 4, 4),
+        # Never more than were found, and all of them where nothing says how many.
+        ([("det", "it"), ("verb", "Turn"), ("det", "it")], 1, 1),
+        ([("verb", "Attach")], 2, 2),
+        ([], 1, 1),
+    ],
+)  # fmt: skip
+def test_the_words_of_a_step_say_how_many_parts_it_places(tags, found, number):
+    step = Instruction(0, ["Put it there."], Vlm(), None, [{tag: text} for tag, text in tags])
+    assert placed(step, found) == number
 
 
 def test_every_kind_has_a_sentence_and_no_other():

@@ -15,6 +15,7 @@ from builder.tasks.prompts import (
     scene_query,
     state_query,
 )
+from core import queries
 
 CLASP = [
     "Collect the following 2 pieces:",
@@ -145,9 +146,11 @@ def test_found_text(lines, expected):
 
 
 def test_only_the_first_letter_is_lowered():
-    assert prompts.lower_first("Put the LEGO Plate") == "put the LEGO Plate"
-    assert prompts.lower_first("") == ""
+    assert queries.lower_first("Put the LEGO Plate") == "put the LEGO Plate"
+    assert queries.lower_first("") == ""
 
 
 def test_the_examples_in_the_docstrings_are_true():
-    assert doctest.testmod(prompts).failed == 0
+    for module in (prompts, queries):
+        found = doctest.testmod(module)
+        assert found.attempted and not found.failed

@@ -23,6 +23,7 @@ from builder.records import CrawledImage, CrawledManual, Drop, Manual, ManualSta
 from builder.sources.legacy_layout import FAKE, PAGE, ROOTS, Page, Step, Told, other_name
 from builder.tasks.context import EncodedImage, opaque_id
 from builder.tasks.prompts import NO, OBJECT_DIRECTIVE, YES
+from core.queries import read
 from evaluation.answers import parse_boxes, parse_yes_no
 from evaluation.frames import Seen, infer_frame, to_norm100
 from evaluation.prompts import LEGO_R1_DIRECTIVE
@@ -254,6 +255,8 @@ def _asked(told: Told) -> str:
     """An instruction as the row itself tells it, for pictures that no manual names."""
     if told.config == "scene":
         return told.answer
+    if known := read(told.query, told.config):
+        return known["wanted" if told.config == "object" else "done"]
     start = {"object": "positions of ", "state": "correctly for "}[told.config]
     text = told.query.split(start, 1)[-1]
     return re.split(r"\s+(?:Providing the positions|Just tell me)", text)[0] or told.query

@@ -122,7 +122,7 @@ def _collage_row(context: Context, order: list[Found], cell: int, cells: LRUCach
         target.row,
         context.new_image(compose([f.cell for f in fitted])),
         {
-            "query": object_query(target.row.instruction.text),
+            "query": object_query(target.row.instruction.text, context.options.templates),
             "answer": box_answer(list(zip(phrases(target.labels), boxes, strict=True))),
             "previous_instruction": _before(target.row),
         },

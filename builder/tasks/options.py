@@ -17,6 +17,7 @@ class TaskOptions:
     image_format: str = "webp"
     negatives: str = "paper"
     positives: str = "matched"
+    templates: str = "paper"
     # (session id, hex colour or None for no outline) set by hand, for sessions of this manual.
     boundary_colors: tuple[tuple[str, str | None], ...] = ()
 

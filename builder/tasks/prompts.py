@@ -3,13 +3,9 @@
 import re
 from collections.abc import Sequence
 
-OBJECT_DIRECTIVE = (
-    "Providing the positions in the format: "
-    "<p>object</p> {<Xleft><Ytop><Xright><Ybottom>}, "
-    "with X and Y coordinates normalized to [0,100]. "
-    "Xleft and Ytop for the top-left corner. Xright and Ybottom for the bottom-right corner."
-)
-STATE_DIRECTIVE = "Just tell me Yes or No."
+from core import queries
+
+OBJECT_DIRECTIVE = queries.DIRECTIVES["paper"]["object"]
 YES, NO = "Yes.", "No."
 
 
@@ -30,22 +26,16 @@ def found_text(lines: Sequence[str]) -> str:
     return f"{lines[0].rstrip()} {', and '.join(piece for piece in pieces if piece)}."
 
 
-def lower_first(text: str) -> str:
-    """First letter lowered, the rest as it is."""
-    return text[:1].lower() + text[1:]
-
-
-def scene_query(previous_lines: Sequence[str]) -> str:
+def scene_query(previous_lines: Sequence[str], template: str = "paper") -> str:
     """T6.
 
     >>> scene_query(["Find 1 reddish brown chest bottom 2x4."]).splitlines()[0]
     '[grounding] After I find 1 reddish brown chest bottom 2x4.'
     """
-    found = lower_first(found_text(previous_lines))
-    return f"[grounding] After I {found}\nTell me what to do for the current situation. "
+    return queries.query(template, "scene", found=found_text(previous_lines))
 
 
-def object_query(lines: Sequence[str]) -> str:
+def object_query(lines: Sequence[str], template: str = "paper") -> str:
     """T11: the text of the eop row without its verb and what leads to it, and the form directive.
 
     >>> object_query(["Now find 2 red bricks."]).split(" Providing")[0]
@@ -54,11 +44,13 @@ def object_query(lines: Sequence[str]) -> str:
     wanted = re.sub(
         r"^(?:[^.:;!?]*?\b)?(?:find|collect)\s+", "", found_text(lines), flags=re.IGNORECASE
     )
-    return f"[object] Please identify and highlight the positions of {wanted} {OBJECT_DIRECTIVE}"
+    return queries.query(template, "object", wanted=wanted)
 
 
-def state_query(previous_lines: Sequence[str], lines: Sequence[str]) -> str:
+def state_query(
+    previous_lines: Sequence[str], lines: Sequence[str], template: str = "paper"
+) -> str:
     """T15."""
-    found = lower_first(found_text(previous_lines))
-    done = lower_first(instruction_text(lines))
-    return f"[state] After I {found} Did I do it correctly for {done} {STATE_DIRECTIVE}"
+    return queries.query(
+        template, "state", found=found_text(previous_lines), done=instruction_text(lines)
+    )

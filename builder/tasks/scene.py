@@ -27,7 +27,7 @@ def rows(context: Context) -> Iterator[dict]:
             row,
             image,
             {
-                "query": scene_query(row.eop.text),
+                "query": scene_query(row.eop.text, context.options.templates),
                 "answer": instruction_text(step.text),
                 "previous_instruction": instruction_text(row.eop.text),
             },

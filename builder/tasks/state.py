@@ -6,11 +6,12 @@ from typing import NamedTuple
 import numpy as np
 
 from builder.annotate.colors import COLORS
+from builder.annotate.naming import part_labels
 from builder.containers import ImageError
 from builder.media import Picture, encode_rgba
 from builder.records import Instruction
 from builder.tasks.context import Context, EncodedImage, base_row, opaque_id
-from builder.tasks.corrections import correction
+from builder.tasks.corrections import correction, placed
 from builder.tasks.prompts import NO, YES, instruction_text, state_query
 from builder.tasks.sessions import Row
 from synthesis import boundary
@@ -216,13 +217,15 @@ def _group(
 ) -> list[dict]:
     """The positive and its negatives; what an Example does not hold is the same in all."""
     step, eop_text = row.instruction, row.eop.text if row.eop else []
+    found = sum(label.number for label in part_labels(row.eop)) if row.eop else 1
+    several = placed(step, found) > 1
     right_box = scene.cutout.box_px
     matched = context.options.positives == "matched"
     right = context.new_image(scene.right) if matched else context.source_image(step)
     examples = [Example(right, 1, None, None, 0.0, right_box)]
     for one in wrong:
         image = context.new_image(one.rgb)
-        sentence = correction(one, eop_text, image.size_wh)
+        sentence = correction(one, eop_text, image.size_wh, several)
         examples.append(Example(image, 0, one.kind, sentence, one.shift_fraction, one.part_box_px))
     made = []
     for example in examples:
@@ -232,7 +235,7 @@ def _group(
             row,
             example.image,
             {
-                "query": state_query(eop_text, step.text),
+                "query": state_query(eop_text, step.text, context.options.templates),
                 "answer": YES if example.label else NO,
                 "previous_instruction": instruction_text(eop_text) or None,
             },
