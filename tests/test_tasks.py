@@ -1,5 +1,6 @@
 """A tiny manual on disk through all stages: the rows that people train and test on."""
 
+import dataclasses
 import hashlib
 import io
 import json
@@ -87,6 +88,35 @@ def _groups(built: Built) -> dict[str, list[dict]]:
 
 
 # Texts --------------------------------------------------------------------------------------
+
+
+def test_readable_templates_change_queries_and_nothing_else(tiny, tmp_path):
+    plain = build(tmp_path, tiny_manual().rows, TaskOptions(templates="readable"))
+    for config, rows in tiny.rows.items():
+        by_id = {row["id"]: row for row in plain.rows[config]}
+        assert len(by_id) == len(rows)
+        for row in rows:
+            other = by_id[row["id"]]
+            assert other["query"] != row["query"]
+            assert {**other, "query": row["query"]} == row
+    assert {row["query"] for row in plain.rows["state"] if row["step_num"] == 3} == {
+        'Was this step done correctly? "Put the brick 2x3 in place number 1." Before it I did '
+        'this: "Find 1 blue brick 2x3." Answer with Yes or No.'
+    }
+
+
+def test_a_correction_speaks_of_as_many_parts_as_the_step_places(tmp_path):
+    """The third find is of two, and its step places both."""
+    rows = list(tiny_manual().rows[:6])
+    several = "bricks 2x4"
+    rows[4] = dataclasses.replace(rows[4], lines=[find_line(2, "red", several)])
+    rows[5] = dataclasses.replace(rows[5], lines=[put_line(several, "in place number 2")])
+    told = {
+        row["correction"].split(":")[0]
+        for row in build(tmp_path, rows).rows["state"]
+        if row["correction"] and row["previous_instruction"] == "Find 2 red bricks 2x4."
+    }
+    assert told == {"The parts are in the wrong place"}
 
 
 def test_the_texts_of_the_three_tasks(tiny):
