@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 EXTRAS = {
     "annotate": ("sentencepiece", "torch", "transformers"),
     "evaluate": ("nltk", "rouge_score", "sacrebleu"),
+    "export": ("supervision",),
     "review": ("matplotlib", "statsmodels"),
     "train": ("peft", "torch", "transformers", "trl"),
 }

@@ -524,7 +524,8 @@ def test_names_ids_and_order_do_not_know_state_labels(tmp_path, name):
 
     def exported(folder: Path, *change) -> tuple[list[str], list[object]]:
         build = export_build(folder / "lego-arta", *change, manuals=3, test_manuals=1)
-        more = [] if name in ("coco", "webdataset", "label-studio") else ["--examples", "none"]
+        unasked = ("coco", "webdataset", "label-studio", "yolo", "voc")
+        more = [] if name in unasked else ["--examples", "none"]
         out = run(build, folder / "x", name, "--config", "state", *more)
         files = files_of(out)
         texts = [json.loads(data) if file.endswith(".json") else

@@ -4,7 +4,8 @@
 # that keep the columns, which have FRAME), EXAMPLES (which can be shown), README and write(job);
 # those that ask have RESERVED (tokens that the trainer takes for its own) and, for trainers, TRAIN
 # (the command, {folder} in it). BOXES and FRAMES: what can be asked for, where not everything can.
-# NOT_IN_PATHS: signs that the trainer can't have in paths, and why.
+# EXTRA: what of pyproject.toml it needs. NOT_IN_PATHS: signs that the trainer can't have in paths,
+# and why.
 FORMATS = {
     "llava": "LLaVA: one JSON list, pictures beside it",
     "otter": "Otter: MIMIC-IT JSON, pictures in Parquet",
@@ -17,5 +18,7 @@ FORMATS = {
     "legacy": "the folder layout of the originally released dataset",
     "coco": "COCO detection JSON, for FiftyOne too",
     "label-studio": "tasks with predictions for Label Studio, and its labeling configurations",
+    "yolo": "YOLO labels, a dataset a task",
+    "voc": "Pascal VOC XML, a dataset a task",
     "webdataset": "tar shards of a picture and a JSON a row",
 }

@@ -74,7 +74,10 @@ class Part:
 
     def write_picture(self, name: str, data: bytes | memoryview) -> str:
         """Write a picture's bytes as they are; its path in the export."""
-        relative = picture_path(name)
+        return self.write_file(picture_path(name), data)
+
+    def write_file(self, relative: str, data: bytes | memoryview) -> str:
+        """Write a small file; its path in the export."""
         path = f"{self.folder}/{relative}"
         try:
             file = open(path, "wb")  # noqa: PTH123 - one a row: pathlib costs as much as the write

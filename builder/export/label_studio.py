@@ -13,7 +13,7 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from builder.export.chat import file_name, files
-from builder.export.coco import NEW_PART, categories, kind_of
+from builder.export.detections import NEW_PART, categories, kind_of
 from builder.export.job import Dropped, Job, Part
 from builder.export.units import Unit, every_unit, size_of
 

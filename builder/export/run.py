@@ -13,6 +13,7 @@ from builder.export.options import options_of
 from builder.export.units import Request
 from builder.records import UserError
 from core.build import shards
+from core.cli import require
 from evaluation.prompts import Setting
 
 BYTES_FOR_WORKERS = 128 * 2**20
@@ -36,6 +37,8 @@ def check(request: Request) -> ModuleType:
             f"--config {wrong[0]}: {request.format} can't hold it; "
             f"one of {', '.join(module.CONFIGS)}"
         )
+    if hasattr(module, "EXTRA"):
+        require(module.EXTRA, f"--format {request.format}")
     out = str(request.out.resolve())
     signs, why = getattr(module, "NOT_IN_PATHS", ("", ""))
     for sign in signs:
