@@ -72,6 +72,12 @@ def _installed(name: str) -> bool:
         return False
 
 
+def warn(lines: Iterable[str]) -> None:
+    """Tell what is odd, a line each, where errors are told."""
+    for line in lines:
+        print(f"warning: {line}", file=sys.stderr)
+
+
 def no_build(folder: Path) -> UserError:
     """What to raise when a folder is no build."""
     return UserError(f"{folder}: not a build; make one with: {command('builder/make.py')}")

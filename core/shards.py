@@ -1,7 +1,7 @@
 """Parquet files that a build should have, by its manifest, against those that are there."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,16 +38,12 @@ def missing_files(build: Path, manifest: Mapping[str, Any]) -> dict[tuple[str, s
 
 
 def missing_shards(
-    build: Path, manifest: Mapping[str, Any], rows_here: Mapping[tuple[str, str], int]
+    build: Path, manifest: Mapping[str, Any], rows_in: Callable[[Path], int]
 ) -> list[Missing]:
-    """What is missing, with `rows_here` the rows of the shards that are there."""
-    return [
-        Missing(
-            config,
-            split,
-            tuple(names),
-            manifest["rows"][config][split] - rows_here.get((config, split), 0),
-            manifest["rows"][config][split],
-        )
-        for (config, split), names in missing_files(build, manifest).items()
-    ]
+    """What is missing; `rows_in` says how many rows a shard that is there holds."""
+    found = []
+    for (config, split), names in missing_files(build, manifest).items():
+        of = manifest["rows"][config][split]
+        here = sum(map(rows_in, (build / "data" / config).glob(f"{split}-*.parquet")))
+        found.append(Missing(config, split, tuple(names), of - here, of))
+    return found

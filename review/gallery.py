@@ -8,7 +8,6 @@ that are ticked, for builds and exports. No server is needed.
 import io
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,9 +19,8 @@ from tqdm import tqdm
 from builder.folders import TEMPORARY
 from builder.records import UserError
 from core.selection import COLUMNS, FORMAT
-from core.shards import missing_shards
 from review.page import content_security_policy, filled, json_block
-from review.rows import Entry, picture_bytes, rank, read_manifest, read_rows
+from review.rows import Entry, missing_rows, picture_bytes, rank, read_manifest, read_rows
 
 FOLDER = Path(__file__).parent
 PAGE, PICTURES = "index.html", "pictures"
@@ -53,8 +51,7 @@ def write_gallery(
     manifest = read_manifest(build)
     check_out(out)
     entries = [entry for config in CONFIGS for entry in read_rows(build, config)]
-    rows_here = Counter((entry.config, entry.split) for entry in entries)
-    missing = [str(one) for one in missing_shards(build, manifest, rows_here)]
+    missing = missing_rows(build, manifest)
     sessions = chosen_sessions(build, entries, number, manuals, seed)
     shown = [entry for entry in entries if entry.row["session_id"] in sessions]
     out.parent.mkdir(parents=True, exist_ok=True)

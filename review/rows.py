@@ -4,6 +4,7 @@ import functools
 import hashlib
 import io
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,8 +14,9 @@ from PIL import Image
 from core.build import shards
 from core.cli import no_build
 from core.errors import UserError
+from core.names import CONFIGS, SPLITS
+from core.shards import missing_shards
 
-SPLITS = ("train", "test")
 MANIFEST, DATASET_NAME = "build.json", "lego-arta"
 # Row groups kept in memory while pictures are read: one is at most about 32 MB.
 ROW_GROUPS_KEPT = 4
@@ -61,6 +63,14 @@ def read_manifest(build: Path) -> dict[str, Any]:
     if manifest.get("kind") == "recipe":
         raise UserError(f"{build}: a recipe has no pictures; give the build it was made from")
     return manifest
+
+
+def missing_rows(
+    build: Path, manifest: dict[str, Any], configs: Collection[str] = CONFIGS
+) -> list[str]:
+    """What to tell about shards that are not there: a line a config and split."""
+    found = missing_shards(build, manifest, lambda path: pq.read_metadata(path).num_rows)
+    return [str(one) for one in found if one.config in configs]
 
 
 def read_rows(build: Path, config: str) -> list[Entry]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from core.cli import Parser, positive, run
+from core.cli import Parser, positive, run, warn
 
 
 def parser() -> Parser:
@@ -29,8 +29,10 @@ def parser() -> Parser:
 def write(options: argparse.Namespace) -> None:
     """Draw the sheet; raises `UserError`."""
     from builder.folders import writing
+    from review.rows import missing_rows, read_manifest
     from review.sheet import draw, groups
 
+    warn(missing_rows(options.build, read_manifest(options.build), ("state",)))
     sheet = draw(groups(options.build, options.groups), options.boxes)
     with writing(options.out) as temporary:
         sheet.save(temporary, "PNG")

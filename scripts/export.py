@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from builder.export import FORMATS
-from core.cli import Parser, positive, run, share, whole
+from core.cli import Parser, positive, run, share, warn, whole
 from core.names import CONFIGS, SPLITS
 from evaluation.examples import SOURCES
 from evaluation.frames import MAX_PIXELS, MIN_PIXELS
@@ -132,8 +132,7 @@ def chosen(request: "Request", file: Path | None) -> "Request":
 
     check_build(request.build)
     ids, notes = ids_of(request.build, file)
-    for note in notes:
-        print(note, file=sys.stderr)
+    warn(notes)
     return dataclasses.replace(request, ids=ids)
 
 
@@ -149,6 +148,7 @@ def main(argv: list[str] | None = None) -> int:
         from builder.export.run import export, format_of
 
         done = export(chosen(request, options.ids), options.workers)
+        warn(done["missing"])
         for reason, number in done["dropped"].items():
             print(f"left out: {number:,} {reason.replace('_', ' ')} (dropped.jsonl)")
         print(last_words(options.out, format_of(options.format), done))

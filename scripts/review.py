@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from builder.folders import write_bytes
 from builder.records import dump
-from core.cli import Parser, command, positive, require, run, whole
+from core.cli import Parser, command, positive, require, run, warn, whole
 from review import fitting, gallery, page, results, rows, sampling
 from review.criteria import TASKS
 
@@ -101,6 +101,7 @@ def make_command(options: argparse.Namespace) -> None:
     """`make`."""
     task = TASKS[options.task]
     manifest = rows.read_manifest(options.build)
+    warn(rows.missing_rows(options.build, manifest, (task.config,)))
     drawn = sampling.sample(
         options.build, task, options.n or task.samples, options.seed, options.checks
     )
@@ -186,10 +187,7 @@ def gallery_command(options: argparse.Namespace) -> None:
         options.seed,
         workers=os.cpu_count() or 1,
     )
-    for one in held["missing"]:
-        print(f"warning: {one}", file=sys.stderr)
-    if held["missing"]:
-        print("warning: the gallery can't show them; copy the files here again", file=sys.stderr)
+    warn(held["missing"])
     print(f"{held['rows']:,} rows of {held['sessions']:,} of {held['of']:,} sessions; open")
     print(options.out / gallery.PAGE)
 

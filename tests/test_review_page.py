@@ -340,6 +340,10 @@ def test_a_gallery_says_which_shards_are_missing_and_how_many_rows(built, tmp_pa
     data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.S)[1])
     assert len(data["missing"]) == 1 and name in data["missing"][0]
     assert len(data["rows"]) == len(rows_by_id(built.out)) - lost
+    page_of = ["make", str(copy), "--out", str(tmp_path / "p.html"), "--n", "2", "--task"]
+    assert review.main([*page_of, "object"]) == 0 and "missing" not in capsys.readouterr().err
+    assert review.main([*page_of, "state"]) == 1  # not one is left
+    assert name in capsys.readouterr().err
 
 
 def test_missing_shards_are_counted_by_split(tmp_path):
@@ -350,7 +354,7 @@ def test_missing_shards_are_counted_by_split(tmp_path):
     }
     (tmp_path / "data" / "state").mkdir(parents=True)
     (tmp_path / "data" / "state" / "train-00001-of-00003.parquet").touch()
-    found = missing_shards(tmp_path, manifest, {("state", "train"): 400})
+    found = missing_shards(tmp_path, manifest, lambda path: 400)
     assert [(one.config, one.split, one.rows, one.of, len(one.files)) for one in found] == [
         ("scene", "test", 7, 7, 1), ("state", "train", 800, 1200, 2),
     ]  # fmt: skip

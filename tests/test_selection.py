@@ -2,8 +2,10 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from builder.records import UserError
@@ -50,7 +52,7 @@ def test_exports_hold_the_chosen_rows_alone(build, tmp_path, form, capsys):
     ids += [rows_of(build, "scene", "train")[1]["id"]]
     file = written(tmp_path / "ids", form, ids, fingerprint(build))
     out = run(build, tmp_path / "x", "llava", "--ids", str(file))
-    assert "note" not in capsys.readouterr().err
+    assert "warning" not in capsys.readouterr().err
     found = [r["id"] for path in sorted(out.glob("*_*.json")) for r in records(path)]
     assert sorted(found) == sorted(ids)
     record = json.loads((out / "export.json").read_text())
@@ -112,3 +114,29 @@ def test_a_build_leaves_the_selected_rows_out(tmp_path, form):
     reviews, remarks = read_reviews([chosen, tmp_path / "review.json"])
     assert reviews.rejected == ("a1", "b2") and reviews.weights == (("c3", 1.0),)
     assert remarks == []
+
+
+def test_an_export_of_a_build_that_lacks_shards_says_so_and_is_another(build, tmp_path, capsys):
+    """When the file is there again, the folder is not taken for the whole export."""
+    copy = shutil.copytree(build, tmp_path / "lego-arta")
+    manifest = json.loads((copy / "build.json").read_text())
+    shards = sorted(copy.glob("data/*/*.parquet"))
+    names = [path.relative_to(copy).as_posix() for path in shards]
+    (copy / "build.json").write_text(json.dumps({**manifest, "files": {key: {} for key in names}}))
+    shard = next(
+        path for path in shards if path.parts[-2:-1] == ("state",) and "train" in path.name
+    )
+    lost = pq.read_metadata(shard).num_rows
+    shard.rename(tmp_path / "elsewhere")
+    out = run(copy, tmp_path / "x", "llava", "--config", "state")
+    said = capsys.readouterr().err
+    whole = manifest["rows"]["state"]["train"]
+    assert f"warning: state train: {lost:,} of {whole:,} rows are missing" in said
+    assert shard.relative_to(copy).as_posix() in said
+    assert len(json.loads((out / "export.json").read_text())["missing"]) == 1
+    run(copy, tmp_path / "scene", "llava", "--config", "scene")
+    assert "missing" not in capsys.readouterr().err  # what is asked for is all there
+    (tmp_path / "elsewhere").rename(shard)
+    more = ["--config", "state", "--out", str(out)]
+    assert export.main([str(copy), "--format", "llava", *more]) == 1
+    assert "files missing in the build" in error_of(capsys)

@@ -70,6 +70,6 @@ def _notes(groups: Mapping[tuple, set[str]], wanted: frozenset[str]) -> Iterator
         if parts:
             left = sum(len(members - wanted) for members in parts)
             yield (
-                f"note: of {len(parts):,} {name} only a part is chosen ({left:,} rows are not); "
+                f"of {len(parts):,} {name} only a part is chosen ({left:,} rows are not); "
                 "select whole ones if they are to be compared or scored"
             )

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from builder import folders
 from builder.containers import ImageError
 from builder.export.options import differences
-from builder.export.units import Request, Row, Unit, row_count, rows, size_of
+from builder.export.units import Request, Row, Unit, missing, row_count, rows, size_of
 from builder.manifest import manifest_of
 from builder.parallel import in_order, progress
 from builder.records import UserError
@@ -203,7 +203,8 @@ def picture_path(name: str) -> str:
 def fingerprint(request: Request, manifest: Mapping[str, Any]) -> str:
     """Hash of all that an export depends on; where it is written does not count."""
     ids = None if request.ids is None else sorted(request.ids)
-    described = {**asdict(request), "ids": ids, "build": manifest["files"], "out": ""}
+    described = {**asdict(request), "ids": ids, "build": manifest["files"], "out": "",
+                 "missing": missing(request, manifest)}  # fmt: skip
     module = f"builder.export.{request.format.replace('-', '_')}"
     own = code.of("builder.export.run", chosen=(("builder.export.run", module),))
     return folders.sha256(f"{own}\n{json.dumps(described, default=str)}".encode())

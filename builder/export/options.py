@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-from builder.export.units import Request
+from builder.export.units import Request, missing
 from builder.folders import sha256
 
 # By the flag that chooses it, what export.json says.
@@ -16,6 +16,7 @@ OPTIONS = {
     "--min-confidence": "min_confidence",
     "--limit": "limit",
     "--ids": "ids",
+    "files missing in the build:": "missing",
     "--boxes": "boxes",
     "--frame": "frame",
     "--min-pixels and --max-pixels": "pixels",
@@ -40,6 +41,7 @@ def options_of(module: ModuleType, request: Request, manifest: Mapping[str, Any]
         "min_confidence": request.min_confidence,
         "limit": request.limit,
         "ids": _ids_text(request),
+        "missing": missing(request, manifest),
         "boxes": setting.boxes if asks else None,
         "frame": setting.frame if asks else module.FRAME,
         "pixels": list(setting.pixels) if setting.pixels else None,
@@ -71,6 +73,8 @@ def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
 
 
 def _shown(value: Any) -> str:
+    if value == []:
+        return "none"
     if value is None or value is False:
         return "not given"
     if value is True:

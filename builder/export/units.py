@@ -5,7 +5,7 @@ import functools
 import io
 import re
 import struct
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ from builder import folders
 from builder.containers import ImageError
 from builder.records import UserError
 from core.build import shards
+from core.shards import missing_shards
 from evaluation.items import Item, Place, item_of
 from evaluation.prompts import Setting
 from lego_arta import FEATURES
@@ -88,6 +89,13 @@ def every_unit(request: Request) -> list[Unit]:
             "ask for less"
         )
     return found
+
+
+def missing(request: Request, manifest: Mapping[str, Any]) -> list[str]:
+    """What to tell about shards of the wanted rows that are not there."""
+    found = missing_shards(request.build, manifest, lambda path: pq.read_metadata(path).num_rows)
+    wanted = [one for one in found if one.config in request.configs and one.split in request.splits]
+    return list(map(str, wanted))
 
 
 def units(request: Request, config: str, split: str) -> list[Unit]:
