@@ -154,7 +154,7 @@ def _screened_text(screened: Mapping[str, int]) -> str:
 def front_matter(infos: Mapping[str, DatasetInfo], terms: Terms, rows: int) -> str:
     """The YAML that the Hub and `datasets` read, without its fences."""
     size = next((name for limit, name in SIZES if rows < limit), "1M<n<10M")
-    named = {"license_name": terms.licence_name, "license_link": terms.licence_url}
+    named: dict[str, Any] = {"license_name": terms.licence_name, "license_link": terms.licence_url}
     data = DatasetCardData(
         license=terms.licence,
         size_categories=[size],

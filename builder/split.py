@@ -150,7 +150,7 @@ def _settled(
     """The units in test after moving some, each at most once, so that every config has a train
     split and those in `both` a test split; None where no moves do.
     """
-    for config in reversed(units):
+    for config in reversed(list(units)):
         own = units[config]
         if not own or (own - test and (own & test or config not in both)):
             continue

@@ -86,7 +86,15 @@ def test_the_index_of_a_piece_is_that_of_its_rows(tmp_path):
     rows = [_row("state", number) for number in range(6)]
     index = write_piece(tmp_path / "x.parquet", "state", rows)
     assert index == [
-        RowIndex(row["id"], row["group_id"], row["session_id"], len(PNG)) for row in rows
+        RowIndex(
+            row["id"],
+            row["group_id"],
+            row["session_id"],
+            len(PNG),
+            row["step_num"],
+            row["group_id"],
+        )
+        for row in rows
     ]
     scene = write_piece(tmp_path / "y.parquet", "scene", [_row("scene", 0)])
     assert scene[0].group == scene[0].id
