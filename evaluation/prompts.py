@@ -33,15 +33,19 @@ LEGO_R1_DIRECTIVE = (
     '"label": "1 object name"}]x1 and y1 for the top-left corner. '
     "x2 and y2 for the bottom-right corner."
 )
-FORMS = ("angle", "json", "fenced", "lego-r1")
+FORMS = ("angle", "json", "fenced", "tagged", "lego-r1")
 # How the object directive asks for the forms but angle.
 BOX_DIRECTIVES = {
     "json": f"Give the positions as a JSON list, {_JSON}{_CORNERS}",
     # What reads these wants labels to the letter.
     "fenced": f"Give the positions as a JSON list in a code block, ```json\n{_JSON}\n```{_CORNERS}"
     " A label is the number, colour and kind of a part, without its size.",
+    "tagged": "Give each position as <ref>1 object name</ref><box>[[x1, y1, x2, y2]]</box>"
+    f"{_CORNERS}",
     "lego-r1": LEGO_R1_DIRECTIVE,
 }
+# Frames that a form itself means: whoever reads it takes the numbers for nothing else.
+FORM_FRAMES = {"tagged": "norm1000"}
 THINK = (
     "{question} First output the thinking process in <think> </think> tags and then output the "
     "final answer in <answer> </answer> tags."
@@ -61,7 +65,8 @@ class Setting:
     shots: int = 2
     previous: bool = False  # "Previous instruction: ..." before scene and state prompts (R10)
     template: str = "plain"  # plain, think
-    # angle (T11), json (R1), fenced (json in a code block), lego-r1 (json, asked for in its words)
+    # angle (T11), json (R1), fenced (json in a code block), tagged (InternVL's), lego-r1 (json,
+    # asked for in its words)
     boxes: str = "angle"
     frame: str = "norm100"  # of the boxes in answers
     # Where frame is resized_px: least and most area of a picture, None for `smart_resize`'s own,
@@ -105,7 +110,19 @@ def setting_of(name: str, without: Sequence[str] = (), **changes: object) -> Set
             raise UserError(f"--without {part}: no such part; any of {', '.join(sorted(switches))}")
         changes[part] = "none" if part == "examples" else False
     given = {key: value for key, value in changes.items() if value is not None}
-    return replace(PAPER_SETTINGS[name], **given)  # type: ignore[arg-type]
+    made = replace(PAPER_SETTINGS[name], **given)  # type: ignore[arg-type]
+    check_form(made, "--example-frame")
+    return made
+
+
+def check_form(setting: Setting, option: str) -> None:
+    """Raise `UserError` where boxes would be read in another frame than they are written in."""
+    frame = FORM_FRAMES.get(setting.boxes, setting.frame)
+    if setting.frame != frame:
+        raise UserError(
+            f"{option} {setting.frame}: boxes that are {setting.boxes} are read as {frame}; "
+            f"give {option} {frame}"
+        )
 
 
 def question(query: str, config: str, setting: Setting) -> str:

@@ -102,7 +102,7 @@ def _add_run(command: argparse.ArgumentParser) -> None:
         "--boxes",
         choices=FORMS,
         help="form of boxes asked for: <p>name</p> {<x0><y0><x1><y1>} (angle), JSON, JSON in a "
-        "code block (fenced), JSON in LEGO-R1's words",
+        "code block (fenced), <ref>name</ref><box>[[..]]</box> (tagged), JSON in LEGO-R1's words",
     )
     prompt.add_argument(
         "--example-frame",

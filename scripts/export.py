@@ -23,7 +23,7 @@ from core.cli import Parser, positive, run, share, warn, whole
 from core.names import CONFIGS, SPLITS
 from evaluation.examples import SOURCES
 from evaluation.frames import MAX_PIXELS, MIN_PIXELS
-from evaluation.prompts import FORMS, Setting
+from evaluation.prompts import FORM_FRAMES, FORMS, Setting
 
 if TYPE_CHECKING:
     from builder.export.units import Request
@@ -58,15 +58,16 @@ def parser() -> Parser:
         "--boxes",
         choices=FORMS,
         help="angle: <p>name</p> {<x0><y0><x1><y1>}; json: bbox_2d and label; fenced: json in a "
-        "code block; lego-r1: json, asked for in LEGO-R1's words (json for llamafactory, fenced "
-        "for vlm-r1, lego-r1 for legacy, else angle)",
+        "code block; tagged: <ref>name</ref><box>[[x0, y0, x1, y1]]</box>; lego-r1: json, asked "
+        "for in LEGO-R1's words (fenced for vlm-r1, tagged for internvl, lego-r1 for legacy, "
+        "angle for llava and otter, else json)",
     )
     asked.add_argument(
         "--frame",
         choices=FRAMES,
-        help="of boxes: percent (norm100), thousandths, pixels, pixels after Qwen's resize "
-        "(resized_px, of llamafactory and vlm-r1), or shares of the picture padded to a square "
-        "(padded_norm, of llava); else norm100",
+        help="of boxes: percent (norm100, of otter and legacy), thousandths (norm1000, of "
+        "internvl), pixels (px, of ms-swift), shares of the picture padded to a square "
+        "(padded_norm, of llava), pixels after Qwen's resize (resized_px, of all others)",
     )
     asked.add_argument("--min-pixels", type=positive, help=f"of that resize ({MIN_PIXELS})")
     asked.add_argument("--max-pixels", type=positive, help=f"of that resize ({MAX_PIXELS})")
@@ -99,6 +100,8 @@ def request_of(options: argparse.Namespace, command_line: argparse.ArgumentParse
         command_line.error(f"--{first}: {options.format} asks no questions; leave it out")
     if given.get("examples") == "fixed":
         given.setdefault("frame", "norm100")  # those speak of percent
+    if given.get("boxes") in FORM_FRAMES:
+        given.setdefault("frame", FORM_FRAMES[given["boxes"]])
     setting = dataclasses.replace(module.SETTING or Setting(examples="none"), **given)
     if any(resize.values()) and setting.frame != "resized_px":
         command_line.error("--min-pixels and --max-pixels belong to --frame resized_px")

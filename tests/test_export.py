@@ -24,8 +24,8 @@ from scripts import export
 from tests.export_build import all_rows, export_build, rows_of
 
 ASKING = ("llava", "llamafactory", "vlm-r1", "otter", "messages", "ms-swift", "verl",
-          "easyr1")  # fmt: skip
-PICTURED = ("llava", "llamafactory", "vlm-r1", "ms-swift", "coco")
+          "easyr1", "llava-jsonl", "internvl")  # fmt: skip
+PICTURED = ("llava", "llamafactory", "vlm-r1", "ms-swift", "llava-jsonl", "internvl", "coco")
 NOT_LEGACY = tuple(name for name in FORMATS if name != "legacy")
 
 

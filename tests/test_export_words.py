@@ -27,6 +27,7 @@ TRAINED = ("llava", "llamafactory", "vlm-r1", "otter", "ms-swift")
 BY_RECIPE = ("messages",)
 # Their scripts run in `test_verl.py`.
 GRPO = ("verl", "easyr1")
+LINES = ("llava-jsonl", "internvl")  # in `test_export_lines.py`
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def test_the_last_line_names_the_models_and_the_command(build, tmp_path, name, c
     if name in ASKING:
         assert f"boxes fit {FITS[record['frame']]}" in last
     assert ("boxes fit" in last) == (name != "webdataset")
-    if name not in (*TRAINED, *BY_RECIPE, *GRPO):
+    if name not in (*TRAINED, *BY_RECIPE, *GRPO, *LINES):
         assert "README.md" in last
         return
     words = shlex.split(last.split("train: ")[1])
@@ -96,7 +97,7 @@ def test_the_printed_command_runs_the_script_where_it_stands(build, tmp_path, na
 # Test rows ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [*TRAINED, *BY_RECIPE, *GRPO])
+@pytest.mark.parametrize("name", [*TRAINED, *BY_RECIPE, *GRPO, *LINES])
 def test_nothing_starts_a_training_on_test_rows(build, tmp_path, name, capsys):
     out = run(build, tmp_path / "x", name, "--split", "test")
     assert "train: " not in capsys.readouterr().out

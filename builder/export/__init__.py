@@ -8,6 +8,8 @@
 # and why.
 FORMATS = {
     "llava": "LLaVA: one JSON list, pictures beside it",
+    "llava-jsonl": "LLaVA lines with several pictures: qwen-vl-finetune, LLaVA-NeXT",
+    "internvl": "InternVL: lines, meta.json and a launch script",
     "otter": "Otter: MIMIC-IT JSON, pictures in Parquet",
     "llamafactory": "LLaMA-Factory: ShareGPT lines, dataset_info.json, SFT recipe",
     "vlm-r1": "VLM-R1: GRPO lines and a launch script",

@@ -116,6 +116,16 @@ def _sayable(item: Item, setting: Setting, reserved: Collection[str]) -> bool:
     return True
 
 
+def turns(sample: Sample, mark: str) -> list[dict[str, str]]:
+    """The examples and the row as turns of human and gpt; `mark` is where a picture is."""
+    said = []
+    for example in sample.examples:
+        shown = mark if example.item else ""
+        said += [("human", f"{shown}{example.query}"), ("gpt", example.answer)]
+    said += [("human", f"{mark}{sample.question}"), ("gpt", sample.answer)]
+    return [{"from": who, "value": text} for who, text in said]
+
+
 def example_pictures(part: Part, sample: Sample) -> list[str]:
     """Paths of the examples' pictures in the export; those that are not there yet are written."""
     part.counts["with examples"] += bool(sample.examples)

@@ -29,6 +29,7 @@ _FORMS = {
     "angle": "`<p>name</p> {<x0><y0><x1><y1>}`",
     "json": "JSON `bbox_2d`",
     "fenced": "JSON `bbox_2d` in a code block",
+    "tagged": "`<ref>name</ref><box>[[x0, y0, x1, y1]]</box>`",
     "lego-r1": "JSON `bbox_2d`",
 }
 _RESIZED_BY = {

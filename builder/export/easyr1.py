@@ -9,7 +9,7 @@ from typing import Any
 
 from datasets import Features, Image, List, Value
 
-from builder.export.chat import IMAGE, samples
+from builder.export.chat import IMAGE, QWEN, samples
 from builder.export.job import Job, Part
 from builder.export.tables import write_tables
 from builder.export.units import Unit
@@ -28,7 +28,7 @@ SETTING = Setting(
     resize="easyr1",
 )
 # What EasyR1 splits texts at.
-RESERVED = (IMAGE, "<video>")
+RESERVED = (IMAGE, "<video>", QWEN)
 PICTURES = "the build's own bytes, in `images`"
 TRAIN = "REPO=path/to/EasyR1 LEGO_ARTA=path/to/lego-arta bash {folder}/train.sh"
 README = """\

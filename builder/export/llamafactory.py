@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from builder.export.chat import IMAGE, QWEN, example_pictures, file_name, files, samples
+from builder.export.chat import IMAGE, QWEN, example_pictures, file_name, files, samples, turns
 from builder.export.job import Job, Part
 from builder.export.units import Unit, every_unit
 from builder.folders import ROOT
@@ -64,20 +64,12 @@ def write(job: Job) -> list[str]:
 def _write(part: Part, unit: Unit) -> None:
     name = file_name(part.request, unit, "jsonl")
     for sample in samples(part, unit, RESERVED):
-        turns = []
-        for example in sample.examples:
-            shown = IMAGE if example.item else ""
-            turns += [
-                {"from": "human", "value": f"{shown}{example.query}"},
-                {"from": "gpt", "value": example.answer},
-            ]
-        turns += [
-            {"from": "human", "value": f"{IMAGE}{sample.question}"},
-            {"from": "gpt", "value": sample.answer},
-        ]
         own = part.write_picture(sample.row.picture_name, sample.row.picture)
         images = [*example_pictures(part, sample), own]
-        part.add(name, {"id": sample.row.item.id, "conversations": turns, "images": images})
+        part.add(
+            name,
+            {"id": sample.row.item.id, "conversations": turns(sample, IMAGE), "images": images},
+        )
 
 
 def dataset_name(file: str) -> str:

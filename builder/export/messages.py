@@ -14,7 +14,7 @@ from typing import Any
 
 from datasets import Features, Image, List, Value
 
-from builder.export.chat import IMAGE, samples
+from builder.export.chat import IMAGE, QWEN, samples
 from builder.export.job import Job, Part
 from builder.export.tables import config_names, write_tables
 from builder.export.tables import front_matter as yaml_of
@@ -34,7 +34,7 @@ SETTING = Setting(
     resize="qwen",
 )
 # Placeholders that chat templates write themselves, and what ends a turn.
-RESERVED = (IMAGE, "<|image_pad|>", "<|im_start|>", "<|im_end|>")
+RESERVED = (IMAGE, QWEN)
 PICTURES = "the build's own bytes, in `images`"
 TRAIN = "python scripts/train/sft.py {folder} --out tuned/sft"
 README = """\

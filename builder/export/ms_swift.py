@@ -9,7 +9,7 @@ question names no frame, for it is not known here.
 import json
 import re
 
-from builder.export.chat import IMAGE, Sample, file_name, files, samples
+from builder.export.chat import IMAGE, QWEN, Sample, file_name, files, samples
 from builder.export.job import Dropped, Job, Part
 from builder.export.units import Unit, every_unit, size_of
 from evaluation.frames import MAX_PIXELS, from_norm100
@@ -22,7 +22,7 @@ SETTING = Setting(examples="none", boxes="json", frame="px")
 BOXES, FRAMES = ("json", "fenced"), ("px",)  # what can be asked for
 BBOX, REF = "<bbox>", "<ref-object>"
 # What ms-swift replaces, wherever it stands.
-RESERVED = (IMAGE, "<video>", "<audio>", BBOX, REF, "<cot-process>", "<start-image>")
+RESERVED = (IMAGE, "<video>", "<audio>", BBOX, REF, "<cot-process>", "<start-image>", QWEN)
 TRAIN = "bash {folder}/train.sh"
 README = """\
 One JSON object a line: `id`, `messages`, `images` (paths in this folder) and, of `object`,

@@ -14,7 +14,7 @@ from builder.export.units import Request
 from builder.records import UserError
 from core.build import shards
 from core.cli import require
-from evaluation.prompts import Setting
+from evaluation.prompts import Setting, check_form
 
 BYTES_FOR_WORKERS = 128 * 2**20
 ANSWER_TAGS = ("<think>", "</think>", "<answer>", "</answer>")  # of --template think
@@ -57,6 +57,7 @@ def _check_setting(setting: Setting, name: str, module: ModuleType) -> None:
     ):
         if known and value not in known:
             raise UserError(f"{option} {value}: {name} can't hold it; one of {', '.join(known)}")
+    check_form(setting, "--frame")
     taken = [token for token in getattr(module, "RESERVED", ()) if token in ANSWER_TAGS]
     if setting.template == "think" and taken:
         raise UserError(

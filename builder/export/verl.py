@@ -10,7 +10,7 @@ from typing import Any
 
 from datasets import Features, List, Value
 
-from builder.export.chat import IMAGE, samples
+from builder.export.chat import IMAGE, QWEN, samples
 from builder.export.job import Job, Part
 from builder.export.tables import write_tables
 from builder.export.units import Unit
@@ -28,7 +28,7 @@ SETTING = Setting(
     resize="qwen",
 )
 # What verl splits texts at.
-RESERVED = (IMAGE, "<video>", "<audio>")
+RESERVED = (IMAGE, "<video>", "<audio>", QWEN)
 PICTURES = "the build's own bytes, in `images`"
 SOURCE = "lego-arta"
 TRAIN = "LEGO_ARTA=path/to/lego-arta bash {folder}/train.sh"

@@ -105,11 +105,17 @@ def parse_boxes(text: str) -> BoxAnswer:
 
 def format_boxes(boxes: Sequence[tuple[str, Sequence[float]]], form: str, digits: int = 2) -> str:
     """Answer text of (label, box) pairs in the dataset's form (`angle`), in JSON (`json`, LEGO-R1),
-    or in JSON in a code block (`fenced`); coordinates have at most `digits` decimals.
+    in JSON in a code block (`fenced`) or in InternVL's tags (`tagged`); coordinates have at most
+    `digits` decimals.
     """
     if form == "angle":
         return " and ".join(
             f"<p>{label}</p> {{{''.join(f'<{_plain(value, digits)}>' for value in box)}}}"
+            for label, box in boxes
+        )
+    if form == "tagged":
+        return "\n".join(
+            f"<ref>{label}</ref><box>{[[_plain(value, digits) for value in box]]}</box>"
             for label, box in boxes
         )
     text = json.dumps(
