@@ -3,6 +3,7 @@
 import contextlib
 import glob
 import json
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,8 @@ from builder.reviews import NO_REVIEWS, Applied, Reviews, apply_reviews
 from builder.samples import write_samples
 from builder.sources.terms import UNSTATED, Terms
 from lego_arta import CONFIGS, FEATURES, SPLITS, __version__
+
+log = logging.getLogger("lego_arta")
 
 INFOS = "dataset_infos.json"
 
@@ -101,7 +104,9 @@ def _assemble(manual_ids: list[str], build: BuildOptions, options: AssembleOptio
     print_ = _fingerprint(manual_ids, build, options)
     old = manifest_of(options.out)
     if old and old.get("fingerprint") == print_ and _is_whole(options.out, old):
-        return old
+        if not probes.to_check_again(old["probes"]):
+            return old
+        log.info("probing anew what was not checked: torch is there now")
     temporary = Path(
         tempfile.mkdtemp(
             prefix=f".{options.out.name}.", suffix=folders.TEMPORARY, dir=options.out.parent

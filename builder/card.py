@@ -141,7 +141,13 @@ def _probes_table(probed: Sequence[probes.Result]) -> str:
     if not probed:
         return "Not probed: too few state groups to tell anything, or probing was turned off."
     rows = [(r.probe, probes.PROBES[r.probe], r.text().removeprefix("AUC ")) for r in probed]
-    return stats.markdown(("Probe", "Sees only", "AUC (95 % interval)"), rows)
+    table = stats.markdown(("Probe", "Sees only", "AUC (95 % interval)"), rows)
+    if not any(probes.NO_TORCH in result.why for result in probed):
+        return table
+    return (
+        f"{table}\n\nWhat needs torch was not checked in this build. With it (in a checkout: "
+        "`pip install -e '.[annotate]'`) the same command checks it."
+    )
 
 
 def _screened_text(screened: Mapping[str, int]) -> str:

@@ -237,6 +237,8 @@ def report(manifest: dict, out: Path, built: int, manuals: int, seconds: float) 
               f"`disagreements` in {out / 'build.json'}")  # fmt: skip
     for result in manifest["probes"]:
         print(probes.line(result))
+    if not manifest["probes"]:
+        print("probes: not checked, too few state groups to tell anything, or --no-probe")
     print()
     for config, splits in manifest["rows"].items():
         print(f"{config:<7} " + ", ".join(f"{number:,} {name}" for name, number in splits.items()))

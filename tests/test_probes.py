@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import importlib.util
 import subprocess
 import sys
 from collections.abc import Callable
@@ -28,6 +27,7 @@ from builder.probes import looks, patches
 from builder.probes.score import AUC_MAX, Score, auc, score
 from builder.records import ManualStats, UserError, dump
 from builder.tasks.context import opaque_id
+from core.cli import pip_install
 from lego_arta import CONFIGS, FEATURES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -424,16 +424,30 @@ def test_a_leaking_build_fails_in_one_line_and_leaves_the_old_one(tmp_path, monk
     assert not (tmp_path / "new").exists()
 
 
-def test_a_sound_build_says_what_was_probed(tmp_path):
+def test_a_sound_build_says_what_was_probed_and_what_was_not(tmp_path, monkeypatch):
+    """Without torch `patches` is named as not checked, and checked as soon as torch is there."""
     out = tmp_path / "lego-arta"
     ids = _worked(tmp_path / "work", _same)
-    manifest = assemble(ids, BuildOptions(tmp_path / "work"), AssembleOptions(out, "demo"))
+    request = ids, BuildOptions(tmp_path / "work"), AssembleOptions(out, "demo")
+    monkeypatch.setattr(patches, "torch_is_there", lambda: False)
+    manifest = assemble(*request)
+    (missed,) = (result for result in manifest["probes"] if "not_run" in result)
+    assert missed["probe"] == "patches"
+    assert missed["not_run"] == "not checked, torch is not installed"
+    assert probes.line(missed).split() == (
+        f"probe patches not checked, torch is not installed; {pip_install('annotate')}".split()
+    )
+    card = (out / "README.md").read_text()
+    assert "not checked, torch is not installed" in card and "pip install -e '.[annotate]'" in card
+    written = (out / "build.json").stat().st_mtime_ns
+    assert assemble(*request) == manifest  # nothing has changed
+    assert (out / "build.json").stat().st_mtime_ns == written
+    monkeypatch.undo()
+    pytest.importorskip("torch")
+    manifest = assemble(*request)
+    assert "not checked" not in (out / "README.md").read_text()
     assert [result["probe"] for result in manifest["probes"]] == list(probes.GATE_PROBES)
-    has_torch = importlib.util.find_spec("torch") is not None
     for result in manifest["probes"]:
-        if result["probe"] == "patches" and not has_torch:
-            assert result["not_run"]
-            continue
         assert not result["leaks"]
         assert result["low"] <= result["auc"] <= result["high"]
         assert f"{result['auc']:.2f}" in (out / "README.md").read_text()

@@ -7,9 +7,8 @@ with whether the step was done right, trained on some manuals and asked about ot
 
 import collections
 import importlib
-import importlib.util
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +20,7 @@ from threadpoolctl import threadpool_limits
 from builder.probes import looks, patches
 from builder.probes.score import Score, auc, cross_validated, numbers_model, score, text_model
 from core.build import shards
+from core.cli import pip_install
 
 # Below these nothing can be told, and nothing is probed.
 GROUPS_MIN, MANUALS_MIN = 12, 3
@@ -43,6 +43,7 @@ _ON_PATCHES = {"patches", "traces"}
 # Where parts usually go is part of knowing how things are built, and a wrong place is by definition
 # not where the part goes. It is told, so that nobody takes it for looking, and fails no build.
 TOLD_ONLY = {"place"}
+NO_TORCH = "torch is not installed"
 
 
 class Seen(NamedTuple):
@@ -63,7 +64,7 @@ class Seen(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What a probe found. `score` is None when it could not run, `why` says why."""
+    """What a probe found. `score` is None when it could not look, `why` says why."""
 
     probe: str
     score: Score | None
@@ -78,13 +79,13 @@ class Result(NamedTuple):
     def text(self) -> str:
         """For people: "AUC 0.53 (0.48-0.58)"."""
         if self.score is None:
-            return f"not run: {self.why}"
+            return f"not checked, {self.why}"
         return f"AUC {self.score.auc:.2f} ({self.score.low:.2f}-{self.score.high:.2f})"
 
     def describe(self) -> dict:
         """For build.json and the card."""
         if self.score is None:
-            return {"probe": self.probe, "rows": self.rows, "not_run": self.why}
+            return {"probe": self.probe, "rows": self.rows, "not_run": self.text()}
         return {"probe": self.probe, "rows": self.rows, **self.score._asdict(),
                 "leaks": self.leaks}  # fmt: skip
 
@@ -112,7 +113,7 @@ def run(
     groups to tell anything.
     """
     wanted = _chosen(folder, groups_max)
-    number = 0 if _ON_PATCHES.isdisjoint(only) else effort.patches
+    number = effort.patches if _ON_PATCHES.intersection(only) and patches.torch_is_there() else 0
     calls = [
         (path, group, start, frozenset(wanted), rename, number)
         for path, group, start in _row_groups(folder)
@@ -145,10 +146,17 @@ def line(result: dict) -> str:
     """One line of a report from a described result."""
     what = f"probe {result['probe']:<8}"
     if "not_run" in result:
-        return f"{what} not run: {result['not_run']}"
+        cure = f"; {pip_install('annotate')}" if NO_TORCH in result["not_run"] else ""
+        return f"{what} {result['not_run']}{cure}"
     told_only = result["probe"] in TOLD_ONLY
     verdict = "LEAKS" if result["leaks"] else "told only" if told_only else "ok"
     return f"{what} AUC {result['auc']:.2f} ({result['low']:.2f}-{result['high']:.2f})  {verdict}"
+
+
+def to_check_again(described: Sequence[Mapping]) -> bool:
+    """Whether a build has probes that were not checked for want of torch, which is there now."""
+    missed = any(NO_TORCH in result.get("not_run", "") for result in described)
+    return missed and patches.torch_is_there()
 
 
 def leaks(results: Sequence[Result]) -> list[Result]:
@@ -192,8 +200,6 @@ def look_at_rows(
         if wanted.isdisjoint(ids):  # then its pictures need not be read
             return []
         batch = file.read_row_group(group).to_pylist()
-    if importlib.util.find_spec("torch") is None:
-        patches_per_picture = 0
     return [
         _look(row, start + offset, rename, patches_per_picture)
         for offset, row in enumerate(batch)
@@ -239,8 +245,10 @@ def _plan(
 ) -> _Plan:
     if name not in _ON_PATCHES:
         return _Plan([(name, _features(name, rows), labels, manuals)])
+    if not patches.torch_is_there():
+        return _Plan([], NO_TORCH)
     if any(row.patches is None for row in rows):
-        return _Plan([], "torch is not installed, or pictures too small")
+        return _Plan([], f"some pictures are below {patches.SIDE_PX} px")
     stacked = np.stack([row.patches for row in rows if row.patches is not None])
     if name == "traces":
         stacked = patches.fine_detail(stacked)

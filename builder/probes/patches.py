@@ -1,5 +1,6 @@
 """A small network that sees 64 x 64 pixels at a time: seams and textures, never the whole (B3)."""
 
+import importlib.util
 from typing import NamedTuple
 
 import cv2
@@ -10,6 +11,11 @@ FOLDS, BATCH = 3, 64
 # Patches flatter than this show nothing.
 DEVIATION_MIN = 6.0
 DETAIL_GAIN = 4
+
+
+def torch_is_there() -> bool:
+    """Whether the network can be trained at all."""
+    return importlib.util.find_spec("torch") is not None
 
 
 class Effort(NamedTuple):
