@@ -1,5 +1,6 @@
 """Exports: what is in them, what is left out, resuming, bad input, and that nothing leaks."""
 
+import functools
 import hashlib
 import json
 import random
@@ -20,6 +21,7 @@ from builder.export.job import Job
 from builder.export.run import FORMATS
 from builder.folders import ROOT
 from builder.parallel import in_order
+from core import code
 from scripts import export
 from tests.export_build import all_rows, export_build, rows_of
 
@@ -294,10 +296,13 @@ def test_half_an_example_picture_is_not_taken_for_one(build, tmp_path, monkeypat
 
 def test_a_new_wording_of_questions_is_another_export(build, tmp_path, monkeypatch, capsys):
     out = run(build, tmp_path / "x", "llava", "--config", "scene")
-    prompts = tmp_path / "code" / "evaluation" / "prompts.py"
-    prompts.parent.mkdir(parents=True)
-    prompts.write_text("DIRECTIVES = {}")
-    monkeypatch.setattr(job, "ROOT", tmp_path / "code")
+    copy = tmp_path / "code"
+    for folder in ("builder", "core", "evaluation", "review", "synthesis"):
+        shutil.copytree(ROOT / folder, copy / folder)
+    shutil.copy(ROOT / "lego_arta.py", copy)
+    with (copy / "evaluation" / "prompts.py").open("a", encoding="utf-8") as file:
+        file.write("DIRECTIVES = {}\n")
+    monkeypatch.setattr(code, "of", functools.partial(code.of, root=copy))
     assert export.main([str(build), "--format", "llava", "--out", str(out),
                         "--config", "scene"]) == 1  # fmt: skip
     assert "not this export" in error_of(capsys)
