@@ -67,7 +67,9 @@ def _from_place(items: Sequence[Item], train: Sequence[Item]) -> list[str | None
     asked = [item for item in items if item.part_box_px]
     if not asked or len({item.is_yes for item in known}) < 2:
         return [None] * len(items)
-    model = HistGradientBoostingClassifier(max_depth=3, class_weight="balanced", random_state=0)
+    model = HistGradientBoostingClassifier(
+        max_depth=3, min_samples_leaf=5, class_weight="balanced", random_state=0
+    )
     model.fit([_place(item) for item in known], [item.is_yes for item in known])
     told = model.predict([_place(item) for item in asked])
     by_id = {item.id: "Yes." if yes else "No." for item, yes in zip(asked, told, strict=True)}

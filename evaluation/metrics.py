@@ -158,6 +158,17 @@ METRICS: dict[str, tuple[Metric, ...]] = {
 }  # fmt: skip
 
 
+# What a reader of a table should know of its columns and baselines, in a line.
+ABOUT = {
+    "scene": "T_ACC: the share of part names and colours of the right instruction that the answer "
+    "names; instructions that name none are left out.",
+    "object": "E_ACC: the share of the asked-for colours and part names that the answer names, "
+    "wherever its boxes are; saying the question back (copy-query) has nearly all of them.",
+    "state": "balanced: mean of TPR and TNR, 50 is chance; place answers from where the part lies "
+    "alone, first-of-four says Yes to the first row of every group.",
+}
+
+
 def metric(config: str, name: str) -> Metric:
     """A metric by its name; raises KeyError for an unknown one."""
     return {each.name: each for each in METRICS[config]}[name]

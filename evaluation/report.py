@@ -14,14 +14,12 @@ from PIL import Image
 from core.queries import take_apart
 from evaluation.answers import parse_boxes
 from evaluation.items import Item, picture_bytes
-from evaluation.samples import boxes_norm100
+from evaluation.samples import READ, Sample, boxes_norm100
 from evaluation.score import Results, Score
 from evaluation.tables import LEGEND, TITLES, Cell, Table
 
 PICTURE_WH = (480, 480)
 ANSWER_CHARS = 600
-# What "best" means, by task.
-_MEASURES = {"scene": "ROUGE-1", "object": "IoU", "state": "right"}
 
 _HEAD = """<!doctype html>
 <html lang="en">
@@ -63,6 +61,10 @@ ul.mind { padding: .8rem 1rem .8rem 2rem; background: var(--panel); border-radiu
 .picture svg { position: absolute; inset: 0; width: 100%; height: 100%; }
 rect { fill: none; stroke-width: 3; vector-effect: non-scaling-stroke; }
 rect.gold { stroke: #0a7d3c; } rect.said { stroke: #c2255c; stroke-dasharray: 7 4; }
+.card.wrong { border: 2px solid var(--said); } .card.right { border: 2px solid var(--gold); }
+.mark-on { display: block; padding: .1rem .5rem; line-height: 1.5; font-weight: 600; color: #fff;
+  background: #5c6670; }
+.wrong .mark-on { background: #c2255c; } .right .mark-on { background: #0a7d3c; }
 .key { display: inline-block; width: 1.6em; border-top: 3px solid var(--gold);
   vertical-align: middle; } .key.said { border-top: 3px dashed var(--said); }
 </style>
@@ -113,6 +115,7 @@ def _table(table: Table) -> str:
         f'<h2>{title}</h2>\n<div class="wide" tabindex="0" role="region" aria-label="{title}">'
         f"<table><thead><tr>{head}</tr></thead>\n"
         f"<tbody>{chr(10).join(rows)}</tbody></table></div>"
+        + (f'<p class="soft">{escape(table.about)}</p>' if table.about else "")
     )
 
 
@@ -158,23 +161,38 @@ def _card(score: Score, item: Item, index: int) -> str:
         found = boxes_norm100(parse_boxes(said.answer or ""), said, item.size_wh)
         boxes = [("gold", box) for box in gold] + [("said", box) for box in found]
     answer = said.answer if said.answer is not None else "(no answer)"
+    measured = [("IoU", f"{100 * sample.goodness:.1f}")] if item.config == "object" else []
     rows = [
-        (_MEASURES[item.config], f"{100 * sample.goodness:.1f}"),
+        *measured,
         ("asked", take_apart(item.query, item.config).instruction),
         ("right answer", item.answer),
         (f"the model's answer ({sample.status})", _short(answer)),
         ("manual", item.manual_id),
     ]
     told = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in rows)
-    return f'<figure class="card">{_picture(item, boxes)}<dl>{told}</dl></figure>'
+    kind, verdict = _verdict(item, sample)
+    picture = _picture(item, boxes, verdict)
+    return f'<figure class="card {kind}">{picture}<dl>{told}</dl></figure>'
+
+
+def _verdict(item: Item, sample: Sample) -> tuple[str, str]:
+    """(class, what stands on the picture): right, wrong, or in between."""
+    if sample.status not in READ:
+        return "wrong", f"\u2717 {'no answer' if sample.status == 'missing' else 'not read'}"
+    if item.config == "scene":
+        return "between", f"ROUGE-1 {100 * sample.goodness:.0f}"
+    share = sample.goodness if item.config == "state" else sample.counts["hit_50"]
+    if share == 1:
+        return "right", "\u2713 right"
+    return ("wrong", "\u2717 wrong") if share == 0 else ("between", "partly right")
 
 
 def _short(text: str) -> str:
     return text if len(text) <= ANSWER_CHARS else text[:ANSWER_CHARS] + " …"
 
 
-def _picture(item: Item, boxes: Sequence[tuple[str, Sequence[float]]]) -> str:
-    """The picture, small, with boxes (percent) drawn over it."""
+def _picture(item: Item, boxes: Sequence[tuple[str, Sequence[float]]], verdict: str) -> str:
+    """The picture, small, with boxes (percent) drawn over it, and whether the answer is right."""
     image = Image.open(io.BytesIO(picture_bytes(item))).convert("RGB")
     image.thumbnail(PICTURE_WH)
     buffer = io.BytesIO()
@@ -189,6 +207,7 @@ def _picture(item: Item, boxes: Sequence[tuple[str, Sequence[float]]]) -> str:
         f'<svg viewBox="0 0 100 100" preserveAspectRatio="none">{drawn}</svg>' if drawn else ""
     )
     return (
+        f'<span class="mark-on">{escape(verdict)}</span>'
         f'<div class="picture"><img alt="picture of {escape(item.id)}" width="{image.width}" '
         f'height="{image.height}" src="data:image/webp;base64,{data}">{overlay}</div>'
     )

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from evaluation.metrics import METRICS, Metric, metric
+from evaluation.metrics import ABOUT, METRICS, Metric, metric
 from evaluation.prompts import PAPER_SETTINGS
 from evaluation.score import Results, Score
 from evaluation.tables import (
@@ -42,6 +42,7 @@ def tables_of(results: Results) -> dict[str, Table]:
             title = TITLES[config] + (f", setting {setting}" if several else "")
             entries = _entries(shown, results)
             made[stem] = paper_table(title, _main_columns(config), entries)
+            made[stem].about = ABOUT[config]
         every = [(_full_name(row, len(settings) > 1), _values(row), row.baseline) for row in rows]
         made[f"{config}.all"] = full_table(config, every)
     made.update(_setting_tables(results))

@@ -47,13 +47,17 @@ class Cell:
 
 @dataclass
 class Table:
-    """Head and rows of equal length; `rules` are rows before which a line is drawn."""
+    """Head and rows of equal length; `rules` are rows before which a line is drawn.
+
+    `note` explains the marks, `about` the columns.
+    """
 
     title: str
     head: list[str]
     rows: list[list[Cell]]
     rules: list[int] = field(default_factory=list)
     note: str = ""
+    about: str = ""
 
 
 class Entry(NamedTuple):
@@ -183,7 +187,8 @@ def markdown(table: Table) -> str:
         lines.append(
             _md_row([(f"**{_md(c.text)}**" if c.bold else _md(c.text)) + c.mark for c in row])
         )
-    return "\n".join([*lines, *(["", table.note] if table.note else []), ""])
+    told = [part for text in (table.about, table.note) if text for part in ("", text)]
+    return "\n".join([*lines, *told, ""])
 
 
 def _md_row(cells: Sequence[str]) -> str:
@@ -233,6 +238,8 @@ def terminal(table: Table, color: bool = False) -> str:
         if index in table.rules:
             lines.append(rule)
         lines.append(_line(row, widths, [cell.bold and color for cell in cells]))
+    if table.about:
+        lines.append(table.about)
     return "\n".join(lines)
 
 

@@ -3,14 +3,17 @@
 import base64
 import csv
 import io
+import json
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from PIL import Image
 
 from evaluation import vlmeval
+from evaluation.answers import parse_boxes
 from evaluation.items import load_items
 from evaluation.metrics import METRICS
 from tests.benchmark_build import write_build
@@ -45,6 +48,21 @@ def test_every_metric_of_a_task_file_has_its_function():
         assert callable(getattr(utils, task["process_results"].removeprefix("utils.")))
     with pytest.raises(AttributeError):
         _ = utils.object_nothing
+
+
+def test_the_frame_is_that_of_all_answers(build):
+    """Thousandths of a part in the corner are no percents."""
+    from evaluation.lmms_tasks import utils
+
+    docs, told = [], []
+    for path in sorted((build / "data/object").glob("test-*.parquet")):
+        docs += pq.read_table(path).to_pylist()
+    for doc in docs:
+        boxes = [{"bbox_2d": [10 * v for v in box.box], "label": box.label}
+                 for box in parse_boxes(doc["answer"]).boxes]  # fmt: skip
+        told.append(utils.object_results(doc, [json.dumps(boxes)])["iou"])
+    json.dumps(told)  # lmms-eval logs them
+    assert utils.object_iou(told) == pytest.approx(100.0)
 
 
 @pytest.mark.filterwarnings("ignore")  # lmms-eval's and its parts' own

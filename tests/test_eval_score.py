@@ -230,6 +230,24 @@ def test_the_report_stands_alone_and_escapes(build, tmp_path):
     assert text.count('class="said"') >= 4 and text.count('class="gold"') >= 4
 
 
+def test_the_report_marks_what_is_wrong_and_explains_its_columns(build, tmp_path, capsys):
+    answers = gold(build, "state")
+    other = {"Yes.": "No.", "No.": "Yes."}
+    write(tmp_path / "p/m.state.jsonl",
+          [(name, other[said]) if n % 2 else (name, said) for n, (name, said) in enumerate(answers)]
+          )  # fmt: skip
+    write(tmp_path / "p/m.object.jsonl", [(n, "nowhere") for n, _ in gold(build, "object")])
+    write(tmp_path / "p/m.scene.jsonl", gold(build, "scene"))
+    score(build, tmp_path / "s", tmp_path / "p")
+    text = (tmp_path / "s/report.html").read_text()
+    cards = re.findall(r'<figure class="card (\w+)"><span class="mark-on">(.*?)</span>', text)
+    assert cards.count(("right", "\u2713 right")) == cards.count(("wrong", "\u2717 wrong")) == 4
+    assert cards.count(("wrong", "\u2717 not read")) >= 4  # boxes
+    told = capsys.readouterr().out.splitlines()
+    for start in ("T_ACC: the share", "E_ACC: the share", "balanced: mean of"):
+        assert sum(line.startswith(start) for line in told) == 1 and start in text
+
+
 def test_the_same_scores_every_time_and_by_any_number_of_processes(build, tmp_path):
     for config in CONFIGS:
         write(tmp_path / f"p/m.{config}.jsonl", gold(build, config))

@@ -4,7 +4,8 @@ lmms-eval loads this file by its path:
     lmms-eval --include_path evaluation/lmms_tasks --tasks lego_arta --model ...
 
 Scores are those of `scripts/evaluate.py score` without baselines and intervals. Coordinates of
-boxes are read in the frame that the range of one answer's numbers tells, an answer at a time.
+boxes are read in the frame that the range of all answers' numbers tells: one alone may lie in a
+corner.
 """
 
 import sys
@@ -18,7 +19,7 @@ import numpy as np
 
 from evaluation.answers import parse_boxes
 from evaluation.frames import Seen, infer_frame
-from evaluation.items import Place, item_of
+from evaluation.items import Item, Place, item_of
 from evaluation.metrics import metric
 from evaluation.samples import Said, score_sample
 
@@ -44,21 +45,34 @@ def doc_to_text(doc: dict, lmms_eval_specific_kwargs: dict | None = None) -> str
 
 def _results(config: str) -> Callable[[dict, Sequence[str]], dict[str, dict]]:
     def process(doc: dict, results: Sequence[str]) -> dict[str, dict]:
-        item = item_of(doc, config, "test", _NOWHERE)
-        boxes = [found.box for found in parse_boxes(results[0]).boxes]
-        frame = infer_frame([Seen(boxes, item.size_wh)])
-        counts = score_sample(item, Said(results[0], frame)).counts
-        return dict.fromkeys(REPORTED[config], counts)
+        row = {name: value for name, value in doc.items() if name != "image"}
+        return {name: {"row": row, "answer": results[0]} for name in REPORTED[config]}
 
     return process
 
 
 def _aggregation(config: str, name: str) -> Callable[[Sequence[dict]], float]:
-    def aggregate(counts: Sequence[dict]) -> float:
+    def aggregate(told: Sequence[dict]) -> float:
+        items = [item_of(each["row"], config, "test", _NOWHERE) for each in told]
+        answers = [each["answer"] for each in told]
+        frame = _frame(items, answers) if config == "object" else "norm100"
+        counts = [
+            score_sample(item, Said(answer, frame)).counts
+            for item, answer in zip(items, answers, strict=True)
+        ]
         sums = {key: np.array(sum(each[key] for each in counts)) for key in counts[0]}
         return float(metric(config, name).of(sums))
 
     return aggregate
+
+
+def _frame(items: Sequence[Item], answers: Sequence[str]) -> str:
+    found = [parse_boxes(answer) for answer in answers]
+    return infer_frame(
+        Seen([box.box for box in answer.boxes], item.size_wh)
+        for item, answer in zip(items, found, strict=True)
+        if answer.frame is None
+    )
 
 
 scene_results, object_results, state_results = (_results(config) for config in REPORTED)
