@@ -55,7 +55,7 @@ def croissant_text(
         "version": __version__,
         "citeAs": citation,
         "distribution": [
-            *(_file_object(path, entry) for path, entry in sorted(shards.items())),
+            *(file_object(path, entry) for path, entry in sorted(shards.items())),
             *(_file_set(config) for config in configs),
         ],
         "recordSet": [_record_set(config, rows[config]) for config in configs],
@@ -63,7 +63,8 @@ def croissant_text(
     return json.dumps(metadata, indent=1, ensure_ascii=False) + "\n"
 
 
-def _file_object(path: str, entry: Mapping[str, Any]) -> dict:
+def file_object(path: str, entry: Mapping[str, Any]) -> dict:
+    """A shard as croissant.json names it."""
     return {
         "@type": "cr:FileObject", "@id": path, "name": path, "contentUrl": path,
         "contentSize": f"{entry['bytes']} B", "encodingFormat": PARQUET, "sha256": entry["sha256"],

@@ -43,6 +43,12 @@ def main(argv: list[str] | None = None) -> int:
     publish = push_options_of(options, command_line) if options.push else None
     if options.repo_id and not options.push:
         command_line.error("--repo-id without --push: nothing would be pushed; add --push")
+    if options.push_format and (options.recipe or not options.push):
+        command_line.error(
+            f"--push-format {options.push_format}: "
+            + ("a recipe has no pictures; leave --recipe out" if options.recipe
+               else "nothing would be pushed; add --push")
+        )  # fmt: skip
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for chatty in ("httpx", "httpx2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

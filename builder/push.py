@@ -11,7 +11,7 @@ from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-from builder import validate
+from builder import push_formats, validate
 from builder.hub import Hub, connected, is_transient, status_of
 from builder.manifest import DATASET_NAME, MANIFEST, manifest_of
 from builder.push_options import MAIN, PushOptions
@@ -38,6 +38,9 @@ def push(out: Path, options: PushOptions) -> str | None:
     Raises `UserError` for anything that goes wrong; then the branch is what it was, unless the
     message says that the commit was made.
     """
+    if options.format:
+        log.info("writing the rows as %s", options.format)
+        out = push_formats.with_format(out.resolve(), options.format)
     manifest = _checked(out)
     local = local_files(out, manifest)
     with connected(options.repo_id, options.patience) as hub:

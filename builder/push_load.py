@@ -25,8 +25,9 @@ def first_id(repo_id: str, commit: str, config: str, split: str) -> str:
         fragment_scan_options=one_by_one,
     )  # fmt: skip
     row = next(iter(stream))
-    if "image" in row:  # a recipe has none
-        row["image"].load()
+    for picture in row.get("images", [row.get("image")]):  # a recipe has none
+        if picture:
+            picture.load()
     return row["id"]
 
 

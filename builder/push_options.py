@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from builder import git_refs
 
 MAIN = "main"
+PUSH_FORMATS = ("messages",)  # `push_formats` knows their columns
 _REPO_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -34,6 +35,7 @@ class PushOptions:
     tag: str | None = None
     dry_run: bool = False
     message: str | None = None
+    format: str | None = None
     patience: Patience = field(default_factory=Patience)
 
 
@@ -47,6 +49,11 @@ def add_options(group) -> None:
     add("--tag", metavar="NAME", help="tag the result, e.g. v1.0.0; a tag is never moved")
     add("--dry-run", action="store_true", help="only show what would change")
     add("--message", metavar="TEXT", help="the first line of the commit")
+    add(
+        "--push-format",
+        choices=PUSH_FORMATS,
+        help="push the rows in this format, too, as configs like state_messages",
+    )
 
 
 def options_of(namespace: argparse.Namespace, parser: argparse.ArgumentParser) -> PushOptions:
@@ -66,7 +73,7 @@ def options_of(namespace: argparse.Namespace, parser: argparse.ArgumentParser) -
         parser.error(f"--tag {namespace.tag}: a branch has this name; give one like v1.0.0")
     return PushOptions(
         repo_id, namespace.private, namespace.create_pr, namespace.revision, namespace.tag,
-        namespace.dry_run, namespace.message,
+        namespace.dry_run, namespace.message, namespace.push_format,
     )  # fmt: skip
 
 

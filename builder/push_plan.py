@@ -10,7 +10,8 @@ from typing import NamedTuple, Protocol
 from builder.manifest import MANIFEST, file_sha256
 from lego_arta import CONFIGS, SPLITS
 
-_SHARD = re.compile(rf"data/({'|'.join(CONFIGS)})/({'|'.join(SPLITS)})-.*")
+# With rows in a format (`push_formats`), whose folders begin like their config's.
+_SHARD = re.compile(rf"data/({'|'.join(CONFIGS)})(_[a-z]+)?/({'|'.join(SPLITS)})-.*")
 
 
 class LocalFile(NamedTuple):

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from huggingface_hub.errors import EntryNotFoundError, RevisionNotFoundError
 
 from builder.hub import Hub
-from builder.manifest import DATASET_NAME, MANIFEST
+from builder.manifest import DATASET_NAME, MANIFEST, rows_of
 from builder.push_options import MAIN
 from builder.push_plan import LocalFile, make_plan
 from builder.records import UserError
@@ -170,7 +170,7 @@ def _load_rows(
 ) -> None:
     """Compare the first row of every config with the one that was sent."""
     expected = {}
-    for config, splits in manifest["rows"].items():
+    for config, splits in rows_of(manifest).items():
         split = next((name for name in SPLITS if splits.get(name)), None)
         if split:
             shard = min(name for name in local if name.startswith(f"data/{config}/{split}-"))

@@ -15,13 +15,15 @@ from builder.containers import ImageError
 from builder.export.parquet import ROW_GROUP_BYTES, ROW_GROUP_ROWS, SHARD_BYTES, item_of
 from builder.manifest import MANIFEST, file_sha256, manifest_of
 from builder.media import check_shape
+from builder.push_formats import COLUMNS
+from builder.push_formats import violations as format_violations
 from builder.recipe import KIND, recipe_violations
 from builder.records import UserError, split_slug
 from builder.tasks.prompts import NO, YES
 from builder.validate_metadata import metadata_violations
 from core.build import shards
 from core.queries import take_apart
-from lego_arta import CONFIGS, FEATURES, SPLITS
+from lego_arta import CONFIGS, SPLITS
 from synthesis.negatives import KINDS
 from synthesis.placement import SHIFT_FRACTION_MIN
 
@@ -48,6 +50,7 @@ def violations(out: Path) -> Iterator[str]:
         yield from recipe_violations(out, manifest)
         return
     yield from metadata_violations(out, manifest)
+    yield from format_violations(out, manifest)
     words = manifest["options"].get("templates", "paper")
     imported = str(manifest["options"]["source"]).startswith("legacy:")
     pictures: dict[bytes, Picture] = {}
@@ -123,7 +126,8 @@ def _parquet_file(path: Path, name: str) -> Iterator[str]:
     if path.stat().st_size > SHARD_BYTES:
         yield f"{name}: shards of at most {SHARD_BYTES} bytes, found {path.stat().st_size}"
     with pq.ParquetFile(path) as file:
-        if file.schema_arrow != FEATURES[Path(name).parent.name].arrow_schema:
+        columns = COLUMNS.get(Path(name).parent.name)
+        if columns is None or file.schema_arrow != columns.arrow_schema:
             yield f"{name}: its columns are not those of lego_arta.FEATURES"
         for index in range(file.metadata.num_row_groups):
             group = file.metadata.row_group(index)

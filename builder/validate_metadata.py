@@ -15,8 +15,9 @@ from builder import croissant
 from builder.assemble import INFOS
 from builder.card import FILE as CARD
 from builder.card import SIZES
+from builder.manifest import rows_of
+from builder.push_formats import COLUMNS
 from builder.sources.terms import OTHER
-from lego_arta import FEATURES
 
 # What a forgotten value looks like: $name, ${name}, {{name}}, [[name]], TODO.
 _LEFT_OVER = re.compile(r"\$\{?[a-z_]+|\{\{|\[\[|\bTODO\b")
@@ -40,7 +41,7 @@ def metadata_violations(out: Path, manifest: Mapping[str, Any]) -> Iterator[str]
         found = {name: part["num_examples"] for name, part in info["splits"].items()}
         if found != counts.get(config):
             yield f"{INFOS}: {config} has {counts.get(config)} rows, found {found}"
-        if Features.from_dict(info["features"]) != FEATURES[config]:
+        if Features.from_dict(info["features"]) != COLUMNS.get(config):
             yield f"{INFOS}: the columns of {config} are not those of lego_arta.FEATURES"
     if infos.keys() != counts.keys():
         yield f"{INFOS}: configs {sorted(counts)}, found {sorted(infos)}"
@@ -49,7 +50,8 @@ def metadata_violations(out: Path, manifest: Mapping[str, Any]) -> Iterator[str]
 
 def _counts(manifest: Mapping[str, Any]) -> dict[str, dict[str, int]]:
     """Rows by config and split, of those that have any."""
-    counts = {c: {s: n for s, n in splits.items() if n} for c, splits in manifest["rows"].items()}
+    every = rows_of(manifest)
+    counts = {c: {s: n for s, n in splits.items() if n} for c, splits in every.items()}
     return {config: splits for config, splits in counts.items() if splits}
 
 
@@ -100,7 +102,7 @@ def _same_infos(
         found = {name: part.num_examples for name, part in (info.splits or {}).items()}
         if found != counts.get(config):
             yield f"{where}: {config} has {counts.get(config)} rows, found {found}"
-        if info.features != FEATURES.get(config):
+        if info.features != COLUMNS.get(config):
             yield f"{where}: the columns of {config} are not those of lego_arta.FEATURES"
 
 

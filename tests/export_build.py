@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,6 +15,7 @@ from PIL import Image
 
 from builder.export.parquet import schema
 from builder.manifest import MANIFEST
+from builder.sources.terms import UNSTATED
 from lego_arta import CONFIGS, SPLITS
 from tests.benchmark_build import write_build
 
@@ -37,6 +39,8 @@ def export_build(
         "version": "0.1.0",
         "fingerprint": hashlib.sha256(str(sizes).encode()).hexdigest(),
         "options": {"positives": "matched", "source": "demo", "split": "manual"},
+        "terms": msgspec.to_builtins(UNSTATED),
+        "split_exceptions": {"moved": {}, "divided": {}},
         "rows": {c: {s: len(rows_of(folder, c, s)) for s in SPLITS} for c in CONFIGS},
         "files": {p.name: {"sha256": hashlib.sha256(p.read_bytes()).hexdigest()}
                   for p in sorted(folder.rglob("*.parquet"))},

@@ -14,6 +14,7 @@ from builder.export.job import Job, Part
 from builder.export.tables import write_tables
 from builder.export.units import Unit
 from builder.export.verl import tagged
+from builder.features import arrow_schema
 from evaluation.frames import MAX_PIXELS, MIN_PIXELS
 from evaluation.prompts import Setting
 
@@ -73,7 +74,7 @@ python3 -m verl.trainer.main config=examples/config.yaml \\
 
 def write(job: Job) -> list[str]:
     """Write the files and a script; returns the files' names."""
-    names = write_tables(job, FEATURES.arrow_schema, records, folder="{split}/")
+    names = write_tables(job, arrow_schema(FEATURES), records, folder="{split}/")
     if any(name.startswith("train/") for name in names):
         least, most = job.request.setting.pixels or (MIN_PIXELS, MAX_PIXELS)
         script = _SCRIPT.replace("@MIN_PIXELS@", str(least)).replace("@MAX_PIXELS@", str(most))

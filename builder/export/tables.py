@@ -6,7 +6,6 @@ from typing import Any
 
 import pyarrow as pa
 from datasets import DatasetInfo, Features
-from datasets.info import DatasetInfosDict
 from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCardData
 
@@ -15,6 +14,7 @@ from builder.export.job import Job, Part
 from builder.export.parquet import SHARD_IMAGE_BYTES, close_writer, open_writer
 from builder.export.shards import Shard, pack
 from builder.export.units import Request, Unit, every_unit
+from builder.features import add_to_card
 
 Records = Callable[[Part, Unit], Iterator[Mapping[str, Any]]]
 
@@ -69,7 +69,7 @@ def front_matter(
             infos[config] = DatasetInfo(features=columns)
             paths = [{"split": split, "path": f"{prefix}{split}-*{suffix}"} for split in splits]
             files[config] = {"data_files": paths, "description": f"export {job.fingerprint}"}
-    DatasetInfosDict(infos).to_dataset_card_data(data)
+    add_to_card(infos, data)
     MetadataConfigs(files).to_dataset_card_data(data)
     return f"---\n{str(data.to_yaml()).strip()}\n---\n\n"
 
