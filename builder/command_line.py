@@ -15,7 +15,7 @@ from builder import push_options
 from builder.annotate.options import add_options as add_annotators
 from builder.split import MODES
 from builder.tasks.options import HEX_RE, IMAGE_FORMATS, NEGATIVES, POSITIVES
-from core.cli import Parser, command, not_negative, positive, whole
+from core.cli import Parser, command, not_negative, positive, whole, writable
 from core.errors import UserError
 from core.queries import TEMPLATES
 
@@ -38,11 +38,11 @@ def parser() -> Parser:
         help="where manuals come from: drawn here (demo, the default), a listing page to crawl, "
         "a folder with a saved site, or one in the layout of the originally released dataset",
     )
-    add("--out", type=Path, default=Path("lego-arta"), help="the build folder (%(default)s)")
+    add("--out", type=writable, default="lego-arta", help="the build folder (%(default)s)")
     add(
         "--work",
-        type=Path,
-        default=Path(".work"),
+        type=writable,
+        default=".work",
         help="intermediate stages; keep it and a re-run only does what changed (%(default)s)",
     )
     add(

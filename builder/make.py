@@ -27,7 +27,7 @@ from builder.folders import COLORS_FILE, CRAWL, DEMO, TASKS, working_in
 from builder.pipeline import BuildOptions, build_imported, build_manual, parse_manual
 from builder.records import SessionColors, UserError, load
 from builder.reviews import from_json
-from builder.sources import demo, legacy, saved, web
+from builder.sources import demo, kinds, legacy, saved, web
 from builder.sources.terms import UNKNOWN, Terms, stated
 from builder.tasks.context import TaskOptions
 from core.cli import command, run
@@ -67,14 +67,19 @@ def build(options: argparse.Namespace) -> dict:
     options.out = options.out.resolve()  # "." and links have no name to put a new folder beside
     if not options.source.strip():
         raise UserError("--source is empty; give demo, the URL of a listing page, or a folder")
+    source = source_of(options.source)
+    if source in (web, saved):
+        kinds.check_source(options.source)
     check_out(options.out)
+    if options.recipe:
+        check_out(recipe.recipe_folder(options.out))
     options.out.parent.mkdir(parents=True, exist_ok=True)  # now, not after all the work
     if options.work.resolve().is_relative_to(options.out):
         raise UserError(
             f"--work {options.work}: it lies in --out and a new build would delete it; "
             "choose a folder outside"
         )
-    if legacy.is_source(options.source):
+    if source is legacy:
         # What is imported was made elsewhere: these say how, for the card and the manifest.
         options.annotator, options.negatives, options.positives = "legacy", "paper", "original"
         if options.templates != "paper":
@@ -91,10 +96,6 @@ def run_stages(options: argparse.Namespace) -> dict:
     wanted = follow_recipe(options) if options.from_recipe else None
     reviews = from_json(wanted["options"]["reviews"]) if wanted else reviews_of(options.reviews)
     terms = recipe.terms_of(wanted) if wanted else terms_stated(options)
-    manual_ids, crawl_drops = crawl_stage(options)
-    if wanted:
-        manual_ids = recipe.check_sources(wanted, options.work, manual_ids)
-        crawl_drops = recipe.crawl_drops(wanted)
     task = BuildOptions(
         options.work,
         options.annotator,
@@ -110,6 +111,11 @@ def run_stages(options: argparse.Namespace) -> dict:
             else colors_by_hand(options.boundary_colors),
         ),
     )
+    answers.check_models(task.annotator, task.models)
+    manual_ids, crawl_drops = crawl_stage(options)
+    if wanted:
+        manual_ids = recipe.check_sources(wanted, options.work, manual_ids)
+        crawl_drops = recipe.crawl_drops(wanted)
     # The largest first: a long manual that starts last would leave the other workers idle.
     crawled = options.work / CRAWL
     manual_ids = sorted(manual_ids, key=lambda m: -(crawled / m / "crawl.json").stat().st_size)

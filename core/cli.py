@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -192,6 +193,25 @@ def _between(text: str, low: float, high: float, wanted: str) -> float:
     if not (low <= value <= high and math.isfinite(value)):
         raise argparse.ArgumentTypeError(f"{text}: give {wanted}")
     return value
+
+
+def writable(text: str) -> Path:
+    """A file or folder that is going to be written, as the `type` of an option.
+
+    Whether that can be done is found out now, not after all the work; nothing is left behind. An
+    option's default is given as text, so that it is looked at too.
+    """
+    path = Path(text)
+    try:
+        place = next(place for place in (path, *path.absolute().parents) if place.exists())
+        if place.is_dir():  # what else stands there is told by the command
+            tempfile.TemporaryFile(dir=place).close()
+    except OSError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text}: can't be written there ({error.strerror}); choose a place that you may write "
+            "to"
+        ) from None
+    return path
 
 
 def run(work: Callable[[], Any], debug: bool = False, again: str = "the same command") -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from core.cli import Parser, positive, run, warn
+from core.cli import Parser, positive, run, warn, writable
 
 
 def parser() -> Parser:
@@ -21,7 +21,7 @@ def parser() -> Parser:
     add("build", type=Path, metavar="BUILD", help="a build folder")
     add("--groups", type=positive, default=50, metavar="N", help="(%(default)s)")
     add("--boxes", action="store_true", help="draw where the part is and belongs")
-    add("--out", type=Path, default=Path("sheet.png"), help="(%(default)s)")
+    add("--out", type=writable, default="sheet.png", help="(%(default)s)")
     add("--debug", action="store_true", help="show the traceback of an error")
     return result
 

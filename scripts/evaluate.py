@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from core.cli import Parser, command, not_negative, positive, require, run, whole
+from core.cli import Parser, command, not_negative, positive, require, run, whole, writable
 from core.names import CONFIGS, SPLITS
 from evaluation.bootstrap import RESAMPLES
 from evaluation.examples import SOURCES
@@ -48,7 +48,7 @@ def parser() -> Parser:
     tsv.add_argument("build", type=Path, metavar="BUILD", help="a build folder")
     tsv.add_argument("--config", choices=CONFIGS, required=True)
     tsv.add_argument("--split", choices=SPLITS, default="test", help="(%(default)s)")
-    tsv.add_argument("--out", type=Path, required=True, metavar="FILE.tsv")
+    tsv.add_argument("--out", type=writable, required=True, metavar="FILE.tsv")
     for one in commands.choices.values():
         one.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return result
@@ -66,7 +66,7 @@ def _add_run(command: argparse.ArgumentParser) -> None:
     )
     add("--config", choices=(*CONFIGS, "all"), required=True, help="the task, or all of them")
     add("--split", choices=SPLITS, default="test", help="(%(default)s)")
-    add("--out", type=Path, default=Path("predictions"), help="folder of answers (%(default)s)")
+    add("--out", type=writable, default="predictions", help="folder of answers (%(default)s)")
     add("--name", help="the model's name in tables (default: from --model)")
     add("--tuned", action="store_true", help="a model tuned on lego-arta: the w/ column")
     add("--limit", type=positive, metavar="N", help="ask only the first N items")
@@ -154,7 +154,7 @@ def _add_score(command: argparse.ArgumentParser) -> None:
     add("build", type=Path, metavar="BUILD", help="the build that was asked about")
     add("predictions", type=Path, nargs="+", metavar="FILE|DIR", help="JSONL files, or folders")
     add("--split", choices=SPLITS, default="test", help="(%(default)s)")
-    add("--out", type=Path, default=Path("scores"), help="folder of tables (%(default)s)")
+    add("--out", type=writable, default="scores", help="folder of tables (%(default)s)")
     add(
         "--frame",
         choices=("auto", *FRAMES),

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from builder.export import FORMATS
-from core.cli import Parser, positive, run, share, warn, whole
+from core.cli import Parser, positive, run, share, warn, whole, writable
 from core.names import CONFIGS, SPLITS
 from evaluation.examples import SOURCES
 from evaluation.frames import MAX_PIXELS, MIN_PIXELS
@@ -38,7 +38,7 @@ def parser() -> Parser:
     add = result.add_argument
     add("build", type=Path, metavar="BUILD", help="a build folder")
     add("--format", required=True, choices=list(FORMATS), help="see below")
-    add("--out", type=Path, required=True, metavar="DIR", help="new or empty")
+    add("--out", type=writable, required=True, metavar="DIR", help="new or empty")
     add("--config", nargs="+", choices=CONFIGS, help="tasks (all that the format can hold)")
     add("--split", nargs="+", choices=SPLITS, default=list(SPLITS), help="(both)")
     add("--merge", action="store_true", help="all tasks in one file a split")

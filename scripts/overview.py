@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from core.cli import Parser, no_build, run
+from core.cli import Parser, no_build, run, writable
 
 
 def parser() -> Parser:
@@ -17,7 +17,7 @@ def parser() -> Parser:
     result = Parser("scripts/overview.py", __doc__)
     add = result.add_argument
     add("build", type=Path, metavar="BUILD", help="a build folder")
-    add("--out", type=Path, default=Path("overview.webp"), help="(%(default)s)")
+    add("--out", type=writable, default="overview.webp", help="(%(default)s)")
     add("--debug", action="store_true", help="show the traceback of an error")
     return result
 

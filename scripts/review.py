@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from builder.folders import write_bytes
 from builder.records import dump
-from core.cli import Parser, command, positive, require, run, warn, whole
+from core.cli import Parser, command, positive, require, run, warn, whole, writable
 from review import fitting, gallery, page, results, rows, sampling
 from review.criteria import TASKS
 
@@ -45,7 +45,7 @@ def _add_make(command: argparse.ArgumentParser) -> None:
     add("--task", choices=sorted(TASKS), required=True, help="what is judged")
     add("--n", type=positive, metavar="N", help="rows drawn (100; 1000 for screening)")
     add("--seed", type=whole, default=42, help="of the draw (%(default)s)")
-    add("--out", type=Path, default=Path("review.html"), help="the page (%(default)s)")
+    add("--out", type=writable, default="review.html", help="the page (%(default)s)")
     add(
         "--checks",
         choices=sampling.CHECKS,
@@ -70,7 +70,7 @@ def _add_score(command: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the page, for pictures of disputed samples (default: beside the key, if it is there)",
     )
-    add("--out", type=Path, default=Path("review-scores"), help="folder (%(default)s)")
+    add("--out", type=writable, default="review-scores", help="folder (%(default)s)")
     add(
         "--max-wrong",
         type=int,
@@ -84,7 +84,7 @@ def _add_score(command: argparse.ArgumentParser) -> None:
 def _add_gallery(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("build", type=Path, metavar="BUILD", help="a build folder")
-    add("--out", type=Path, default=Path("gallery"), help="folder (%(default)s)")
+    add("--out", type=writable, default="gallery", help="folder (%(default)s)")
     add(
         "--sessions",
         type=positive,

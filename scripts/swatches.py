@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from core.cli import Parser, run
+from core.cli import Parser, run, writable
 
 
 def parser() -> Parser:
@@ -22,7 +22,7 @@ def parser() -> Parser:
     result = Parser("scripts/swatches.py", __doc__)
     add = result.add_argument
     add("--work", type=Path, default=Path(".work"), help="stages (%(default)s)")
-    add("--out", type=Path, default=Path("swatches.html"), help="(%(default)s)")
+    add("--out", type=writable, default="swatches.html", help="(%(default)s)")
     add("--debug", action="store_true", help="show the traceback of an error")
     return result
 

@@ -12,10 +12,11 @@ from types import ModuleType
 
 from builder import folders
 from builder.annotate import ANNOTATORS, READERS
-from builder.annotate.models import Answer, ModelOptions, Question
+from builder.annotate.models import Answer, ModelOptions, Question, check_place
 from builder.annotate.naming import part_labels
 from builder.records import Instruction, Manual, load
 from core import code
+from core.cli import require
 
 
 def module_of(name: str) -> ModuleType:
@@ -37,6 +38,15 @@ def needs_model(name: str) -> bool:
 def with_models(annotator: str) -> list[str]:
     """Those of an `--annotator` value that are asked in batches."""
     return [name for name in annotator.split(",") if needs_model(name)]
+
+
+def check_models(annotator: str, options: ModelOptions) -> None:
+    """Raise `UserError` for models that can't be run here, or are not where they should lie."""
+    for name, place in options.places:
+        check_place(name, place)
+    for name in with_models(annotator):
+        identity_of(name, options)
+        require("annotate", f"--annotator {name}")
 
 
 def rows_to_annotate(manual: Manual) -> Iterator[Instruction]:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from builder.annotate.options import FILES
 from builder.annotate.options import ModelOptions as ModelOptions  # callers take it from here
 from builder.media import Picture
 from builder.records import PartLabel
@@ -102,6 +103,26 @@ def cannot_load(name: str, place: str, error: Exception) -> UserError:
         cure = f"{cure}, or install the torchvision that fits your torch, if it is that which lacks"
     said = " ".join(str(error).split())[:300]
     return UserError(f"--model {name}={place}: can't be loaded ({said}); {cure}")
+
+
+def check_place(name: str, place: str) -> None:
+    """Raise `UserError` where no such model can lie: a path that is not there, or of another kind.
+
+    What is neither may be a Hub id, which is asked for later.
+    """
+    path, wants_file = Path(place).expanduser(), name in FILES
+    if not path.exists():
+        if place.startswith((".", "/", "~")) or place.count("/") != (2 if wants_file else 1):
+            what, hub = ("file", "ORG/NAME/FILE") if wants_file else ("folder", "ORG/NAME")
+            raise UserError(
+                f"--model {name}={place}: no such {what}; give its path, or {hub} on the Hub"
+            )
+    elif wants_file and path.is_dir():
+        raise UserError(f"--model {name}={place}: a folder; give the checkpoint file in it")
+    elif not wants_file and not (path / "config.json").is_file():
+        raise UserError(
+            f"--model {name}={place}: no config.json in it; give the folder of a downloaded model"
+        )
 
 
 def file_at(name: str, place: str) -> Path:

@@ -11,6 +11,7 @@ from core.errors import UserError
 DTYPES = ("auto", "bfloat16", "float16", "float32")
 PROMPTS = ("official", "paper")
 # What can lie somewhere, by the names of --model.
+FILES = frozenset(("minigpt-v2", "eva-vit"))  # the others are folders
 MODELS = ("minigpt-v2", "eva-vit", "llama", "grounding-dino", "owlv2", "qwen-vl")
 
 

@@ -20,7 +20,7 @@ from builder.crawl_store import PAGE, RECORD, finish_manual, writable
 from builder.fetch import CrawlOptions
 from builder.folders import DONE, is_done, place_file, sha256, write_bytes
 from builder.records import CrawledImage, CrawledManual, Drop, UserError, split_slug
-from builder.sources import web
+from builder.sources import kinds, web
 from builder.sources.charset import decode_html
 from builder.sources.embedded import keep_embedded
 from builder.sources.links import base_of
@@ -52,10 +52,13 @@ def terms(source: str) -> Terms:
 def find_pages(root: Path) -> SavedSite:
     """Look for manual pages in a folder; raises `UserError` if there are none."""
     if not root.is_dir():
-        raise UserError(f"{root}: no such folder; give the folder that holds the saved site")
+        raise kinds.no_folder(root)
     pages: list[Path] = []
     drops: list[Drop] = []
-    for page in _files_of_pages(root):
+    files = _files_of_pages(root)
+    if not files:
+        raise kinds.without_pages(root)
+    for page in files:
         reason, detail = _why_no_manual(root, page)
         if reason is None:
             pages.append(page)

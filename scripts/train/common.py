@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from core.cli import Parser, command, positive, require, run, whole
+from core.cli import Parser, command, positive, require, run, whole, writable
 from core.errors import UserError
 from core.names import CONFIGS
 
@@ -27,7 +27,7 @@ def parser(script: str, doc: str) -> Parser:
         metavar="BUILD",
         help="a build folder, or an export of --format messages; its train split is used",
     )
-    add("--out", type=Path, required=True, help="where the adapter goes")
+    add("--out", type=writable, required=True, help="where the adapter goes")
     add("--model", default=MODEL, metavar="ID|DIR", help="(%(default)s)")
     add("--configs", nargs="+", choices=CONFIGS, default=list(CONFIGS), help="tasks (all)")
     add("--max-samples", type=positive, metavar="N", help="at most N rows a task (all)")
