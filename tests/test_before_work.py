@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from builder import command_line, make
+from builder.annotate import owlv2
 from builder.sources import demo, kinds
 from builder.sources.kinds import check_source
 from core import cli, net
@@ -69,7 +70,7 @@ def test_a_build_looks_before_it_works(no_work, tmp_path, capsys, words, said):
 
 
 def test_a_missing_extra_is_told_first(no_work, monkeypatch, capsys):
-    monkeypatch.setitem(cli.EXTRAS, "annotate", ("no_such_module",))
+    monkeypatch.setattr(owlv2, "NEEDS", ("no_such_module",), raising=False)
     assert no_work("--annotator", "owlv2") == 1
     assert one_line(capsys) == (
         f"--annotator owlv2: no_such_module is not installed; {cli.pip_install('annotate')}"

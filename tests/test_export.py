@@ -323,7 +323,7 @@ def test_another_request_does_not_take_over_what_was_left(build, tmp_path, monke
 
 def test_unknown_format_lists_them(build, tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
-        export.main([str(build), "--format", "yolo", "--out", str(tmp_path / "x")])
+        export.main([str(build), "--format", "nonsense", "--out", str(tmp_path / "x")])
     said = capsys.readouterr().err
     assert ended.value.code == 2 and all(name in said for name in FORMATS)
 

@@ -46,7 +46,8 @@ def check_models(annotator: str, options: ModelOptions) -> None:
         check_place(name, place)
     for name in with_models(annotator):
         identity_of(name, options)
-        require("annotate", f"--annotator {name}")
+        more = getattr(module_of(name), "NEEDS", ())
+        require("annotate", f"--annotator {name}", "torch", "transformers", *more)
 
 
 def rows_to_annotate(manual: Manual) -> Iterator[Instruction]:

@@ -23,6 +23,7 @@ from builder.annotate.models import (
 from builder.media import Picture
 
 NAME = "minigpt-v2"
+NEEDS = ("sentencepiece",)  # besides torch and transformers
 LLAMA = "meta-llama/Llama-2-7b-chat-hf"
 MAX_NEW_TOKENS = 100
 IMAGE_PX = 448
