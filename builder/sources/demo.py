@@ -251,7 +251,7 @@ def _draw_step(
     """
     step = steps[number // 2]
     new_ids = [[bricks.add(canvas, part) for part in group.parts] for group in step]
-    # No shadow here: a part cut out with its own and put elsewhere could be told by it (seam probe).
+    # No shadow: a part cut out with its own and put elsewhere could be told by it (seam probe).
     rgb, ids = bricks.render(canvas)
     mask = ids >= new_ids[0][0]
     covered = ids > 0
