@@ -11,6 +11,7 @@ FEATURES is the one place where columns are defined; writers and the card take t
 
 import os
 import shlex
+import sys
 from pathlib import Path
 
 from datasets import ClassLabel, Features, Image, Sequence, Value
@@ -136,6 +137,14 @@ def _data_files(data_dir: str, config: str) -> DataFilesDict | dict[str, str] | 
     raise FileNotFoundError(f"{data_dir}: no such folder, and not a Hub repository (ORG/NAME)")
 
 
+def _build_line(out: str) -> str:
+    """A line that makes a build, with the Python that runs; without a path where this file alone
+    was copied."""
+    make = Path(__file__).resolve().parent / "builder" / "make.py"
+    script = str(make) if make.is_file() else "builder/make.py"
+    return shlex.join([sys.executable, script, "--out", out])
+
+
 def _local_files(root: str, config: str) -> DataFilesDict:
     """The shards of a build folder. By name, for its own name may hold what `datasets` would take
     for a pattern. A tiny build may lack a split.
@@ -144,7 +153,7 @@ def _local_files(root: str, config: str) -> DataFilesDict:
     if not any(files.values()):
         raise FileNotFoundError(
             f"{root}: no data/{config}/*.parquet in it, so it is not a build; "
-            f"make one with: python builder/make.py --out {shlex.quote(root)}"
+            f"make one with: {_build_line(root)}"
         )
     return DataFilesDict(
         {

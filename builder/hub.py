@@ -29,6 +29,7 @@ from huggingface_hub.errors import (
 from builder.fetch import retry_after_s
 from builder.push_options import Patience as Patience  # callers take it from here
 from builder.records import UserError
+from core.cli import command
 
 log = logging.getLogger("lego_arta.hub")
 
@@ -37,7 +38,7 @@ TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 QUOTA = {402, 413, 507}
 _QUOTA_WORDS = re.compile(r"quota|storage limit|too large|payment required", re.IGNORECASE)
 _SIGNATURES = re.compile(r"(https?://[^\s?'\"]+)\?[^\s'\"]+")
-LOGIN = "run `hf auth login`, or set HF_TOKEN"
+LOGIN = f"run `{command('-m huggingface_hub.cli.hf', 'auth', 'login')}`, or set HF_TOKEN"
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ EXTRAS = {
 }
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 _SCRIPT = re.compile(r"\bpython (-m \S+|(?:scripts|builder)/\S+\.py)")
+_OURS = re.compile(r"(?<![\w./-])(?:scripts|builder)/[\w./-]+\.(?:json|py|yaml)\b")
 
 
 def command(script: str, *words: object) -> str:
@@ -157,8 +158,9 @@ def _option_meant(option: str, known: Iterable[str]) -> str:
 
 
 def pasteable(text: str) -> str:
-    """A help text with its commands as they run here."""
-    return _SCRIPT.sub(lambda match: command(match[1]), text)
+    """A help text with its commands, and the files they name, as they run here."""
+    lines = _SCRIPT.sub(lambda match: command(match[1]), text)
+    return _OURS.sub(lambda match: _here(ROOT / match[0]), lines)
 
 
 def positive(text: str) -> int:

@@ -29,6 +29,7 @@ from builder.parallel import in_order, progress
 from builder.records import UserError
 from core import code
 from core.build import shards
+from core.cli import command, no_build
 from evaluation.items import UserError as AskingError
 from lego_arta import FEATURES
 
@@ -214,14 +215,11 @@ def check_build(build: Path) -> dict[str, Any]:
     """The manifest of a build that can be exported; raises `UserError` for anything else."""
     manifest = manifest_of(build)
     if manifest is None:
-        raise UserError(
-            f"{build}: not a build (no build.json of lego-arta in it); "
-            "give the folder that builder/make.py wrote"
-        )
+        raise no_build(build)
     if manifest.get("kind") == "recipe":
         raise UserError(
-            f"{build}: a recipe holds no pictures; make the full dataset of it first, with "
-            "builder/make.py --from-recipe"
+            f"{build}: a recipe holds no pictures; make the full dataset of it first: "
+            f"{command('builder/make.py', '--from-recipe', build)}"
         )
     for config, features in FEATURES.items():
         for path in shards(build, config):
@@ -232,8 +230,8 @@ def check_build(build: Path) -> dict[str, Any]:
             if missing:
                 raise UserError(
                     f"{build}: a build of another layout (version {manifest.get('version')}; its "
-                    f"{config} rows have no column {missing[0]}); build it anew with "
-                    "builder/make.py"
+                    f"{config} rows have no column {missing[0]}); build it anew: "
+                    f"{command('builder/make.py')}"
                 )
     return manifest
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from PIL import Image
 
+from core.cli import pip_install
 from evaluation.items import Item, UserError, picture_bytes
 from evaluation.prompts import Prompt
 from evaluation.runners import Answering, Reply, RunnerOptions
@@ -37,8 +38,7 @@ def load_model(options: RunnerOptions) -> tuple[Any, Any]:
         from transformers import AutoModelForImageTextToText, AutoProcessor
     except ImportError as error:
         raise UserError(
-            f"--model {options.model}: {error.name} is not installed; "
-            "pip install -e '.[evaluate,train]'"
+            f"--model {options.model}: {error.name} is not installed; {pip_install('train')}"
         ) from error
     device = options.device
     if device == "auto":
@@ -97,7 +97,7 @@ def _with_adapter(model: Any, adapter: str) -> Any:
     try:
         from peft import PeftModel
     except ImportError as error:
-        raise UserError(f"--adapter {adapter}: needs peft; pip install peft") from error
+        raise UserError(f"--adapter {adapter}: needs peft; {pip_install('train')}") from error
     if not Path(adapter).is_dir() and adapter.count("/") != 1:
         raise UserError(f"--adapter {adapter}: no such folder, and not a Hub repository (ORG/NAME)")
     return PeftModel.from_pretrained(model, adapter).merge_and_unload()

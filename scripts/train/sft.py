@@ -1,8 +1,8 @@
 """Supervised fine-tuning with LoRA (TRL), with LEGO-R1's hyper-parameters.
 
     python scripts/train/sft.py lego-arta --out tuned/sft
-    accelerate launch --num_processes 4 scripts/train/sft.py lego-arta --out tuned/sft \\
-        --deepspeed scripts/train/zero2.json
+    python -m accelerate.commands.launch --num_processes 4 scripts/train/sft.py lego-arta \\
+        --out tuned/sft --deepspeed scripts/train/zero2.json
 
 LEGO-R1 saw 500 rows a task (--max-samples 500); the default is all of them.
 """
