@@ -75,7 +75,7 @@ def test_report_says_numbers_drops_and_how_to_load(built):
     for item in ("ObjectfindingStep", "AssemblyStep", "AssemblySessions", "Avg States/Session"):
         assert item in text
     assert "left out (state):" in text
-    assert 'load_dataset("lego-arta", "state")' in text
+    assert f'load_dataset("{built.out}", "state")' in text  # whole: it works from any folder
     assert "Traceback" not in built.run.stderr
 
 
