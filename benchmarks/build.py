@@ -20,10 +20,10 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from benchmarks.memory import SAMPLE_S, resident_bytes
-from builder.media import WEBP_METHOD, WEBP_QUALITY, encode
 from core.build import every_shard
 from core.cli import ROOT, no_build
 from core.errors import UserError
+from core.pictures.media import WEBP_METHOD, WEBP_QUALITY, encode
 
 
 class Run(NamedTuple):

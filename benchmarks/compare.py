@@ -14,13 +14,13 @@ from typing import NamedTuple
 from benchmarks import degrade, truth
 from builder.annotate import ANNOTATORS, answers, asking, consensus, labelling
 from builder.annotate.models import ModelOptions, Question
-from builder.annotate.naming import part_labels
 from builder.annotate.options import options_of
-from builder.folders import CRAWL, PARSE
-from builder.media import Picture, read_picture
-from builder.records import Annotation, Instruction, Manual, load
 from core.cli import instead_of
 from core.errors import UserError
+from core.part_names import part_labels
+from core.pictures.media import Picture, read_picture
+from core.records import Annotation, Instruction, Manual, load
+from core.store import CRAWL, PARSE
 
 COLUMNS = (
     ("mean IoU", "label_iou"), ("one part", "single_part_iou"), (">= 0.5", "iou_over_0.5"),

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from builder.media import Picture
+from core.pictures.media import Picture
 from synthesis.boxes import Box, transform
 
 SCALE = 0.5

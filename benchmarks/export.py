@@ -21,13 +21,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.memory import SAMPLE_S, resident_bytes
-from builder.export.parquet import GroupWriter, schema
 from builder.export.run import FORMATS
-from builder.manifest import MANIFEST, manifest_of
 from core.build import shards
 from core.cli import ROOT, no_build
 from core.errors import UserError
+from core.manifest import MANIFEST, manifest_of
 from core.names import CONFIGS, SPLITS
+from core.parquet import GroupWriter, schema
 
 # Told apart from the start of Python and the imports, which a small export mostly is.
 TIMED = """

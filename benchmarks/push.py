@@ -28,14 +28,15 @@ from hub_server import serving
 from hub_store import User
 from pusher import pushing
 
-from builder import make, validate
-from builder.assemble import AssembleOptions, assemble
-from builder.export.parquet import write_piece
-from builder.folders import TASKS
-from builder.manifest import file_sha256, manifest_of
-from builder.media import encode
+from builder import make
 from builder.pipeline import BuildOptions
+from builder.release import validate
+from builder.release.assemble import AssembleOptions, assemble
+from core.manifest import file_sha256, manifest_of
 from core.names import CONFIGS
+from core.parquet import write_piece
+from core.pictures.media import encode
+from core.store import TASKS
 
 REPO, TOKEN = "lab/lego-arta", "hf_bench_secret"
 

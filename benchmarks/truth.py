@@ -10,16 +10,16 @@ import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image
 
-from builder.folders import ANNOTATE, CRAWL, TASKS
-from builder.manifest import manifest_of
-from builder.media import read_picture
-from builder.records import Annotation, Instruction, LabelBox, Manual, UserError, load
-from builder.tasks.context import site_path
-from builder.tasks.sessions import session_rows
 from core.build import every_shard, shards
 from core.cli import no_build
+from core.manifest import manifest_of
+from core.pictures.media import read_picture
+from core.records import Annotation, Instruction, LabelBox, Manual, UserError, load
+from core.store import ANNOTATE, CRAWL, TASKS
 from synthesis.boxes import iou, union
 from synthesis.pixels import difference
+from tasks.context import site_path
+from tasks.sessions import session_rows
 
 # A label is right when its box is mostly on the truth of that very label.
 RIGHT_LABEL_IOU_MIN = 0.5

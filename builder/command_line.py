@@ -11,16 +11,16 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from builder import push_options
 from builder.annotate.options import add_options as add_annotators
-from builder.split import MODES
-from builder.tasks.options import HEX_RE, IMAGE_FORMATS, NEGATIVES, POSITIVES
+from builder.publish import options
+from builder.release.split import MODES
 from core.cli import Parser, command, not_negative, positive, whole, writable
 from core.errors import UserError
 from core.queries import TEMPLATES
+from tasks.options import HEX_RE, IMAGE_FORMATS, NEGATIVES, POSITIVES
 
 if TYPE_CHECKING:
-    from builder.reviews import Reviews
+    from builder.release.reviews import Reviews
 
 log = logging.getLogger("lego_arta")
 
@@ -159,14 +159,14 @@ def parser() -> Parser:
     )
     publish = result.add_argument_group("publishing", "push the build to the Hub in one commit")
     publish.add_argument("--push", action="store_true", help="push it when it is built and checked")
-    push_options.add_options(publish)
+    options.add_options(publish)
     add("--debug", action="store_true", help="show the traceback of an error")
     return result  # fmt: skip
 
 
 def reviews_of(files: list[Path]) -> "Reviews":
     """What raters decided, by the --reviews files; says what is odd about them."""
-    from builder.reviews import read_reviews
+    from builder.release.reviews import read_reviews
 
     reviews, remarks = read_reviews(files)
     for remark in remarks:

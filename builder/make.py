@@ -10,28 +10,33 @@ from types import ModuleType
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a file, from anywhere
 
 from builder.command_line import DEMO_MANUALS, colors_by_hand, parser, reviews_of
-from builder.parallel import run_parallel, start_server
-from builder.push_options import options_of as push_options_of
+from builder.engine.local import run_parallel, start_server
+from builder.publish.options import options_of as push_options_of
 from core.build import loading_call
 
 if __name__ == "__main__":
     parser().parse_args()  # help and slips are answered before the imports below take a second
     start_server()  # workers' imports and the ones below go on at the same time
 
-from builder import probes, push, recipe, stats
+from builder import probes
 from builder.annotate import answers, asking
 from builder.annotate.options import options_of as model_options_of
-from builder.assemble import AssembleOptions, assemble, check_out
-from builder.crawl import Crawl, CrawlOptions, crawl_site
-from builder.folders import COLORS_FILE, CRAWL, DEMO, TASKS, working_in
 from builder.pipeline import BuildOptions, build_imported, build_manual, parse_manual
-from builder.records import SessionColors, UserError, load
-from builder.reviews import from_json
-from builder.sources import demo, kinds, legacy, saved, web
+from builder.publish import push, recipe
+from builder.release import stats
+from builder.release.assemble import AssembleOptions, assemble, check_out
+from builder.release.reviews import from_json
+from builder.sources import kinds
+from builder.sources.audio import saved, web
+from builder.sources.audio.crawl import Crawl, CrawlOptions, crawl_site
+from builder.sources.demo import site as demo
+from builder.sources.released import importing as legacy
 from builder.sources.terms import UNKNOWN, Terms, stated
-from builder.tasks.context import TaskOptions
 from core.cli import command, run
 from core.names import CONFIGS
+from core.records import SessionColors, UserError, load
+from core.store import COLORS_FILE, CRAWL, DEMO, TASKS, working_in
+from tasks.context import TaskOptions
 
 log = logging.getLogger("lego_arta")
 

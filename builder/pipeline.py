@@ -7,14 +7,16 @@ stage does lies in a module of its own, so that its key holds that module's code
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from builder import folders, parse, stages
+from builder import stages
 from builder.annotate import answers
 from builder.annotate.manual import write_annotations
 from builder.annotate.models import ModelOptions
-from builder.folders import ANNOTATE, CRAWL, PARSE, TASKS
-from builder.sources import legacy_rows
-from builder.tasks import manual as tasks
-from builder.tasks.context import TaskOptions
+from builder.parse import manual as parse
+from builder.sources.released import rows as legacy_rows
+from core import store
+from core.store import ANNOTATE, CRAWL, PARSE, TASKS
+from tasks import manual as tasks
+from tasks.context import TaskOptions
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ def build_manual(manual_id: str, options: BuildOptions) -> tuple[str, bool]:
     done = [parse_manual(manual_id, work)]
     parsed = _sha256(work / PARSE / manual_id / "manual.json")
     done.append(
-        folders.stage(
+        store.stage(
             work / ANNOTATE / manual_id,
             stages.key("annotate", *identities(options), parsed, annotators=annotator),
             lambda target: write_annotations(work, manual_id, annotator, options.models, target),
@@ -42,7 +44,7 @@ def build_manual(manual_id: str, options: BuildOptions) -> tuple[str, bool]:
     annotated = _sha256(work / ANNOTATE / manual_id / "annotations.json")
     own = options.tasks.of_manual(manual_id)
     done.append(
-        folders.stage(
+        store.stage(
             work / TASKS / manual_id,
             stages.key("tasks", own, parsed, annotated),
             lambda target: tasks.write_rows(work, manual_id, own, target),
@@ -54,7 +56,7 @@ def build_manual(manual_id: str, options: BuildOptions) -> tuple[str, bool]:
 def parse_manual(manual_id: str, work: Path) -> bool:
     """Stage 2 alone, which models need before they are asked; whether anything was done."""
     crawled = work / CRAWL / manual_id / "crawl.json"
-    return folders.stage(
+    return store.stage(
         work / PARSE / manual_id,
         stages.key("parse", _sha256(crawled)),
         lambda target: parse.write_manual(crawled, target),
@@ -64,7 +66,7 @@ def parse_manual(manual_id: str, work: Path) -> bool:
 def build_imported(manual_id: str, options: BuildOptions) -> tuple[str, bool]:
     """Bring the rows of an imported manual up to date; its id and whether anything was done."""
     folder, image_format = options.work / CRAWL / manual_id, options.tasks.image_format
-    return manual_id, folders.stage(
+    return manual_id, store.stage(
         options.work / TASKS / manual_id,
         stages.key("imported", image_format, _sha256(folder / "crawl.json")),
         lambda target: legacy_rows.write_rows(folder, image_format, target),
@@ -80,4 +82,4 @@ def identities(options: BuildOptions) -> list[str]:
 
 
 def _sha256(path: Path) -> str:
-    return folders.sha256(path.read_bytes())
+    return store.sha256(path.read_bytes())

@@ -13,18 +13,18 @@ from builder.annotate import ANNOTATORS, READERS
 from core import code
 
 STAGES = {
-    "demo": ("builder.sources.demo",),
-    "crawl": ("builder.crawl",),
-    "saved": ("builder.sources.saved",),
-    "legacy": ("builder.sources.legacy",),
-    "pictures": ("builder.images",),  # what kind of picture a file is, looked at once
-    "parse": ("builder.parse",),
+    "demo": ("builder.sources.demo.site",),
+    "crawl": ("builder.sources.audio.crawl",),
+    "saved": ("builder.sources.audio.saved",),
+    "legacy": ("builder.sources.released.importing",),
+    "pictures": ("core.pictures.images",),  # what kind of picture a file is, looked at once
+    "parse": ("builder.parse.manual",),
     "annotate": ("builder.annotate.manual",),
-    "tasks": ("builder.tasks.manual",),
-    "imported": ("builder.sources.legacy_rows",),
+    "tasks": ("tasks.manual",),
+    "imported": ("builder.sources.released.rows",),
 }
 # What comes after: manuals' rows put together.
-ASSEMBLE = "builder.assemble"
+ASSEMBLE = "builder.release.assemble"
 # What imports annotators by their names.
 _BY_NAME = "builder.annotate.answers"
 

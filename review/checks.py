@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from builder.records import UserError
+from core.records import UserError
 from review.criteria import Task
 from review.questions import BoxPx, NamedBox, Question, object_question, state_question
 from review.rows import Entry, picture, rank, read_rows

@@ -16,9 +16,9 @@ from typing import Any
 from PIL import Image
 from tqdm import tqdm
 
-from builder.folders import TEMPORARY
-from builder.records import UserError
+from core.records import UserError
 from core.selection import COLUMNS, FORMAT
+from core.store import TEMPORARY
 from review.page import content_security_policy, filled, json_block
 from review.rows import Entry, missing_rows, picture_bytes, rank, read_manifest, read_rows
 

@@ -14,8 +14,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from builder.folders import write_bytes, writing
-from builder.records import UserError, dump
+from core.records import UserError, dump
+from core.store import write_bytes, writing
 from review import tutorial
 from review.criteria import TASKS, Task
 from review.questions import Question

@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from builder.folders import writing
+from core.store import writing
 from review import plots, score
 from review.criteria import Task
 from review.results import Key, Rater

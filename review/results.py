@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from builder.records import UserError
+from core.records import UserError
 from review.criteria import Task
 
 KEY_FORMAT = "lego-arta review key 1"

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from builder.records import UserError
+from core.records import UserError
 from review import checks
 from review.criteria import Task
 from review.questions import Question, object_question, state_question

@@ -28,7 +28,7 @@ def parser() -> Parser:
 
 def write(options: argparse.Namespace) -> None:
     """Draw the sheet; raises `UserError`."""
-    from builder.folders import writing
+    from core.store import writing
     from review.rows import missing_rows, read_manifest
     from review.sheet import draw, groups
 

@@ -18,7 +18,7 @@ FILE = ROOT / "dataset_infos.json"
 
 def infos_text() -> str:
     """The file's content."""
-    from builder.features import as_json
+    from core.features import as_json
     from lego_arta import CONFIGS, FEATURES
 
     return as_json(

@@ -24,9 +24,9 @@ def parser() -> Parser:
 
 def write(options: argparse.Namespace) -> None:
     """Draw the picture; raises `UserError`."""
-    from builder.folders import writing
-    from builder.manifest import manifest_of
-    from builder.samples import draw_overview
+    from builder.release.samples import draw_overview
+    from core.manifest import manifest_of
+    from core.store import writing
 
     if manifest_of(options.build) is None:
         raise no_build(options.build)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from builder.push_options import Patience, add_options, options_of
+from builder.publish.options import Patience, add_options, options_of
 from core.cli import Parser, run
 
 
@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None, patience: Patience | None = None) -> int
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
     def work() -> None:
-        from builder.push import push
+        from builder.publish.push import push
 
         push(namespace.out, options)
 

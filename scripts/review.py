@@ -20,9 +20,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from builder.folders import write_bytes
-from builder.records import dump
 from core.cli import Parser, command, positive, require, run, warn, whole, writable
+from core.records import dump
+from core.store import write_bytes
 from review import fitting, gallery, page, results, rows, sampling
 from review.criteria import TASKS
 

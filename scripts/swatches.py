@@ -29,8 +29,8 @@ def parser() -> Parser:
 
 def write(options: argparse.Namespace) -> None:
     """Write the page; raises `UserError`."""
-    from builder.folders import writing
-    from builder.swatches import entries, page
+    from core.store import writing
+    from review.swatches import entries, page
 
     sessions = entries(options.work)
     with writing(options.out) as temporary:

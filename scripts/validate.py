@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     found: list[str] = []
 
     def validate() -> None:
-        from builder.validate import violations
+        from builder.release.validate import violations
 
         found.extend(violations(options.out))
 

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image, ImageDraw
 
-from builder.annotate.box_text import box_answer, rounded
-from builder.export.parquet import schema
-from builder.tasks.prompts import object_query, scene_query, state_query
+from core.boxtext import box_answer, rounded
+from core.parquet import schema
+from tasks.prompts import object_query, scene_query, state_query
 
 COLORS = ("red", "dark green", "light stone grey", "transparent blue", "black", "bright yellow")
 PARTS = ("plate 1x2", "brick 2x4", "flat tile 1x6", "round brick 1x1", "arch 1x4", "roof tile 2x2")

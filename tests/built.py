@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 from makers import PageRow, crawl_folder
 from PIL import Image
 
-from builder.folders import TASKS
 from builder.pipeline import BuildOptions, build_manual
-from builder.records import Manual, ManualStats, load
-from builder.tasks.context import TaskOptions
+from core.records import Manual, ManualStats, load
+from core.store import TASKS
+from tasks.context import TaskOptions
 
 
 class Built(NamedTuple):

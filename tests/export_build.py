@@ -11,13 +11,13 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from benchmark_build import write_build
 from PIL import Image
 
-from builder.export.parquet import schema
-from builder.manifest import MANIFEST
 from builder.sources.terms import UNSTATED
+from core.manifest import MANIFEST
+from core.parquet import schema
 from lego_arta import CONFIGS, SPLITS
-from tests.benchmark_build import write_build
 
 SHARD_ROWS, GROUP_ROWS = 25, 7
 

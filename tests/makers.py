@@ -10,8 +10,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from builder.folders import CRAWL
-from builder.records import CrawledImage, CrawledManual, Instruction, Vlm, dump, split_slug
+from core.records import CrawledImage, CrawledManual, Instruction, Vlm, dump, split_slug
+from core.store import CRAWL
 
 RGB = tuple[int, int, int]
 

@@ -9,11 +9,11 @@ import io
 from pathlib import Path
 
 import numpy as np
+from export_build import export_build
 from PIL import Image
 
-from builder.annotate.box_text import box_answer
+from core.boxtext import box_answer
 from evaluation.answers import parse_boxes
-from tests.export_build import export_build
 
 SIZES = [(600, 400), (300, 800), (1100, 700), (500, 500), (900, 300)]
 # Percent of the picture; the first part lacks red, the second green.

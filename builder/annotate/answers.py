@@ -10,13 +10,12 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from builder import folders
 from builder.annotate import ANNOTATORS, READERS
 from builder.annotate.models import Answer, ModelOptions, Question, check_place
-from builder.annotate.naming import part_labels
-from builder.records import Instruction, Manual, load
-from core import code
+from core import code, store
 from core.cli import require
+from core.part_names import part_labels
+from core.records import Instruction, Manual, load
 
 
 def module_of(name: str) -> ModuleType:
@@ -75,12 +74,12 @@ def identity_of(name: str, options: ModelOptions) -> str:
 
 def key_of(identity: str, question: Question) -> str:
     """The name of an answer in the store."""
-    return folders.sha256(json.dumps([identity, question]).encode())
+    return store.sha256(json.dumps([identity, question]).encode())
 
 
 def answer_file(work: Path, name: str, key: str) -> Path:
     """Where an answer is kept."""
-    return work / folders.ANSWERS / name / key[:2] / f"{key}.json"
+    return work / store.ANSWERS / name / key[:2] / f"{key}.json"
 
 
 def stored_answer(work: Path, name: str, options: ModelOptions, question: Question) -> Answer:

@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from builder import folders
 from builder.annotate.answers import (
     answer_file,
     identity_of,
@@ -24,10 +23,11 @@ from builder.annotate.answers import (
     rows_to_annotate,
 )
 from builder.annotate.models import Answer, Model, ModelOptions, Question, import_torch
-from builder.containers import ImageError
-from builder.media import read_picture
-from builder.parallel import die_with_parent, progress
-from builder.records import Manual, UserError, dump, load
+from builder.engine.local import die_with_parent, progress
+from core import store
+from core.pictures.containers import ImageError
+from core.pictures.media import read_picture
+from core.records import Manual, UserError, dump, load
 
 log = logging.getLogger("lego_arta")
 
@@ -71,12 +71,12 @@ def open_questions(
     one after the other."""
     by_picture: dict[str, tuple[str, dict[str, Item]]] = {}
     for manual_id in manual_ids:
-        manual = load(work / folders.PARSE / manual_id / "manual.json", Manual)
+        manual = load(work / store.PARSE / manual_id / "manual.json", Manual)
         for row in rows_to_annotate(manual):
             question = question_of(row)
             key = key_of(identity, question)
             if question.labels and not answer_file(work, name, key).is_file():
-                picture = work / folders.CRAWL / manual_id / str(row.VLM.img_path)
+                picture = work / store.CRAWL / manual_id / str(row.VLM.img_path)
                 _, items = by_picture.setdefault(question.image_sha256, (manual_id, {}))
                 items[key] = Item(key, picture, question)
     result: dict[str, list[Item]] = {}
@@ -116,7 +116,7 @@ def ask(
             continue
         answers, size = answer_backing_off(model.answer, [made for _, made in batch], size)
         for (item, _), answer in zip(batch, answers, strict=True):
-            folders.write_bytes(answer_file(work, name, item.key), dump(answer))
+            store.write_bytes(answer_file(work, name, item.key), dump(answer))
             yield item
         batch = []
 

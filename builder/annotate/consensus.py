@@ -20,8 +20,8 @@ import msgspec
 import numpy as np
 
 from builder.annotate.labelling import answer_text
-from builder.annotate.naming import PartLabel
-from builder.records import Annotation, Candidate, LabelBox
+from core.part_names import PartLabel
+from core.records import Annotation, Candidate, LabelBox
 from synthesis.boxes import Box, iou, union
 
 # What an annotator's own confidence is worth with nobody to confirm it. Foreground's counts what

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from builder.annotate.box_text import box_answer
-from builder.annotate.colors import color_lab
-from builder.annotate.naming import PartLabel, part_labels, phrases, size_of
-from builder.media import Picture
-from builder.records import Annotation, Instruction, LabelBox
+from core.boxtext import box_answer
+from core.colors import color_lab
+from core.part_names import PartLabel, part_labels, phrases, size_of
+from core.pictures.media import Picture
+from core.records import Annotation, Instruction, LabelBox
 from synthesis import foreground
 from synthesis.boxes import px_to_norm100, union
 from synthesis.printed import printed_marks

@@ -9,7 +9,7 @@ import numpy as np
 from builder.annotate import open_vocabulary
 from builder.annotate.models import Answer, Model, ModelOptions, Question
 from builder.annotate.open_vocabulary import best_boxes, corners, labels_asked, read
-from builder.media import Picture
+from core.pictures.media import Picture
 
 __all__ = ["identity", "open_model", "read"]
 

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from builder.annotate.box_text import box_answer
 from builder.annotate.models import Answer, Detection, Question, Reading
-from builder.annotate.naming import PartLabel, phrases
-from builder.records import Annotation, LabelBox
+from core.boxtext import box_answer
+from core.part_names import PartLabel, phrases
+from core.records import Annotation, LabelBox
 from synthesis.boxes import Box, clip, iou, px_to_norm100, union
 
 # Boxes of one model that overlap by more are one part.

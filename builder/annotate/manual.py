@@ -4,11 +4,11 @@ from pathlib import Path
 
 from builder.annotate import answers, consensus, labelling
 from builder.annotate.models import ModelOptions
-from builder.annotate.naming import part_labels
-from builder.containers import ImageError
-from builder.folders import CRAWL, PARSE
-from builder.media import Picture, read_picture
-from builder.records import Annotation, Instruction, Manual, dump, load
+from core.part_names import part_labels
+from core.pictures.containers import ImageError
+from core.pictures.media import Picture, read_picture
+from core.records import Annotation, Instruction, Manual, dump, load
+from core.store import CRAWL, PARSE
 
 
 def write_annotations(

@@ -20,7 +20,7 @@ from builder.annotate.models import (
     place_identity,
     torch_dtype,
 )
-from builder.media import Picture
+from core.pictures.media import Picture
 
 NAME = "minigpt-v2"
 NEEDS = ("sentencepiece",)  # besides torch and transformers
@@ -52,7 +52,7 @@ def identity(options: ModelOptions) -> str:
 def texts(question: Question) -> list[str]:
     """What is asked about a row: its whole text, as in the paper; each label where it has several.
 
-    >>> from builder.annotate.naming import PartLabel
+    >>> from core.part_names import PartLabel
     >>> label = PartLabel(2, "red", "plates 1x2")
     >>> texts(Question("", ("Find 2 red plates 1x2.",), (label,)))
     ['Find 2 red plates 1x2.']

@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from builder.annotate.box_text import read_boxes
 from builder.annotate.models import Answer, Detection, Question, Reading
+from core.boxtext import read_boxes
 from synthesis.boxes import norm100_to_px
 
 

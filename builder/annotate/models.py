@@ -19,10 +19,10 @@ import msgspec
 
 from builder.annotate.options import FILES
 from builder.annotate.options import ModelOptions as ModelOptions  # callers take it from here
-from builder.media import Picture
-from builder.records import PartLabel
 from core.cli import pip_install
 from core.errors import UserError
+from core.pictures.media import Picture
+from core.records import PartLabel
 from synthesis.boxes import Box
 
 LOADING_ERRORS = (OSError, ValueError, ImportError, AttributeError, KeyError, RuntimeError)

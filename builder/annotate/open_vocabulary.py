@@ -21,7 +21,7 @@ from builder.annotate.models import (
     import_torch,
     place_identity,
 )
-from builder.annotate.naming import phrase_words
+from core.part_names import phrase_words
 
 # Kept of a label: its best boxes, down to a score far below what is trusted later.
 KEPT, SCORE_MIN = 20, 0.02

@@ -19,7 +19,7 @@ from builder.annotate.models import (
     place_identity,
     torch_dtype,
 )
-from builder.media import Picture
+from core.pictures.media import Picture
 
 NAME = "qwen-vl"
 PLACE = "Qwen/Qwen2.5-VL-7B-Instruct"

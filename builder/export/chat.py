@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import pyarrow.parquet as pq
 
-from builder import folders
 from builder.export.job import Dropped, Job, Part, picture_path
 from builder.export.units import (
     Request,
@@ -22,7 +21,8 @@ from builder.export.units import (
     units,
     without_picture,
 )
-from builder.records import UserError
+from core import store
+from core.records import UserError
 from evaluation.answers import parse_boxes
 from evaluation.examples import Chooser
 from evaluation.items import Item, load_items, picture_bytes
@@ -137,7 +137,7 @@ def _written(part: Part, item: Item) -> str:
     name = name or name_of(picture_bytes(item))
     path = part.folder / picture_path(name)
     if not path.is_file():  # whole at once: no task that is done again would mend it
-        folders.write_bytes(path, picture_bytes(item))
+        store.write_bytes(path, picture_bytes(item))
     return picture_path(name)
 
 

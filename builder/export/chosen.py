@@ -7,10 +7,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from builder.export.units import shards
-from builder.manifest import manifest_of
-from builder.records import UserError
 from core.cli import command
+from core.manifest import manifest_of
 from core.names import CONFIGS, SPLITS
+from core.records import UserError
 from core.selection import Selection, read_selection
 
 # What rows share that are scored or shown together, by config: a state's group, one object.

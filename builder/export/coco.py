@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from builder import folders
 from builder.export.chat import file_name, files
 from builder.export.detections import CONFIGS as CONFIGS
 from builder.export.detections import NEW_PART, UNREAD, categories, found
 from builder.export.job import Dropped, Job, Part
 from builder.export.units import Request, Row, Unit, every_unit
+from core import store
 
 EXAMPLES = ("none",)
 SETTING = None
@@ -129,7 +129,7 @@ def _join(job: Job, name: str, ids: dict[str, tuple[int, str]]) -> None:
         for kind, (i, kind_name) in ids.items()
     ]
     info = {"description": "lego-arta", "version": job.manifest["version"]}
-    with folders.writing(job.folder / name) as path, path.open("w", encoding="utf-8") as out:
+    with store.writing(job.folder / name) as path, path.open("w", encoding="utf-8") as out:
         out.write(f'{{"info": {json.dumps(info)},\n"images": [')
         for comma, _, line in _records(job.folder / _scratch(name, "images")):
             out.write(f"{comma}\n{line}")

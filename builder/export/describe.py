@@ -8,9 +8,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from builder import folders
 from builder.export.job import DROPPED, README, RECORD, Job
 from builder.export.units import Request
+from core import store
 from core.cli import ROOT, pasteable
 from evaluation.frames import MAX_PIXELS, MIN_PIXELS
 from evaluation.prompts import FRAME_WORDS, Setting
@@ -75,7 +75,7 @@ def write_description(
         leaks=getattr(module, "LEAKS", NO_LEAK),
     )
     front = getattr(module, "front_matter", lambda job, names: "")(job, written)
-    folders.write_bytes(job.folder / README, f"{front}{text}".encode())
+    store.write_bytes(job.folder / README, f"{front}{text}".encode())
     record = {
         **options,
         "fingerprint": job.fingerprint,
@@ -84,7 +84,7 @@ def write_description(
         "fits": _fits(request, module),
         "train": trains(job, module),
     }
-    folders.write_bytes(job.folder / RECORD, json.dumps(record, indent=1).encode() + b"\n")
+    store.write_bytes(job.folder / RECORD, json.dumps(record, indent=1).encode() + b"\n")
 
 
 def _limits_text(request: Request) -> str:

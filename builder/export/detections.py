@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow.parquet as pq
 
-from builder.annotate.naming import PartLabel
 from builder.export.job import Dropped
 from builder.export.units import Request, Row, Unit, size_of
-from builder.tasks.object import part_kind
 from core.build import shards
+from core.part_names import PartLabel
 from lego_arta import SPLITS
+from tasks.object.rows import part_kind
 
 if TYPE_CHECKING:
     import supervision as sv

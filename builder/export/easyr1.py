@@ -14,7 +14,7 @@ from builder.export.job import Job, Part
 from builder.export.tables import write_tables
 from builder.export.units import Unit
 from builder.export.verl import tagged
-from builder.features import arrow_schema
+from core.features import arrow_schema
 from evaluation.frames import MAX_PIXELS, MIN_PIXELS
 from evaluation.prompts import Setting
 

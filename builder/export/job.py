@@ -20,16 +20,15 @@ import filelock
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from builder import folders
-from builder.containers import ImageError
+from builder.engine.local import in_order, progress
 from builder.export.options import differences
 from builder.export.units import Request, Row, Unit, missing, row_count, rows, size_of
-from builder.manifest import manifest_of
-from builder.parallel import in_order, progress
-from builder.records import UserError
-from core import code
+from core import code, store
 from core.build import shards
 from core.cli import command, no_build
+from core.manifest import manifest_of
+from core.pictures.containers import ImageError
+from core.records import UserError
 from evaluation.items import UserError as AskingError
 from lego_arta import FEATURES
 
@@ -169,7 +168,7 @@ class Job:
         """Remember how far everything is."""
         state = {"fingerprint": self.fingerprint, "sizes": self._sizes,
                  "counts": self.counts, "done": self._done}  # fmt: skip
-        folders.write_bytes(self.folder / PROGRESS, json.dumps(state).encode())
+        store.write_bytes(self.folder / PROGRESS, json.dumps(state).encode())
 
     def resume(self) -> bool:
         """Take over what a stopped run left, cut to its last whole task; False if it is no use."""
@@ -182,7 +181,7 @@ class Job:
                     file.truncate(size)
         except (OSError, ValueError, KeyError):
             return False
-        for path in self.folder.rglob(f".*{folders.TEMPORARY}"):
+        for path in self.folder.rglob(f".*{store.TEMPORARY}"):
             path.unlink()
         self.counts, self._sizes = Counter(state["counts"]), state["sizes"]
         self._done = state["done"]
@@ -208,7 +207,7 @@ def fingerprint(request: Request, manifest: Mapping[str, Any]) -> str:
                  "missing": missing(request, manifest)}  # fmt: skip
     module = f"builder.export.{request.format.replace('-', '_')}"
     own = code.of("builder.export.run", chosen=(("builder.export.run", module),))
-    return folders.sha256(f"{own}\n{json.dumps(described, default=str)}".encode())
+    return store.sha256(f"{own}\n{json.dumps(described, default=str)}".encode())
 
 
 def check_build(build: Path) -> dict[str, Any]:
@@ -285,7 +284,7 @@ def working(
 def _is_ours(folder: Path) -> bool:
     """Whether a folder is empty or one that an export was prepared in."""
     names = {path.name for path in folder.iterdir()}
-    left = {name for name in names if name != ".lock" and not name.endswith(folders.TEMPORARY)}
+    left = {name for name in names if name != ".lock" and not name.endswith(store.TEMPORARY)}
     return not left or bool(left & {PROGRESS, RECORD})
 
 

@@ -20,13 +20,13 @@ from urllib.parse import quote
 
 import pyarrow.parquet as pq
 
-from builder import folders
-from builder.containers import ImageError, take_apart
 from builder.export.chat import said
 from builder.export.job import Dropped, Job, Part
 from builder.export.units import Row, Unit, every_unit
-from builder.image_names import parse_image_name
-from builder.media import decode, encode
+from core import store
+from core.image_names import parse_image_name
+from core.pictures.containers import ImageError, take_apart
+from core.pictures.media import decode, encode
 from evaluation.prompts import Setting
 
 CONFIGS = ("scene", "object", "state")
@@ -85,7 +85,7 @@ def write(job: Job) -> list[str]:
         (job.folder / "qwen_data" / name).touch()
     for manual_id, entries in manuals.items():
         text = json.dumps(_manual(manual_id, entries), indent=1)
-        folders.write_bytes(job.folder / "json_data" / f"{manual_id}.json", text.encode())
+        store.write_bytes(job.folder / "json_data" / f"{manual_id}.json", text.encode())
     return list(FILES.values())
 
 

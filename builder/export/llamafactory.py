@@ -15,7 +15,7 @@ import yaml
 from builder.export.chat import IMAGE, QWEN, example_pictures, file_name, files, samples, turns
 from builder.export.job import Job, Part
 from builder.export.units import Unit, every_unit
-from builder.folders import ROOT
+from core.store import ROOT
 from evaluation.frames import MAX_PIXELS, MIN_PIXELS, RELEASED_PIXELS
 from evaluation.prompts import Setting
 

@@ -19,7 +19,7 @@ from builder.export.job import Job, Part
 from builder.export.tables import config_names, write_tables
 from builder.export.tables import front_matter as yaml_of
 from builder.export.units import Unit, size_of
-from builder.features import arrow_schema
+from core.features import arrow_schema
 from evaluation.answers import parse_boxes
 from evaluation.frames import MAX_PIXELS, MIN_PIXELS
 from evaluation.prompts import Setting, ask, expected_answer

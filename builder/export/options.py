@@ -5,7 +5,7 @@ from types import ModuleType
 from typing import Any
 
 from builder.export.units import Request, missing
-from builder.folders import sha256
+from core.store import sha256
 
 # By the flag that chooses it, what export.json says.
 OPTIONS = {

@@ -18,12 +18,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from builder import folders
 from builder.export.chat import IMAGE, Sample, samples
 from builder.export.job import Job, Part
 from builder.export.shards import Shard, pack
 from builder.export.units import Request, every_unit
-from builder.manifest import MANIFEST
+from core import store
+from core.manifest import MANIFEST
 from evaluation.prompts import Setting
 
 CONFIGS = ("scene", "object", "state")
@@ -76,15 +76,13 @@ def _write(meta: dict[str, str], part: Part, shard: Shard) -> None:
     with contextlib.ExitStack() as stack:
 
         def opened(name: str) -> IO[str]:
-            path = stack.enter_context(folders.writing(part.folder / f"{shard.stem}_{name}.json"))
+            path = stack.enter_context(store.writing(part.folder / f"{shard.stem}_{name}.json"))
             return stack.enter_context(path.open("w", encoding="utf-8"))
 
         instructions = stack.enter_context(_mapping(opened("instructions"), {"meta": meta}, "data"))
         linked = stack.enter_context(_mapping(opened("in_context")))
         alone = stack.enter_context(_mapping(opened("alone")))
-        pictures = stack.enter_context(
-            folders.writing(part.folder / f"{shard.stem}_images.parquet")
-        )
+        pictures = stack.enter_context(store.writing(part.folder / f"{shard.stem}_images.parquet"))
         writer = stack.enter_context(pq.ParquetWriter(pictures, _schema(), compression="zstd"))
         for unit in shard.units:
             encoded: dict[str, str] = {}

@@ -11,9 +11,9 @@ from builder.export.describe import dropped_counts, write_description
 from builder.export.job import RECORD, check_build, working
 from builder.export.options import options_of
 from builder.export.units import Request
-from builder.records import UserError
 from core.build import shards
 from core.cli import require
+from core.records import UserError
 from evaluation.prompts import Setting, check_form
 
 BYTES_FOR_WORKERS = 128 * 2**20

@@ -9,12 +9,12 @@ from datasets import DatasetInfo, Features
 from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCardData
 
-from builder import folders
 from builder.export.job import Job, Part
-from builder.export.parquet import SHARD_IMAGE_BYTES, close_writer, open_writer
 from builder.export.shards import Shard, pack
 from builder.export.units import Request, Unit, every_unit
-from builder.features import add_to_card
+from core import store
+from core.features import add_to_card
+from core.parquet import SHARD_IMAGE_BYTES, close_writer, open_writer
 
 Records = Callable[[Part, Unit], Iterator[Mapping[str, Any]]]
 
@@ -40,7 +40,7 @@ def _write(schema: pa.Schema, records: Records, folder: str, part: Part, shard: 
     """A file of one shard; none when no row of it could be expressed."""
     number, name = 0, _name(shard, folder)
     (part.folder / name).parent.mkdir(exist_ok=True)
-    with folders.writing(part.folder / name) as path:
+    with store.writing(part.folder / name) as path:
         writer = open_writer(path, schema)
         for unit in shard.units:
             rows = list(records(part, unit))

@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from builder import folders
-from builder.containers import ImageError
-from builder.records import UserError
+from core import store
 from core.build import shards
+from core.pictures.containers import ImageError
+from core.records import UserError
 from core.shards import missing_shards
 from evaluation.items import Item, Place, item_of
 from evaluation.prompts import Setting
@@ -223,4 +223,4 @@ def name_of(data: memoryview | bytes) -> str:
     suffix = _SUFFIXES.get(bytes(data[:4]))
     if suffix is None:
         raise UserError("a picture is neither WebP nor PNG; build it anew")
-    return f"{folders.sha256(bytes(data))[:32]}.{suffix}"
+    return f"{store.sha256(bytes(data))[:32]}.{suffix}"

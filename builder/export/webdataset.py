@@ -17,12 +17,12 @@ from typing import Any
 
 from datasets import Features, Image, Value
 
-from builder import folders
 from builder.export.job import Dropped, Job, Part
 from builder.export.shards import Shard, pack
 from builder.export.tables import config_names
 from builder.export.tables import front_matter as yaml_of
 from builder.export.units import every_unit
+from core import store
 from lego_arta import FEATURES
 
 CONFIGS = ("scene", "object", "state")
@@ -60,7 +60,7 @@ def write(job: Job) -> list[str]:
 
 def _write(part: Part, shard: Shard) -> None:
     with (
-        folders.writing(part.folder / f"{shard.stem}.tar") as path,
+        store.writing(part.folder / f"{shard.stem}.tar") as path,
         tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar,
     ):
         for unit in shard.units:

@@ -1,0 +1,201 @@
+"""Worker processes: of builds, a manual at a time, and of exports; results never depend on their
+number.
+
+Workers are forked from a server that has imported everything once. For builds it starts early, so
+it imports while the command does; this module imports next to nothing itself for that reason.
+"""
+
+import contextlib
+import logging
+import multiprocessing
+import multiprocessing.forkserver
+import os
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger("lego_arta")
+
+ROOT = Path(__file__).resolve().parents[2]
+PRELOAD = ["builder.pipeline", "builder.sources.demo.site", "builder.sources.audio.saved",
+           "sklearn.cluster", "scipy.optimize"]  # fmt: skip
+
+
+def start_server(preload: Sequence[str] = PRELOAD) -> None:
+    """Start the server that workers are forked from, without waiting for it.
+
+    It imports from the folder it stands in before any other: from ours, then, for the user's may
+    hold another checkout, or a `datasets` of its own. Ctrl-C is for the command alone.
+    """
+    multiprocessing.get_context("forkserver").set_forkserver_preload(list(preload))
+    with _standing_in(ROOT), _deaf_to_ctrl_c():
+        multiprocessing.forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def _standing_in(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+@contextlib.contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only there signals can be set
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def run_parallel(what: str, function: Callable, calls: list[tuple], workers: int) -> list:
+    """`function(*call)` for every call, in worker processes, results in the order of the calls.
+
+    A call that raises ends the whole; what others have finished by then stays on disk.
+    """
+    workers = min(workers, len(calls))
+    if workers <= 1:
+        init_worker()
+        return [function(*call) for call in progress(calls, what, len(calls))]
+    start_server()
+    context = multiprocessing.get_context("forkserver")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=init_worker) as pool:
+        futures = {pool.submit(function, *call): index for index, call in enumerate(calls)}
+        results: list = [None] * len(calls)
+        try:
+            for future in progress(as_completed(futures), what, len(calls)):
+                results[futures[future]] = future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return results
+
+
+def in_order(
+    function: Callable,
+    calls: Iterable[tuple],
+    workers: int,
+    preload: Sequence[str] = (),
+    meanwhile: bool = False,
+) -> Generator[Any, None, None]:
+    """`function(*call)` for every call, in worker processes; results as they come, in order.
+
+    Only a few results wait at a time. The server imports `preload`, if it is not running yet. With
+    `meanwhile`, which is for small calls, this process does them until the first worker stands.
+    Close what this returns: work under way is then broken off, as it is when a call raises.
+    """
+    if workers <= 1:
+        yield from (function(*call) for call in calls)
+        return
+    start_server(preload)
+    context = multiprocessing.get_context("forkserver")
+    with (
+        ThreadPoolExecutor(1) as thread,
+        ProcessPoolExecutor(workers, mp_context=context, initializer=_init_reader) as pool,
+    ):
+        start = thread.submit(lambda: pool.submit(os.getpid).result())
+        waiting: deque[Future] = deque()
+        try:
+            for call in calls:
+                if meanwhile and not start.done():
+                    yield function(*call)
+                    continue
+                waiting.append(pool.submit(function, *call))
+                if len(waiting) > 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BaseException:
+            for worker in multiprocessing.active_children():
+                worker.terminate()  # else this waits for all that was begun
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _init_reader() -> None:
+    """Of a worker that reads Parquet and writes files."""
+    import pyarrow as pa
+
+    pa.set_cpu_count(1)
+    die_with_parent()
+
+
+def init_worker() -> None:
+    """One thread a worker, so that sums stay in one order and cores are not fought over."""
+    import cv2
+    import scipy.optimize  # noqa: F401 - imported later, their pools would escape the limit
+    import sklearn.cluster  # noqa: F401
+    import threadpoolctl
+
+    cv2.setNumThreads(1)
+    threadpoolctl.threadpool_limits(1)
+    die_with_parent()
+
+
+def die_with_parent() -> None:
+    """In a worker: leave Ctrl-C to the command, and end when it ends. Else nothing."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:  # a worker, not the command itself
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command answers Ctrl-C for all
+        threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+
+
+def _die_with(parent: multiprocessing.process.BaseProcess) -> None:
+    """End this worker when the command is killed, or it would go on writing behind a new run."""
+    parent.join()
+    os._exit(1)
+
+
+def progress(
+    items: Iterable, what: str, total: int, size: Callable[[Any], int] = lambda item: 1
+) -> Iterable:
+    """A bar on a terminal, a line every tenth of the way otherwise, both with the time that is
+    left. `size(item)` of the `total` is done when an item is.
+    """
+    if sys.stderr.isatty():
+        from tqdm import tqdm
+
+        with tqdm(desc=f"{what:<16}", total=total, unit="") as bar, _ticking(bar.refresh):
+            for item in items:
+                yield item
+                bar.update(size(item))
+        return
+    done, started = 0, time.monotonic()
+    for item in items:
+        yield item
+        before, done = done, done + size(item)
+        if done == total or done * 10 // total > before * 10 // total:
+            left_s = (time.monotonic() - started) / done * (total - done)
+            left = f", about {left_s:.0f} s left" if left_s >= 1 else ""
+            log.info("%s: %d of %d%s", what, done, total, left)
+
+
+@contextlib.contextmanager
+def _ticking(refresh: Callable[[], Any]) -> Iterator[None]:
+    """Call `refresh` every second: a bar whose clock stands still looks as if all did."""
+    stop = threading.Event()
+
+    def tick() -> None:
+        while not stop.wait(1):
+            refresh()
+
+    thread = threading.Thread(target=tick, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

@@ -1,0 +1,1 @@
+"""A manual page's rows as the typed manual JSON."""

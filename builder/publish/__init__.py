@@ -1,0 +1,1 @@
+"""A build on the Hub: plan, upload, loader, recipe."""

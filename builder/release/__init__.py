@@ -1,0 +1,1 @@
+"""A build put together: rows into shards, splits, statistics, card, metadata, checks."""

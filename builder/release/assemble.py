@@ -1,0 +1,341 @@
+"""The build folder (design 4.2): shards, card and manifest, swapped in as a whole."""
+
+import contextlib
+import glob
+import json
+import logging
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from datasets import DatasetInfo, SplitDict, SplitInfo
+
+from builder import probes, stages
+from builder.engine.local import run_parallel
+from builder.pipeline import BuildOptions, identities
+from builder.probes.score import AUC_MAX
+from builder.release import card, card_parts, croissant, split, stats
+from builder.release.reviews import NO_REVIEWS, Applied, Reviews, apply_reviews
+from builder.release.samples import write_samples
+from builder.sources.terms import UNSTATED, Terms
+from core import store
+from core.features import as_json
+from core.manifest import DATASET_NAME, MANIFEST, file_sha256, manifest_of
+from core.parquet import Index, Piece, write_shards
+from core.records import CrawledManual, Drop, ManualStats, UserError, load
+from core.store import CRAWL, DONE, TASKS
+from lego_arta import CONFIGS, FEATURES, SPLITS, __version__
+
+log = logging.getLogger("lego_arta")
+
+INFOS = "dataset_infos.json"
+
+
+@dataclass(frozen=True)
+class AssembleOptions:
+    """How manuals' rows become a build."""
+
+    out: Path
+    source: str
+    split: str = "manual"
+    seed: int = 42
+    probe: bool = True
+    workers: int = 1
+    reviews: Reviews = NO_REVIEWS
+    crawl_drops: tuple[Drop, ...] = ()  # links that led to no manual
+    terms: Terms = UNSTATED
+
+
+def check_out(out: Path) -> None:
+    """Refuse to overwrite what is not a build of ours; raises `UserError`."""
+    if out.name == "lego_arta":
+        raise UserError(
+            f"--out {out}: a folder called lego_arta would hide the module lego_arta.py; "
+            "use lego-arta"
+        )
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise UserError(f"--out {out}: it is a file; choose a folder that does not exist yet")
+    manifest = manifest_of(out)
+    if any(out.iterdir()) and manifest is None:
+        raise UserError(
+            f"--out {out}: it holds something that is not a build (no {MANIFEST} of lego-arta); "
+            "choose another folder or empty this one"
+        )
+    ours = {MANIFEST, *(manifest or {}).get("files", {})}
+    for path in sorted(out.rglob("*")):
+        name = path.relative_to(out).as_posix()
+        folder_of_ours = path.is_dir() and any(file.startswith(f"{name}/") for file in ours)
+        if name not in ours and not folder_of_ours:
+            raise UserError(
+                f"--out {out}: a new build would delete {name}, which is not part of the old one; "
+                "move it away or choose another folder"
+            )
+
+
+def assemble(manual_ids: list[str], build: BuildOptions, options: AssembleOptions) -> dict:
+    """Write the build folder from the manuals' pieces; returns the manifest.
+
+    A build whose inputs, options and code are unchanged is left as it is. Raises `UserError` when
+    another run is writing there.
+    """
+    check_out(options.out)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    with only_writer(options.out):
+        return _assemble(manual_ids, build, options)
+
+
+@contextlib.contextmanager
+def only_writer(out: Path) -> Iterator[None]:
+    """Hold a lock beside `out` while it is written; raises `UserError` when another run does."""
+    lock = out.with_name(f".{out.name}.lock")
+    with store.held(lock, f"--out {out}"):
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)  # while it is held; the user's folder stays tidy
+
+
+def _assemble(manual_ids: list[str], build: BuildOptions, options: AssembleOptions) -> dict:
+    manual_ids = sorted(manual_ids)
+    print_ = _fingerprint(manual_ids, build, options)
+    old = manifest_of(options.out)
+    if old and old.get("fingerprint") == print_ and _is_whole(options.out, old):
+        if not probes.to_check_again(old["probes"]):
+            return old
+        log.info("probing anew what was not checked: torch is there now")
+    temporary = Path(
+        tempfile.mkdtemp(
+            prefix=f".{options.out.name}.", suffix=store.TEMPORARY, dir=options.out.parent
+        )
+    )
+    temporary.chmod(0o755)  # mkdtemp makes 0700; a dataset is for others to read
+    try:
+        manifest = _fill(temporary, manual_ids, build, options, print_)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    swap(temporary, options.out)
+    name = glob.escape(options.out.name)
+    for leftover in options.out.parent.glob(f".{name}.*{store.TEMPORARY}"):
+        shutil.rmtree(leftover, ignore_errors=True)  # of runs that were killed here
+    return manifest
+
+
+def _fingerprint(manual_ids: list[str], build: BuildOptions, options: AssembleOptions) -> str:
+    """The key of a build. The crawled records count too: the manifest names pages and pictures."""
+    made = [
+        (manual_id, (build.work / TASKS / manual_id / DONE).read_text(),
+         file_sha256(build.work / CRAWL / manual_id / "crawl.json"))
+        for manual_id in manual_ids
+    ]  # fmt: skip
+    settings = (options.source, options.split, options.seed, options.probe, options.reviews)
+    return stages.build_key(
+        *settings,
+        options.crawl_drops,
+        options.terms,
+        build.annotator,
+        *identities(build),
+        build.tasks,
+        *made,
+    )
+
+
+def _is_whole(out: Path, manifest: Mapping) -> bool:
+    """Whether every file of the manifest is there in its size."""
+    return all(
+        (out / name).is_file() and (out / name).stat().st_size == entry["bytes"]
+        for name, entry in manifest["files"].items()
+    )
+
+
+def swap(temporary: Path, out: Path) -> None:
+    """Put the new build in the old one's place; a kill in between leaves one of them whole."""
+    aside = out.with_name(f".{out.name}.old")
+    shutil.rmtree(aside, ignore_errors=True)
+    if out.exists():
+        out.rename(aside)
+    temporary.rename(out)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _fill(
+    folder: Path,
+    manual_ids: list[str],
+    build: BuildOptions,
+    options: AssembleOptions,
+    fingerprint: str,
+) -> dict:
+    tasks = build.work / TASKS
+    index = {m: load(tasks / m / "index.json", Index) for m in manual_ids}
+    manuals = [load(tasks / m / "stats.json", ManualStats) for m in manual_ids]
+    reviewed = apply_reviews(options.reviews, index, manuals)
+    set_of = {manual.manual_id: manual.set_number for manual in manuals}
+    in_test, exceptions = split.in_test(
+        options.split, index, set_of, reviewed.left_out, options.seed
+    )
+    infos: dict[str, DatasetInfo] = {}
+    for config in CONFIGS:
+        split_infos: dict[str, SplitInfo] = {}
+        for name in SPLITS:
+            pieces = [
+                Piece(
+                    tasks / m / f"{config}.parquet",
+                    index[m][config],
+                    [
+                        ((m, row.id) in in_test[config]) == (name == "test")
+                        and row.id not in reviewed.left_out
+                        for row in index[m][config]
+                    ],
+                    reviewed.weights,
+                )
+                for m in manual_ids
+            ]
+            paths = write_shards(folder / "data" / config, config, name, pieces)
+            if not paths:
+                continue
+            split_infos[name] = SplitInfo(
+                name=name,
+                num_bytes=sum(path.stat().st_size for path in paths),
+                num_examples=sum(sum(piece.wanted) for piece in pieces),
+                dataset_name=DATASET_NAME,
+            )
+        if split_infos:
+            infos[config] = _info(config, split_infos, options.terms)
+    return _finish(folder, infos, reviewed, exceptions, build, options, fingerprint)
+
+
+def _info(config: str, split_infos: dict[str, SplitInfo], terms: Terms) -> DatasetInfo:
+    size = sum(info.num_bytes for info in split_infos.values())
+    return DatasetInfo(
+        description=CONFIGS[config],
+        license=terms.name,
+        features=FEATURES[config],
+        splits=SplitDict.from_split_dict(split_infos, dataset_name=DATASET_NAME),
+        download_size=size,
+        dataset_size=size,
+    )
+
+
+def _finish(
+    folder: Path,
+    infos: dict[str, DatasetInfo],
+    reviewed: Applied,
+    exceptions: Mapping[str, Any],
+    build: BuildOptions,
+    options: AssembleOptions,
+    fingerprint: str,
+) -> dict:
+    """Card and metadata, and last the manifest with the hash of everything."""
+    manuals = reviewed.manuals
+    splits = {config: dict.fromkeys(SPLITS, 0) for config in CONFIGS}
+    for config, info in infos.items():
+        splits[config] |= {name: part.num_examples for name, part in info.splits.items()}
+    rows = {config: sum(by_split.values()) for config, by_split in splits.items()}
+    drops = [*options.crawl_drops, *(drop for manual in manuals for drop in manual.drops)]
+    if not any(rows.values()):
+        raise UserError(
+            f"{options.source}: not one row came of {len(manuals)} manuals, so nothing is written; "
+            f"reasons: {stats.drop_counts(drops)}"
+        )
+    probed = _probe(folder, options) if options.probe else []
+    numbers = stats.statistics(manuals, rows)
+    drop_counts = stats.drop_counts(drops)
+    (folder / INFOS).write_text(as_json(infos))
+    settings = {
+        "source": options.source,
+        "annotator": build.annotator,
+        "split": options.split,
+        "seed": options.seed,
+        "image_format": build.tasks.image_format,
+        "negatives": build.tasks.negatives,
+        "positives": build.tasks.positives,
+        "templates": build.tasks.templates,
+        "boundary_colors": dict(build.tasks.boundary_colors),
+        "reviews": options.reviews.as_json,
+    }
+    screened = stats.screened_counts(manuals)
+    shards = hashes_of(folder, {}, "*.parquet")
+    parts = card_parts.parts(folder, write_samples(folder)) | card.state_parts(
+        settings, probed, screened
+    )
+    parts["split_rule"] = card.split_text(options.split, exceptions)
+    text = card.render(infos, numbers, splits, drop_counts, settings, options.terms, parts)
+    (folder / croissant.FILE).write_text(
+        croissant.croissant_text(
+            shards,
+            splits,
+            options.terms.licence_url,
+            card_parts.CITATION,
+        ),
+        encoding="utf-8",
+    )
+    (folder / card.FILE).write_text(text, encoding="utf-8")
+    manifest = {
+        "dataset": DATASET_NAME,
+        "version": __version__,
+        "fingerprint": fingerprint,
+        "code_sha256": stages.code_sha256(),
+        "libraries": stages.library_versions(),
+        "options": settings,
+        "terms": msgspec.to_builtins(options.terms),
+        "annotators": identities(build),
+        "statistics": numbers,
+        "rows": splits,
+        "split_exceptions": exceptions,
+        "drop_counts": drop_counts,
+        "screened_counts": screened,
+        "review_counts": reviewed.counts,
+        "probes": [result.describe() for result in probed],
+        "drops": drops,
+        "disagreements": [item for manual in manuals for item in manual.review],
+        "inputs": {m.manual_id: _inputs(build.work, m.manual_id) for m in manuals},
+        "files": hashes_of(folder, shards),
+    }
+    data = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
+    (folder / MANIFEST).write_bytes(data + b"\n")
+    return json.loads(data)
+
+
+def _probe(folder: Path, options: AssembleOptions) -> list[probes.Result]:
+    """Look for shortcuts in the state rows; raises `UserError` for a leak."""
+    results = probes.run(
+        folder,
+        probes.GATE_GROUPS,
+        run_calls=lambda what, function, calls: run_parallel(
+            what, function, calls, options.workers
+        ),
+    )
+    leaks = probes.leaks(results)
+    if leaks:
+        worst = max(leaks, key=lambda result: result.score.auc if result.score else 0)
+        raise UserError(
+            f"state: the answer can be read off {probes.PROBES[worst.probe]} (probe "
+            f"{worst.probe}: {worst.text()}, at most {AUC_MAX:.2f} is let through); build with "
+            "--positives matched, or with --no-probe if it is meant to leak"
+        )
+    return results
+
+
+def hashes_of(folder: Path, known: Mapping[str, dict], pattern: str = "*") -> dict[str, dict]:
+    """Size and sha256 of the files of a build by their path in it, sorted; `known` stay."""
+    names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob(pattern) if p.is_file())
+    return {
+        name: known.get(name)
+        or {"bytes": (folder / name).stat().st_size, "sha256": file_sha256(folder / name)}
+        for name in names
+    }
+
+
+def _inputs(work: Path, manual_id: str) -> dict:
+    crawled = load(work / CRAWL / manual_id / "crawl.json", CrawledManual)
+    return {
+        "url": crawled.url,
+        "page_sha256": crawled.page_sha256,
+        "images": {image.url: image.sha256 for image in crawled.images if image.sha256},
+    }

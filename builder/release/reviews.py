@@ -1,0 +1,204 @@
+"""What raters said of an earlier build (features.md B16): rows they reject, weights of the others.
+
+Row ids are made of manual, step and pixels, so a review goes on to hold for later builds. It reads
+the `review.json` that `scripts/review.py score` writes, and the selection that a gallery saves: its
+rows are rejected.
+"""
+
+import collections
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from core.parquet import RowIndex
+from core.records import Drop, ManualStats, UserError
+from core.selection import is_selection, read_selection
+from synthesis.collage import CELLS
+
+FORMAT = "lego-arta review 1"
+# A row goes when this share of those who could judge it reject it: two of three.
+REJECTING = 2 / 3
+# Rating needs more than one opinion to throw a row out; screening is one person's work.
+OPINIONS = {"screening": 1}
+OPINIONS_OF_RATING = 2
+REJECTED, WITH_REJECTED = "rejected_by_raters", "with_a_rejected_row"
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """What one rater said of one row: points from 0 to 1, and whether to throw it out."""
+
+    row: str
+    rater: str
+    points: float
+    rejects: bool
+
+
+class Review(msgspec.Struct, frozen=True):
+    """The part of a `review.json` that a build needs."""
+
+    format: str
+    task: str
+    page_id: str
+    judgements: list[Judgement]
+    acceptance: dict | None = None
+
+
+@dataclass(frozen=True)
+class Reviews:
+    """Decisions by row id, sorted: rows thrown out, and weights of the other rows judged."""
+
+    rejected: tuple[str, ...] = ()
+    weights: tuple[tuple[str, float], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.rejected or self.weights)
+
+    @property
+    def as_json(self) -> dict:
+        """For a manifest, and back by `from_json`."""
+        return {"rejected": list(self.rejected), "weights": dict(self.weights)}
+
+
+NO_REVIEWS = Reviews()
+
+
+def from_json(value: Mapping) -> Reviews:
+    """Decisions as a manifest holds them."""
+    return Reviews(tuple(value["rejected"]), tuple(sorted(value["weights"].items())))
+
+
+def read_reviews(files: Sequence[Path]) -> tuple[Reviews, list[str]]:
+    """The decisions of all files together, and what to tell about files; raises `UserError`.
+
+    Rows of a gallery's selection are rejected, by one person and whatever others say. The same
+    rating in two files counts once. A row weighs the mean points of those who judged it.
+    """
+    said: dict[tuple[str, str, str], Judgement] = {}
+    remarks: list[str] = []
+    needed: dict[str, int] = {}
+    selected: set[str] = set()
+    for file in files:
+        if _is_selection(file):
+            selected.update(read_selection("--reviews", file).ids)
+            continue
+        review = _read(file)
+        for one in review.judgements:
+            said[(one.row, one.rater, review.page_id)] = one
+            opinions = OPINIONS.get(review.task, OPINIONS_OF_RATING)
+            needed[one.row] = min(opinions, needed.get(one.row, opinions))
+        if not review.judgements:
+            remarks.append(f"--reviews {file}: no rater of it was counted")
+        elif review.acceptance and not review.acceptance.get("passed"):
+            remarks.append(f"--reviews {file}: its raters do not agree well enough to be accepted")
+    by_row: dict[str, list[Judgement]] = collections.defaultdict(list)
+    for (row, _, _), one in sorted(said.items()):
+        by_row[row].append(one)
+    rejected = selected | {
+        row
+        for row, several in by_row.items()
+        if len(several) >= needed[row]
+        and sum(one.rejects for one in several) >= REJECTING * len(several)
+    }
+    weights = {
+        row: round(sum(one.points for one in several) / len(several), 6)
+        for row, several in by_row.items()
+        if row not in rejected
+    }
+    return Reviews(tuple(sorted(rejected)), tuple(sorted(weights.items()))), remarks
+
+
+def _is_selection(file: Path) -> bool:
+    try:
+        return is_selection(file.read_bytes())
+    except OSError:
+        return False  # told when it is read as a review
+
+
+def _read(file: Path) -> Review:
+    try:
+        review = msgspec.json.decode(file.read_bytes(), type=Review)
+    except (OSError, msgspec.DecodeError) as error:
+        raise UserError(
+            f"--reviews {file}: not a review ({error}); give the review.json that "
+            "scripts/review.py score writes, or a selection that a gallery saved"
+        ) from None
+    if review.format != FORMAT:
+        raise UserError(f"--reviews {file}: format {review.format!r}, this reads {FORMAT!r}")
+    for one in review.judgements:
+        if not 0 <= one.points <= 1:
+            raise UserError(f"--reviews {file}: {one.row} has {one.points} points, not 0 to 1")
+    return review
+
+
+class Applied(NamedTuple):
+    """Decisions in a build: rows left out with their reason, weights by row id, and counts."""
+
+    left_out: dict[str, str]
+    weights: dict[str, float]
+    manuals: list[ManualStats]
+    counts: dict[str, int]
+
+
+def apply_reviews(
+    reviews: Reviews,
+    index: Mapping[str, Mapping[str, Sequence[RowIndex]]],
+    manuals: Iterable[ManualStats],
+) -> Applied:
+    """Apply decisions to the rows of a build, and list what is left out among the drops.
+
+    A state group goes as a whole, for three wrong states to a right one is what scores assume, and
+    so do the four collages of an object, which show the same boxes; they share its weight, too.
+    """
+    rejected, decided = set(reviews.rejected), dict(reviews.weights)
+    left_out: dict[str, str] = {}
+    weights: dict[str, float] = {}
+    dropped: dict[str, list[Drop]] = collections.defaultdict(list)
+    found = 0
+    for manual_id, configs in index.items():
+        for config, rows in configs.items():
+            for ids in _units(config, rows):
+                found += sum(i in rejected or i in decided for i in ids)
+                if rejected & set(ids):
+                    for i in ids:
+                        left_out[i] = REJECTED if i in rejected else WITH_REJECTED
+                        dropped[manual_id].append(Drop(manual_id, config, f"id {i}", left_out[i]))
+                    continue
+                known = [decided[i] for i in ids if i in decided]
+                if config == "object" and known:
+                    weights |= dict.fromkeys(ids, sum(known) / len(known))
+                else:
+                    weights |= {i: decided[i] for i in ids if i in decided}
+    counts = {
+        "judged": len(rejected) + len(decided),
+        "in_this_build": found,
+        "left_out": len(left_out),
+        "weighted": len(weights),
+    }
+    changed = [
+        msgspec.structs.replace(m, drops=[*m.drops, *dropped.get(m.manual_id, [])]) for m in manuals
+    ]
+    return Applied(left_out, weights, changed, counts if reviews else {})
+
+
+def _units(config: str, rows: Sequence[RowIndex]) -> list[list[str]]:
+    """Ids of the rows that stay or go together. An object's collages follow each other."""
+    if config == "object":
+        return [[r.id for r in rows[i : i + CELLS]] for i in range(0, len(rows), CELLS)]
+    groups: dict[str, list[str]] = {}
+    for row in rows:
+        groups.setdefault(row.group, []).append(row.id)
+    return list(groups.values())
+
+
+def card_text(reviews: Mapping | None) -> str:
+    """What the card says of raters, from the manifest's options."""
+    if not reviews or not (reviews["rejected"] or reviews["weights"]):
+        return "No person annotated or rated this build."
+    number = len(reviews["rejected"]) + len(reviews["weights"])
+    return (
+        f"People judged {number:,} rows of this build or an earlier one: what they rejected is "
+        "left out, and `sample_weight` of the others is their mean rating (0 to 1)."
+    )

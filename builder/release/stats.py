@@ -1,0 +1,95 @@
+"""Statistics of a build in the rows of the thesis' Table 4.3 (T27), and drops by reason."""
+
+import collections
+from collections.abc import Iterable, Mapping, Sequence
+
+from core.records import Drop, ManualStats
+
+# (category, item); the averages are over sessions, states over those with a boundary colour (T12).
+Table = list[tuple[str, str, str]]
+
+
+def statistics(manuals: Sequence[ManualStats], rows: Mapping[str, int]) -> dict[str, float]:
+    """The numbers of Table 4.3 by name. `rows` counts VQA pairs by config."""
+    sessions = sum(manual.sessions for manual in manuals)
+    colored = sum(manual.colored_sessions for manual in manuals)
+    objects, states = rows["object"] // 4, rows["state"] // 4
+    return {
+        "manuals": len(manuals),
+        "object_finding_steps": sum(manual.object_finding_steps for manual in manuals),
+        "assembly_steps": sum(manual.assembly_steps for manual in manuals),
+        "assembly_sessions": sessions,
+        "colored_sessions": colored,
+        "vqa_pairs": sum(rows.values()),
+        "scenes": rows["scene"],
+        "scenes_per_session": _average(rows["scene"], sessions),
+        "scene_pairs": rows["scene"],
+        "objects": objects,
+        "objects_per_session": _average(objects, sessions),
+        "object_pairs": rows["object"],
+        "states": states,
+        "states_per_session": _average(states, colored),
+        "state_pairs": rows["state"],
+    }
+
+
+def _average(total: float, number: int) -> float:
+    return round(total / number, 1) if number else 0.0
+
+
+def table_4_3(numbers: Mapping[str, float]) -> Table:
+    """Rows (category, item, count) as the thesis prints them."""
+
+    def whole(name: str) -> str:
+        return f"{int(numbers[name]):,}"
+
+    return [
+        ("Overall Statistics", "Manuals", whole("manuals")),
+        ("", "ObjectfindingStep", whole("object_finding_steps")),
+        ("", "AssemblyStep", whole("assembly_steps")),
+        ("", "AssemblySessions", whole("assembly_sessions")),
+        ("", "VQA-Pairs", whole("vqa_pairs")),
+        ("Scene Understanding", "Scene", whole("scenes")),
+        ("", "Avg Scenes/Session", f"{numbers['scenes_per_session']:.1f}"),
+        ("", "VQA-Pairs", whole("scene_pairs")),
+        ("Object Detection", "Objects", whole("objects")),
+        ("", "Avg Objects/Session", f"{numbers['objects_per_session']:.1f}"),
+        ("", "VQA-Pairs", whole("object_pairs")),
+        ("State Detection", "States", whole("states")),
+        ("", "Avg States/Session", f"{numbers['states_per_session']:.1f}"),
+        ("", "VQA-Pairs", whole("state_pairs")),
+    ]
+
+
+def drop_counts(drops: Iterable[Drop]) -> dict[str, dict[str, int]]:
+    """Number of drops by task and reason, most frequent first."""
+    counter: dict[str, collections.Counter] = collections.defaultdict(collections.Counter)
+    for drop in drops:
+        counter[drop.task][drop.reason] += 1
+    return {
+        task: dict(sorted(counter[task].items(), key=lambda item: (-item[1], item[0])))
+        for task in sorted(counter)
+    }
+
+
+def screened_counts(manuals: Iterable[ManualStats]) -> dict[str, int]:
+    """Wrong states that were turned down, by "kind: reason"."""
+    total: collections.Counter = collections.Counter()
+    for manual in manuals:
+        total.update(manual.screened)
+    return dict(sorted(total.items()))
+
+
+def render(table: Table) -> str:
+    """The table as aligned text for a terminal."""
+    widths = [max(len(row[column]) for row in table) for column in range(3)]
+    return "\n".join(
+        f"{category:<{widths[0]}}  {item:<{widths[1]}}  {count:>{widths[2]}}"
+        for category, item, count in table
+    )
+
+
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [f"| {' | '.join(header)} |", f"|{'|'.join('---' for _ in header)}|"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])

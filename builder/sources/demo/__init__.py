@@ -1,0 +1,1 @@
+"""Manuals drawn here, which need no network."""

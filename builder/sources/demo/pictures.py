@@ -1,0 +1,179 @@
+"""Pictures of the demo source, in memory: a session's camera, and the parts-to-find layout."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from builder.sources.demo import bricks
+from builder.sources.demo.brick_parts import RGB, Part
+from builder.sources.demo.bricks import Array, Camera, Canvas
+from builder.sources.demo.builds import Step
+from core.records import UserError
+from core.store import write_bytes
+
+SIZE_WH = (960, 720)
+FILL_WH = (0.86, 0.82)  # share of the picture that a finished assembly may take up
+MAX_PX_PER_MM, MAX_FOUND_PX_PER_MM = 14.0, 16.0  # a lone small part must not look monstrous
+MAX_COPIES_DRAWN = 3
+GAP_PX = 62
+PRINT_RGB = (58, 60, 64)
+COUNT_PX, NUMBER_PX = 28, 40  # height of the digits: how often a part is needed; the step
+COUNT_GAP_PX, MARGIN_PX = 14, 26
+FONT, FONT_PX = cv2.FONT_HERSHEY_SIMPLEX, 22  # and the height of its digits at scale 1
+# Flat colours: the fastest level without a filter is both quicker and smaller than the default
+# (OpenCV before 4.11 has no choice of filter, and its files are larger).
+PNG_OPTIONS = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+if hasattr(cv2, "IMWRITE_PNG_FILTER"):
+    PNG_OPTIONS += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A finished picture: RGB (h, w, 3) uint8 and part IDs (h, w) uint8, 0 for background."""
+
+    rgb: Array
+    ids: Array
+
+
+def session_canvas(parts: Sequence[Part], angles_deg: tuple[float, float], back: RGB) -> Canvas:
+    """An empty canvas whose fixed camera shows all `parts`, centred."""
+    u0, v0, u1, v1 = bricks.bounds_uv(parts, bricks.camera(*angles_deg, 4.0))
+    room = (2 * SIZE_WH[0] * FILL_WH[0], 2 * SIZE_WH[1] * FILL_WH[1])
+    scale = min(4.0 * room[0] / (u1 - u0), 4.0 * room[1] / (v1 - v0), MAX_PX_PER_MM)
+    cam = bricks.camera(*angles_deg, scale)
+    u0, v0, u1, v1 = bricks.bounds_uv(parts, cam)
+    return Canvas(cam, SIZE_WH, back, (SIZE_WH[0] - (u0 + u1) // 2, SIZE_WH[1] - (v0 + v1) // 2))
+
+
+def found_parts(step: Step) -> list[list[Part]]:
+    """The parts an object-finding picture shows, a list a group: at most three copies each.
+
+    They lie in their first turn, so that a label looks alike in every picture.
+    """
+    return [
+        [Part(group.kind, group.colour, 0, 0, 0) for _ in group.parts[:MAX_COPIES_DRAWN]]
+        for group in step
+    ]
+
+
+def draw_found(
+    groups: list[list[Part]], angles_deg: tuple[float, float], back: RGB, counts: Sequence[int] = ()
+) -> Drawn:
+    """Lay parts out in rows, in reading order, well apart; IDs count in that order from 1.
+
+    A group that is needed more often than it is drawn, by `counts`, says so below itself ("4x").
+    """
+    parts = [part for group in groups for part in group]
+    unit = bricks.camera(*angles_deg, 4.0)
+    sizes = np.array([_size_px(part, unit) for part in parts]) / 4.0  # picture px at 1 px/mm
+    rows, scale = _best_rows(sizes)
+    cam = bricks.camera(*angles_deg, scale)
+    canvas = Canvas(cam, SIZE_WH, back)
+    heights = [max(_size_px(parts[i], cam)[1] for i in row) for row in rows]
+    top = (SIZE_WH[1] - sum(heights) - GAP_PX * (len(rows) - 1)) / 2
+    for row, height in zip(rows, heights, strict=True):
+        widths = [_size_px(parts[i], cam)[0] for i in row]
+        left = (SIZE_WH[0] - sum(widths) - GAP_PX * (len(row) - 1)) / 2
+        for i, width in zip(row, widths, strict=True):
+            _add_at(canvas, parts[i], left + width / 2, top + height / 2)
+            left += width + GAP_PX
+        top += height + GAP_PX
+    rgb, ids = bricks.render(canvas)
+    bricks.cast_shadow(rgb, canvas)
+    first = 1
+    for group, count in zip(groups, counts, strict=False):
+        box = bricks.box_xyxy_px(ids == first)  # below the group's first part
+        if count > len(group) and box is not None:
+            at = (box[0], box[3] + COUNT_GAP_PX)
+            _print(rgb, f"{count}x", at, COUNT_PX)
+        first += len(group)
+    return Drawn(rgb, ids)
+
+
+def _print(rgb: Array, text: str, at_xy_px: tuple[int, int], height_px: int) -> None:
+    """Print `text` into a picture in place; `at_xy_px` is the top left corner of its digits."""
+    scale = height_px / FONT_PX
+    base = (at_xy_px[0], at_xy_px[1] + height_px)
+    cv2.putText(rgb, text, base, FONT, scale, PRINT_RGB, max(1, round(2 * scale)), cv2.LINE_AA)
+
+
+def print_number(rgb: Array, number: int, parts: Sequence[Part], canvas: Canvas) -> None:
+    """Print the number of a step into the first corner that the finished model leaves free.
+
+    `parts` is the finished model, so that the number stands in one place in all its pictures.
+    Nothing is printed when no corner is free.
+    """
+    wide = round(NUMBER_PX * 0.95 * len(str(number)))
+    high = NUMBER_PX
+    right, low = SIZE_WH[0] - MARGIN_PX - wide, SIZE_WH[1] - MARGIN_PX - high
+    taken: Array = np.zeros((SIZE_WH[1], SIZE_WH[0]), np.uint8)
+    for part in parts:
+        cv2.fillConvexPoly(taken, _hull_px(part, canvas), 1)
+    pad = MARGIN_PX // 2
+    for x, y in ((MARGIN_PX, MARGIN_PX), (right, MARGIN_PX), (MARGIN_PX, low), (right, low)):
+        if not taken[max(0, y - pad) : y + high + pad, max(0, x - pad) : x + wide + pad].any():
+            _print(rgb, str(number), (x, y), NUMBER_PX)
+            return
+
+
+def _hull_px(part: Part, canvas: Canvas) -> Array:
+    """Outline (n, 1, 2) int32 of a part with its studs, in picture pixels."""
+    x0, y0, z0, x1, y1, z1 = part.box_xyz
+    corners = [(x, y, z) for x in (x0, x1) for y in (y0, y1) for z in (z0, z1 + 1)]
+    uv = canvas.cam.project(np.array(corners, float)) + canvas.offset_uv
+    hull: Array = cv2.convexHull(np.rint(uv / 2).astype(np.int32))
+    return hull
+
+
+def _add_at(canvas: Canvas, part: Part, x_px: float, y_px: float) -> None:
+    u0, v0, u1, v1 = bricks.bounds_uv([part], canvas.cam)
+    canvas.offset_uv = (round(2 * x_px - (u0 + u1) / 2), round(2 * y_px - (v0 + v1) / 2))
+    bricks.add(canvas, part)
+
+
+def _size_px(part: Part, cam: Camera) -> tuple[float, float]:
+    u0, v0, u1, v1 = bricks.bounds_uv([part], cam)
+    return (u1 - u0) / 2, (v1 - v0) / 2
+
+
+def _best_rows(sizes: Array) -> tuple[list[list[int]], float]:
+    """Rows of indices in reading order, and the scale (px/mm) at which they fill the picture."""
+    best: tuple[list[list[int]], float] = ([], 0.0)
+    for count in range(1, min(3, len(sizes)) + 1):
+        a_row = math.ceil(len(sizes) / count)
+        rows = [list(range(i, min(i + a_row, len(sizes)))) for i in range(0, len(sizes), a_row)]
+        wide = min((880 - GAP_PX * (len(r) - 1)) / sum(sizes[i][0] for i in r) for r in rows)
+        high = (632 - GAP_PX * (len(rows) - 1)) / sum(max(sizes[i][1] for i in r) for r in rows)
+        scale = min(wide, high, MAX_FOUND_PX_PER_MM)
+        if scale > best[1] * 1.15:  # a further row must be worth it
+            best = (rows, scale)
+    return best
+
+
+def side_by_side(models: Sequence[Sequence[Step]]) -> list[Part]:
+    """The finished sub-assemblies in a row on one table, in building order."""
+    parts: list[Part] = []
+    left = 0
+    for steps in models:
+        own = [part for step in steps for group in step for part in group.parts]
+        low = min(p.box_xyz[0] for p in own)
+        parts += [Part(p.kind, p.colour, p.x - low + left, p.y, p.z, p.turn) for p in own]
+        left = max(p.box_xyz[3] for p in parts) + 3
+    return parts
+
+
+def write_png(path: Path, image: Array) -> None:
+    """Write (h, w, 3) uint8 RGB, or a (h, w) bool mask as a 1-bit PNG."""
+    if image.ndim == 2:
+        pixels, options = image.astype("uint8") * 255, [cv2.IMWRITE_PNG_BILEVEL, 1]
+    else:
+        pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        options = PNG_OPTIONS
+    done, data = cv2.imencode(".png", pixels, options)
+    if not done:
+        raise UserError(f"{path}: OpenCV could not encode a PNG; reinstall opencv-python-headless")
+    write_bytes(path, data.tobytes())

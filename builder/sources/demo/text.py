@@ -1,0 +1,260 @@
+"""Words of the demo source: facts read off the geometry, and sentences that say only facts.
+
+A line is a list of (tag, text) tokens; the tags are those of the real pages (verb, det,
+colorinfo, theme, target, suffix) and "" for untagged words.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from builder.sources.demo.brick_parts import Part
+from builder.sources.demo.builds import Group, Step
+
+Token = tuple[str, str]
+Line = list[Token]
+Span = tuple[int, int]
+
+TURN_LINE: Line = [("verb", "Turn"), ("", "the model around"), ("suffix", ".")]
+SIDES = ("front", "right", "back", "left")  # where a slope falls, by turn
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a step sentence states of a group; None: not stated. Sides are the viewer's.
+
+    `x` and `depth` place the group in the assembly's ground plan as it is after this group:
+    wholly in one half, or its middle exactly on the assembly's.
+    """
+
+    count: int
+    orientation: str | None  # horizontally: long side left-right; vertically: away from the viewer
+    relation: str | None  # table, on
+    support: str | None  # label of the only part below, when no other part has that label
+    x: str | None  # left, middle, right
+    depth: str | None  # front, middle, back
+    layout: str | None  # left_right, front_back, side_by_side, behind, corners, two_two
+    slope: str | None  # front, right, back, left, outward
+    first: bool
+
+
+def find_lines(rng: random.Random, step: Step) -> list[Line]:
+    """The lines of the object-finding row of a step: one kind in one line, else a line a kind."""
+    if len(step) == 1:
+        verb = ("verb", rng.choice(["Find", "Find", "Collect"]))
+        return [[verb, *_count_tokens(step[0]), ("suffix", ".")]]
+    total = sum(len(group.parts) for group in step)
+    head: Line = [("verb", "Collect"), ("", "the following"), ("det", str(total))]
+    lines: list[Line] = [[*head, ("", "pieces"), ("suffix", ":")]]
+    for i, group in enumerate(step):
+        mark = "." if i == len(step) - 1 else ","
+        lines.append([*_count_tokens(group), ("suffix", mark)])
+    return lines
+
+
+def _count_tokens(group: Group) -> Line:
+    n = len(group.parts)
+    return [("det", str(n)), ("colorinfo", group.colour), ("theme", group.kind.label(n))]
+
+
+def read_facts(group: Group, before: Sequence[Part]) -> Facts:
+    """Everything that is true of a group when it is put onto the parts before it."""
+    parts = group.parts
+    whole = [*before, *parts]
+    spans_x = [(p.box_xyz[0], p.box_xyz[3]) for p in parts]
+    spans_y = [(p.box_xyz[1], p.box_xyz[4]) for p in parts]
+    all_x = _union([(p.box_xyz[0], p.box_xyz[3]) for p in whole])
+    all_y = _union([(p.box_xyz[1], p.box_xyz[4]) for p in whole])
+    layout = _layout(parts, all_x, all_y)
+    x, y = _place(_union(spans_x), all_x), _place(_union(spans_y), all_y)
+    scattered = layout == "corners" or (layout is None and len(parts) > 1)
+    if scattered or layout in ("left_right", "two_two"):
+        x = None
+    if scattered or layout in ("front_back", "two_two"):
+        y = None
+    relation, support = _support(parts, before)
+    return Facts(
+        count=len(parts),
+        orientation=_orientation(parts),
+        relation=relation,
+        support=support,
+        x={"low": "left", "middle": "middle", "high": "right", None: None}[x],
+        depth={"low": "front", "middle": "middle", "high": "back", None: None}[y],
+        layout=layout,
+        slope=_slope(parts),
+        first=not before,
+    )
+
+
+def _union(spans: Sequence[Span]) -> Span:
+    return min(s[0] for s in spans), max(s[1] for s in spans)
+
+
+def _place(span: Span, whole: Span) -> str | None:
+    if span == whole:
+        return None
+    twice = whole[0] + whole[1]
+    if sum(span) == twice:
+        return "middle"
+    return "low" if 2 * span[1] <= twice else "high" if 2 * span[0] >= twice else None
+
+
+def _orientation(parts: Sequence[Part]) -> str | None:
+    ways = {(p.size_xyz[0] > p.size_xyz[1]) - (p.size_xyz[0] < p.size_xyz[1]) for p in parts}
+    return {1: "horizontally", -1: "vertically"}.get(ways.pop()) if len(ways) == 1 else None
+
+
+def _layout(parts: Sequence[Part], all_x: Span, all_y: Span) -> str | None:
+    if len(parts) == 1:
+        return None
+    xs = sorted((p.box_xyz[0], p.box_xyz[3]) for p in parts)
+    ys = sorted((p.box_xyz[1], p.box_xyz[4]) for p in parts)
+    same_x, same_y = len(set(xs)) == 1, len(set(ys)) == 1
+    if same_y and _touching(xs):
+        return "side_by_side"
+    if same_x and _touching(ys):
+        return "behind"
+    if len(parts) == 2 and same_y and [_place(s, all_x) for s in xs] == ["low", "high"]:
+        return "left_right"
+    if len(parts) == 2 and same_x and [_place(s, all_y) for s in ys] == ["low", "high"]:
+        return "front_back"
+    if _in_corners(parts, all_x, all_y):
+        return "corners"
+    sides = sorted(_place(s, all_x) or "" for s in xs)
+    return "two_two" if sides == ["high", "high", "low", "low"] else None
+
+
+def _touching(spans: Sequence[Span]) -> bool:
+    return all(a[1] == b[0] for a, b in pairwise(spans))
+
+
+def _in_corners(parts: Sequence[Part], all_x: Span, all_y: Span) -> bool:
+    held = set()
+    for part in parts:
+        x0, y0, _, x1, y1, _ = part.box_xyz
+        side_x = 0 if x0 == all_x[0] else 1 if x1 == all_x[1] else None
+        side_y = 0 if y0 == all_y[0] else 1 if y1 == all_y[1] else None
+        held.add((side_x, side_y))
+    return len(parts) == 4 and held == {(0, 0), (0, 1), (1, 0), (1, 1)}
+
+
+def _support(parts: Sequence[Part], before: Sequence[Part]) -> tuple[str | None, str | None]:
+    if all(part.z == 0 for part in parts):
+        return "table", None
+    below = [other for part in parts for other in before if rests_on(part, other)]
+    every = all(any(rests_on(part, other) for other in before) for part in parts)
+    if not every:
+        return None, None
+    labels = [other.kind.label() for other in before]
+    only = below[0] if all(other == below[0] for other in below) else None
+    unique = only is not None and labels.count(only.kind.label()) == 1
+    return "on", only.kind.label() if only is not None and unique else None
+
+
+def rests_on(part: Part, other: Part) -> bool:
+    """Whether `part` stands on at least one stud of `other`."""
+    x0, y0, z0, x1, y1, _ = part.box_xyz
+    if z0 != other.box_xyz[5]:
+        return False
+    return any(x0 <= x < x1 and y0 <= y < y1 for x, y in other.stud_cells())
+
+
+def _slope(parts: Sequence[Part]) -> str | None:
+    if parts[0].kind.shape != "slope":
+        return None
+    if len({p.turn for p in parts}) == 1:
+        return SIDES[parts[0].turn % 4]
+    left_first = sorted(parts, key=lambda p: p.x)
+    return "outward" if [p.turn % 4 for p in left_first] == [3, 1] else None
+
+
+PLACES: dict[tuple[str | None, str | None], str] = {
+    ("left", None): "on the left",
+    ("right", None): "on the right",
+    ("middle", None): "centered from left to right",
+    (None, "front"): "at the front",
+    (None, "back"): "at the back",
+    (None, "middle"): "centered from front to back",
+    ("left", "front"): "in the front left",
+    ("right", "front"): "in the front right",
+    ("left", "back"): "in the back left",
+    ("right", "back"): "in the back right",
+    ("left", "middle"): "on the left, centered from front to back",
+    ("right", "middle"): "on the right, centered from front to back",
+    ("middle", "front"): "centered from left to right, at the front",
+    ("middle", "back"): "centered from left to right, at the back",
+    ("middle", "middle"): "in the middle",
+}
+LAYOUTS = {
+    "left_right": "one on the left and one on the right",
+    "front_back": "one at the front and one at the back",
+    "side_by_side": "side by side",
+    "behind": "one behind the other",
+    "corners": "one in each corner",
+    "two_two": "two on the left and two on the right",
+}
+
+
+def put_lines(
+    rng: random.Random, step: Step, before: Sequence[Part]
+) -> tuple[list[Line], list[Facts]]:
+    """The lines of an assembly row, one a group, and the facts that each line states."""
+    lines, stated, seen = [], [], list(before)
+    pronoun = len(step) == 1 and rng.random() < 0.6
+    coloured = rng.random() < 0.3
+    for group in step:
+        facts = read_facts(group, seen)
+        if rng.random() < 0.6:
+            facts = _without(facts, "support")
+        lines.append(_put_line(rng, group, facts, pronoun, coloured))
+        stated.append(facts)
+        seen += group.parts
+    return lines, stated
+
+
+def _without(facts: Facts, name: str) -> Facts:
+    return Facts(**{**vars(facts), name: None})
+
+
+def _put_line(
+    rng: random.Random, group: Group, facts: Facts, pronoun: bool, coloured: bool
+) -> Line:
+    verb = "Attach" if facts.relation == "on" and rng.random() < 0.12 else "Put"
+    line: Line = [("verb", verb)]
+    n = facts.count
+    if pronoun:
+        line.append(("det", "it" if n == 1 else "them"))
+    else:
+        line.append(("det", "the" if n == 1 else f"the {n}"))
+        line += [("colorinfo", group.colour)] if coloured else []
+        line.append(("theme", group.kind.label(n)))
+    if facts.orientation:
+        line.append(("", facts.orientation))
+    line += _relation_tokens(facts)
+    slope = f"slope{'s' if n > 1 else ''}"
+    fall = {"outward": "outward", "front": "to the front", "back": "to the back"}
+    clauses = [
+        LAYOUTS.get(facts.layout or ""),
+        PLACES.get((facts.x, facts.depth)),
+        f"{slope} {fall.get(facts.slope, f'to the {facts.slope}')}" if facts.slope else None,
+    ]
+    for clause in filter(None, clauses):
+        line += [("suffix", ","), ("", clause)]
+    return [*line, ("suffix", ".")]
+
+
+def _relation_tokens(facts: Facts) -> Line:
+    if facts.relation == "table":
+        return [("", "on"), ("target", "the table")]
+    if facts.support:
+        return [("", "on top of"), ("target", f"the {facts.support}")]
+    return [("", "on top")] if facts.relation == "on" else []
+
+
+def plain(line: Line) -> str:
+    """The line as text: words with single spaces, marks without one before."""
+    text = ""
+    for tag, word in line:
+        text += word if tag == "suffix" or not text else f" {word}"
+    return text

@@ -1,0 +1,182 @@
+"""What the three tasks share while one manual is turned into rows: pictures, encoder, drops."""
+
+import collections
+import hashlib
+import random
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+from cachetools import LRUCache
+
+from core.pictures.containers import ImageError
+from core.pictures.media import Picture, check_shape, encode, pixel_hash, read_picture
+from core.records import Annotation, Drop, Instruction, Manual
+from tasks.options import TaskOptions as TaskOptions  # callers take it from here
+from tasks.prompts import instruction_text
+from tasks.sessions import Row, session_rows
+
+# Bounds on what a worker keeps decoded or encoded: memory must not grow with a manual's length.
+PICTURE_CACHE_BYTES = 160 * 2**20
+ENCODED_CACHE_BYTES = 64 * 2**20
+
+
+@dataclass
+class Context:
+    """One manual at work. `folder` is its crawl folder; images are read from there on demand."""
+
+    manual: Manual
+    folder: Path
+    annotations: dict[int, Annotation]
+    options: TaskOptions
+    drops: list[Drop] = field(default_factory=list)
+    # By instruction id: where the assembly of two steps before is (T13), whole pixels.
+    background_rects_px: dict[int, list[int]] = field(default_factory=dict)
+    # By instruction id: the bare new part, cut out (T13), as PNG bytes.
+    parts: dict[int, bytes] = field(default_factory=dict)
+    # What screening turned down among wrong states, by "kind: reason".
+    screened: collections.Counter = field(default_factory=collections.Counter)
+
+    def __post_init__(self) -> None:
+        self.sessions: dict[str, list[Row]] = session_rows(self.manual)
+        self._pictures: LRUCache[str, Picture] = LRUCache(
+            PICTURE_CACHE_BYTES, getsizeof=lambda picture: picture.rgb.nbytes
+        )
+        self._encoded: LRUCache[str, EncodedImage] = LRUCache(
+            ENCODED_CACHE_BYTES, getsizeof=lambda image: len(image.data)
+        )
+
+    def rows(self) -> Iterator[Row]:
+        """Every eop and step row of every session, in order."""
+        for rows in self.sessions.values():
+            yield from rows
+
+    def picture(self, instruction: Instruction) -> Picture | None:
+        """The decoded picture of a row, None when it has none. Raises `ImageError`."""
+        if instruction.VLM.img_path is None:
+            return None
+        key = instruction.VLM.img_path
+        picture = self._pictures.get(key)
+        if picture is None:
+            try:
+                picture = read_picture(self.folder / key)
+            except ImageError as err:
+                told = f"{site_path(instruction.img or key)}: {err.detail}"
+                raise ImageError(err.reason, told) from err
+            if picture.rgb.nbytes < PICTURE_CACHE_BYTES:
+                self._pictures[key] = picture
+        return picture
+
+    def source_image(self, instruction: Instruction) -> "EncodedImage":
+        """A row's picture as it is, encoded; encoded once however many rows show it."""
+        key = instruction.img_sha256 or ""
+        image = self._encoded.get(key)
+        if image is None:
+            picture = self.picture(instruction)
+            if picture is None:
+                raise ValueError(f"{self.item(instruction)}: it has no picture to encode")
+            image = self.new_image(picture.rgb)
+            if len(image.data) < ENCODED_CACHE_BYTES:
+                self._encoded[key] = image
+        return image
+
+    def new_image(self, rgb: np.ndarray) -> "EncodedImage":
+        """Encode (H, W, 3) uint8 pixels; raises `ImageError` for what no row may hold."""
+        return EncodedImage.of(rgb, self.options.image_format)
+
+    def item(self, instruction: Instruction) -> str:
+        """A row's name in drops and seeds."""
+        return f"row {instruction.instruction_id}"
+
+    def drop(self, task: str, instruction: Instruction, reason: str, detail: str = "") -> None:
+        """Record that a row gives no example of a task."""
+        self.drops.append(Drop(self.manual.manual_id, task, self.item(instruction), reason, detail))
+
+    def unusable(self, task: str, instruction: Instruction, error: ImageError) -> None:
+        """Record that a row gives no example of a task because of a picture."""
+        self.drop(task, instruction, error.reason, error.detail)
+
+    def rng(self, task: str, instruction: Instruction) -> random.Random:
+        """A generator of this item's own: order, workers and other manuals change nothing."""
+        name = f"{self.options.seed}:{task}:{self.manual.manual_id}:{instruction.instruction_id}"
+        return random.Random(name)
+
+
+@dataclass(frozen=True)
+class EncodedImage:
+    """An output picture: file bytes and the hash of its pixels."""
+
+    data: bytes
+    pixels_hash: str
+    size_wh: tuple[int, int]
+    image_format: str
+
+    @classmethod
+    def of(cls, rgb: np.ndarray, image_format: str) -> "EncodedImage":
+        """Encode (H, W, 3) uint8 pixels; raises `ImageError` for what no row may hold."""
+        size_wh = (rgb.shape[1], rgb.shape[0])
+        check_shape(size_wh)
+        return cls(encode(rgb, image_format), pixel_hash(rgb), size_wh, image_format)
+
+    @property
+    def column(self) -> dict:
+        """The value of an Image column; the name is a hash of the content and tells nothing."""
+        return {
+            "bytes": self.data,
+            "path": f"{hashlib.sha256(self.data).hexdigest()[:32]}.{self.image_format}",
+        }
+
+
+def opaque_id(*parts: object) -> str:
+    """20 hex digits of a hash. Nothing that depends on a label goes in, so none can come out."""
+    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:20]
+
+
+def base_row(
+    context: Context,
+    config: str,
+    row: Row,
+    image: EncodedImage,
+    texts: dict[str, str | None],
+    sources: list[Instruction],
+    annotator: str | None,
+    confidence: float,
+) -> dict:
+    """The columns all configs share. `texts` holds query, answer and previous_instruction."""
+    instruction = row.instruction
+    return {
+        # The same inputs for a positive and its negatives but for the pixels.
+        "id": opaque_id(
+            config, context.manual.manual_id, instruction.instruction_id, image.pixels_hash
+        ),
+        "manual_id": context.manual.manual_id,
+        "session_id": row.session_id,
+        "step_num": instruction.VLM.step_num,
+        "image": image.column,
+        "instruction": instruction_text(instruction.text),
+        **texts,
+        "entities": [
+            {"tag": tag, "text": text}
+            for entity in instruction.entities
+            for tag, text in entity.items()
+            if tag != "this_line"
+        ],
+        "provenance": {
+            "source_images": [
+                {"path": site_path(source.img or ""), "sha256": source.img_sha256}
+                for source in sources
+            ],
+            "annotator": annotator,
+        },
+        "confidence": confidence,
+        "sample_weight": confidence,
+    }
+
+
+def site_path(url: str) -> str:
+    """Path of a picture on its site, decoded: the same for a crawled and a saved site."""
+    path = urlsplit(url.replace("#", "%23")).path if "://" in url else url
+    return unicodedata.normalize("NFC", unquote(path)).lstrip("/")

@@ -1,0 +1,132 @@
+"""Stage 4 for one manual: its pictures and annotations as rows."""
+
+import collections
+import functools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from builder.annotate import consensus
+from core.parquet import write_piece
+from core.records import (
+    Annotation,
+    Drop,
+    Instruction,
+    Manual,
+    ManualStats,
+    Review,
+    SessionColors,
+    dump,
+    load,
+)
+from core.store import ANNOTATE, COLORS_FILE, CRAWL, PARSE
+from tasks.context import Context, TaskOptions
+from tasks.object import rows as object_task
+from tasks.scene import rows as scene
+from tasks.state import rows as state
+
+PARTS = "parts"
+
+
+def write_rows(work: Path, manual_id: str, options: TaskOptions, target: Path) -> None:
+    """Stage 4 of one manual: rows of the three configs, the manual JSON with what was found, and
+    the counts.
+    """
+    manual = load(work / PARSE / manual_id / "manual.json", Manual)
+    annotations = load(work / ANNOTATE / manual_id / "annotations.json", dict[str, Annotation])
+    context = Context(
+        manual,
+        work / CRAWL / manual_id,
+        {int(key): value for key, value in annotations.items()},
+        options,
+    )
+    colors = {
+        session_id: state.session_color(context, session_id, rows)
+        for session_id, rows in context.sessions.items()
+    }
+    tasks: dict[str, Callable[[], Iterator[dict]]] = {
+        "scene": functools.partial(scene.rows, context),
+        "object": functools.partial(object_task.rows, context),
+        "state": functools.partial(state.rows, context, colors),
+    }
+    index = {
+        config: write_piece(target / f"{config}.parquet", config, make())
+        for config, make in tasks.items()
+    }
+    for number, png in context.parts.items():
+        (target / PARTS).mkdir(exist_ok=True)
+        (target / PARTS / f"{number}.png").write_bytes(png)
+    (target / COLORS_FILE).write_bytes(dump(_session_colors(colors)))
+    (target / "index.json").write_bytes(msgspec.json.encode(index))
+    (target / "manual.json").write_bytes(dump(with_findings(context, colors)))
+    (target / "stats.json").write_bytes(dump(_stats(context, colors)))
+
+
+def _session_colors(colors: dict[str, state.SessionColor]) -> dict[str, SessionColors]:
+    return {
+        session_id: SessionColors(
+            None if color.vote.color is None else state.hex_color(color.vote.color),
+            color.vote.score,
+            [state.hex_color(candidate) for candidate in color.vote.candidates],
+            color.by_hand,
+        )
+        for session_id, color in colors.items()
+    }
+
+
+def _stats(context: Context, colors: dict[str, state.SessionColor]) -> ManualStats:
+    kinds = collections.Counter(row.is_eop for row in context.rows())
+    return ManualStats(
+        manual_id=context.manual.manual_id,
+        set_number=context.manual.set_number,
+        object_finding_steps=kinds[True],
+        assembly_steps=kinds[False],
+        sessions=len(context.sessions),
+        colored_sessions=sum(color.vote.color is not None for color in colors.values()),
+        drops=[*context.manual.drops, *context.drops, *_noise(context)],
+        screened=dict(sorted(context.screened.items())),
+        review=[
+            Review(context.manual.manual_id, f"row {number}", annotation.error, annotation.labels)
+            for number, annotation in sorted(context.annotations.items())
+            if consensus.needs_review(annotation)
+        ],
+    )
+
+
+def _noise(context: Context) -> list[Drop]:
+    """What was left out of models' answers, as drops (T9)."""
+    return [
+        Drop(context.manual.manual_id, "annotate", f"row {row}", reason.split(": ")[-1],
+             f"{annotation.annotator if ': ' not in reason else reason.split(': ')[0]}: {number}")
+        for row, annotation in sorted(context.annotations.items())
+        for reason, number in annotation.dropped.items()
+    ]  # fmt: skip
+
+
+def with_findings(context: Context, colors: dict[str, state.SessionColor]) -> Manual:
+    """The manual JSON with colours (T12) and box answers (T8) filled in."""
+    by_row = {row.instruction.instruction_id: row for row in context.rows()}
+
+    def filled(instruction: Instruction) -> Instruction:
+        row = by_row.get(instruction.instruction_id)
+        if row is None:
+            return instruction
+        changes: dict = {}
+        annotation = context.annotations.get(instruction.instruction_id)
+        if annotation and not annotation.error:
+            changes["MiniGPTv2_output"] = annotation.answer
+        vote = colors[row.session_id].vote
+        if not row.is_eop:
+            changes["color_list"] = [state.hex_color(color) for color in vote.candidates]
+            changes["bound_color"] = [state.hex_color(vote.color)] if vote.color else []
+            if instruction.instruction_id in context.parts:
+                changes["parts_img_path"] = f"{PARTS}/{instruction.instruction_id}.png"
+            changes["background_rect"] = context.background_rects_px.get(instruction.instruction_id)
+        return msgspec.structs.replace(
+            instruction, VLM=msgspec.structs.replace(instruction.VLM, **changes)
+        )
+
+    return msgspec.structs.replace(
+        context.manual, instructions=[filled(i) for i in context.manual.instructions]
+    )

@@ -1,0 +1,1 @@
+"""Object detection: where the parts asked for are."""

@@ -1,0 +1,168 @@
+"""Object detection (T10, T11): a part among three others of its manual, in each of four cells."""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from cachetools import LRUCache
+
+from core.boxtext import box_answer
+from core.part_names import PartLabel, part_labels, phrases
+from core.pictures.containers import ImageError
+from core.records import Annotation
+from synthesis.boxes import px_to_norm100, union
+from synthesis.collage import CELLS, Fitted, box_in_collage, cell_size, compose, fit
+from tasks.context import PICTURE_CACHE_BYTES, Context, base_row
+from tasks.prompts import instruction_text, object_query
+from tasks.sessions import Row
+
+DISTRACTORS = CELLS - 1
+
+
+class Found(NamedTuple):
+    """An eop row with its boxes: what collages are made of."""
+
+    row: Row
+    annotation: Annotation
+    labels: list[PartLabel]
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Which parts it shows, whatever their number."""
+        return frozenset(part_kind(label) for label in self.labels)
+
+
+def part_kind(label: PartLabel) -> str:
+    """The part a label names: "2 Grey plates 1×2" and "grey plate 1x2" are one part.
+
+    Plural endings go from every word. What is left need not be a word, only the same for both
+    numbers: "hose" and "hoses", "leaf" and "leaves", "canopy" and "canopies".
+    """
+    text = label.text.casefold().replace("×", "x")
+    stems = (re.sub(r"[es]+$", "", word) for word in text.split())
+    return " ".join(re.sub("y$", "i", re.sub("v$", "f", stem)) for stem in stems)
+
+
+def rows(context: Context) -> Iterator[dict]:
+    """Four rows an eop whose parts have boxes and that has three other parts to stand among."""
+    found = list(_found(context))
+    cells: LRUCache = LRUCache(PICTURE_CACHE_BYTES // 2, getsizeof=lambda f: f.cell.nbytes)
+    for target in found:
+        step = target.row.instruction
+        rng = context.rng("object", step)
+        others = _distractors(target, found, rng)
+        if len(others) < DISTRACTORS:
+            context.drop("object", step, "too_few_other_parts", f"{len(others)} of {DISTRACTORS}")
+            continue
+        made = []
+        try:
+            for cell in range(CELLS):
+                rng.shuffle(others)
+                order = [*others[:cell], target, *others[cell:]]
+                made.append(_collage_row(context, order, cell, cells))
+        except ImageError as error:
+            context.unusable("object", step, error)
+            continue
+        yield from sorted(made, key=lambda row: row["id"])
+
+
+def _found(context: Context) -> Iterator[Found]:
+    """The eop rows with boxes; the others are recorded as drops."""
+    for row in context.rows():
+        if not row.is_eop or row.instruction.VLM.task_label is None:
+            continue
+        annotation = context.annotations.get(row.instruction.instruction_id)
+        if annotation is None or annotation.error:
+            reason = annotation.error if annotation and annotation.error else "not_annotated"
+            context.drop("object", row.instruction, reason)
+            continue
+        yield Found(row, annotation, part_labels(row.instruction))
+
+
+def _distractors(target: Found, found: list[Found], rng) -> list[Found]:
+    """Up to three rows that show none of the target's parts, and if possible none twice."""
+    others = [other for other in found if not other.kinds & target.kinds]
+    rng.shuffle(others)
+    chosen: list[Found] = []
+    for distinct in (True, False):
+        for other in others:
+            seen = frozenset[str]().union(*(c.kinds for c in chosen))
+            fresh = other not in chosen and not (distinct and other.kinds & seen)
+            if len(chosen) < DISTRACTORS and fresh:
+                chosen.append(other)
+    return chosen
+
+
+def _fitted(context: Context, found: Found, cell_wh: tuple[int, int], cells: LRUCache) -> Fitted:
+    key = (found.row.instruction.VLM.img_path, cell_wh)
+    fitted = cells.get(key)
+    if fitted is None:
+        picture = context.picture(found.row.instruction)
+        if picture is None:
+            raise ValueError(f"{context.item(found.row.instruction)}: annotated without a picture")
+        fitted = cells[key] = fit(picture.rgb, cell_wh)
+    return fitted
+
+
+def _collage_row(context: Context, order: list[Found], cell: int, cells: LRUCache) -> dict:
+    """The row of one collage: `order` fills the cells, the target is in `cell`."""
+    target = order[cell]
+    cell_wh = cell_size(target.annotation.size_wh)
+    collage_wh = (2 * cell_wh[0], 2 * cell_wh[1])
+    fitted = [_fitted(context, found, cell_wh, cells) for found in order]
+    entries = [
+        _entries(found, fit_, index, cell_wh, collage_wh)
+        for index, (found, fit_) in enumerate(zip(order, fitted, strict=True))
+    ]
+    targets = entries[cell]
+    boxes = [tuple(entry["box_norm100"]) for entry in targets]
+    row = base_row(
+        context,
+        "object",
+        target.row,
+        context.new_image(compose([f.cell for f in fitted])),
+        {
+            "query": object_query(target.row.instruction.text, context.options.templates),
+            "answer": box_answer(list(zip(phrases(target.labels), boxes, strict=True))),
+            "previous_instruction": _before(target.row),
+        },
+        sources=[found.row.instruction for found in order],
+        annotator=target.annotation.annotator,
+        confidence=target.annotation.confidence,
+    )
+    distractors = [
+        {"cell": index, **entry}
+        for index, several in enumerate(entries)
+        if index != cell
+        for entry in several
+    ]
+    return {**row, "cell": cell, "targets": targets, "distractors": distractors}
+
+
+def _before(row: Row) -> str | None:
+    """The text of the step before an eop row, if its session has one."""
+    return instruction_text(row.step_before.text) if row.step_before else None
+
+
+def _entries(
+    found: Found,
+    fitted: Fitted,
+    cell: int,
+    cell_wh: tuple[int, int],
+    collage_wh: tuple[int, int],
+) -> list[dict]:
+    """Label, count and boxes of everything in one cell, in the collage's frame."""
+    entries = []
+    for label in found.annotation.labels:
+        instances = [box_in_collage(box, fitted, cell, cell_wh) for box in label.instances_px]
+        box = union(instances)
+        entries.append(
+            {
+                "label": label.label,
+                "count": label.count,
+                "box_norm100": list(px_to_norm100(box, collage_wh)),
+                "box_px": list(box),
+                "instances_px": [list(instance) for instance in instances],
+            }
+        )
+    return entries

@@ -1,0 +1,1 @@
+"""Scene understanding: what to do now."""

@@ -1,0 +1,1 @@
+"""State detection: was the step done right?"""

@@ -1,0 +1,260 @@
+"""State detection (T12-T15): the step done right, and three times wrong."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from core.colors import COLORS
+from core.part_names import part_labels
+from core.pictures.containers import ImageError
+from core.pictures.media import Picture, encode_rgba
+from core.records import Instruction
+from synthesis import boundary
+from synthesis.boxes import Box
+from synthesis.cutout import Cutout, bare_part
+from synthesis.foreground import DIFFERENCE_MIN, LOSSY_DIFFERENCE_MIN, foreground_mask
+from synthesis.negatives import (
+    NEGATIVES_PER_STEP,
+    Scene,
+    Supply,
+    Wrong,
+    make_scene,
+    too_small,
+    view_changed,
+    wrong_states,
+)
+from synthesis.printed import printed_marks
+from synthesis.segmentation import old_outline, segment
+from tasks.context import Context, EncodedImage, base_row, opaque_id
+from tasks.prompts import NO, YES, instruction_text, state_query
+from tasks.sessions import Row
+from tasks.state.corrections import correction, placed
+
+ANNOTATOR, OVERRIDE = "boundary", "boundary-override"
+
+
+class SessionColor(NamedTuple):
+    """The vote of one session, the tolerance its pictures need, whether a person set it."""
+
+    vote: boundary.Vote
+    tolerance: int
+    by_hand: bool = False
+
+
+class Example(NamedTuple):
+    """What differs between the four rows of a step."""
+
+    image: EncodedImage
+    label: int
+    kind: str | None
+    correction: str | None
+    shift_fraction: float
+    part_box_px: Box | None
+
+
+def session_color(context: Context, session_id: str, rows: list[Row]) -> SessionColor:
+    """The boundary colour of a session: set by hand, or voted from its step pictures."""
+    thumbnails, lossy = [], False
+    for row in rows:
+        if not row.is_eop:  # one picture at a time: only its thumbnail stays
+            try:
+                picture = context.picture(row.instruction)
+            except ImageError:  # a drop where rows are made of it
+                picture = None
+            thumbnails.append(None if picture is None else boundary.thumbnail(picture.rgb))
+            lossy = lossy or (picture is not None and picture.lossy)
+    tolerance = boundary.LOSSY_TOLERANCE if lossy else boundary.TOLERANCE
+    vote = boundary.vote(thumbnails, tolerance)
+    by_hand = dict(context.options.boundary_colors)
+    if session_id in by_hand:
+        return SessionColor(_set_by_hand(by_hand[session_id], vote), tolerance, True)
+    return SessionColor(vote, tolerance)
+
+
+def _set_by_hand(color: str | None, vote: boundary.Vote) -> boundary.Vote:
+    rgb = None if color is None else (int(color[1:3], 16), int(color[3:5], 16), int(color[5:], 16))
+    return boundary.Vote(rgb, 1.0, vote.candidates)
+
+
+def hex_color(color: tuple[int, int, int]) -> str:
+    """(255, 0, 255) -> "#FF00FF"."""
+    return "#{:02X}{:02X}{:02X}".format(*color)
+
+
+def rows(context: Context, colors: dict[str, SessionColor]) -> Iterator[dict]:
+    """Four rows a step: one positive and three negatives, in the order of their opaque ids."""
+    palette = _palette(context)
+    for session_id, session in context.sessions.items():
+        color = colors[session_id]
+        lifted: dict[str, Cutout] = {}  # parts of this session so far, by the text that names them
+        for row in session:
+            if row.is_eop or row.instruction.VLM.task_label is None:
+                continue
+            try:
+                made = _examples(context, row, color, lifted, palette)
+            except ImageError as error:
+                context.unusable("state", row.instruction, error)
+                continue
+            if isinstance(made, str):
+                context.drop("state", row.instruction, made)
+                continue
+            yield from made
+
+
+def _examples(
+    context: Context,
+    row: Row,
+    color: SessionColor,
+    lifted: dict[str, Cutout],
+    palette: list[tuple[int, int, int]],
+) -> list[dict] | str:
+    """The rows of a step, or the reason why there are none. Raises `ImageError`."""
+    reason = _reason_against(row, color)
+    scene = _scene(context, row, color) if reason is None else reason
+    if isinstance(scene, str):
+        return scene
+    wrong = _wrong(context, row, scene, lifted, palette)
+    return wrong if isinstance(wrong, str) else _group(context, row, color, scene, wrong)
+
+
+def _palette(context: Context) -> list[tuple[int, int, int]]:
+    """Colours that the manual's own texts name: a wrong one must be one that could be found."""
+    names = {
+        entity["colorinfo"].lower()
+        for row in context.rows()
+        for entity in row.instruction.entities
+        if "colorinfo" in entity
+    }
+    return sorted({COLORS[name] for name in names if name in COLORS})
+
+
+def _reason_against(row: Row, color: SessionColor) -> str | None:
+    """Why a step can't become state rows, before any picture is looked at."""
+    if color.vote.color is None:
+        return "no_boundary_color"
+    if row.eop is None or not row.eop.text:
+        return "no_eop_before"
+    if not row.directly:  # T5: state rows ask about the part found just before
+        return "row_before_is_no_eop"
+    if row.step_before is None:
+        return "first_step_of_session"
+    if row.step_before.VLM.img_path is None:
+        return "no_picture_of_step_before"
+    return None
+
+
+def _scene(context: Context, row: Row, color: SessionColor) -> Scene | str:
+    """Segment the new part and take the step apart; the reason when that can't be done."""
+    picture, before = _pictures(context, row.instruction, row.step_before)
+    rgb = color.vote.color
+    if picture.rgb.shape != before.rgb.shape:
+        return "picture_size_changed"
+    if rgb is None:
+        return "no_boundary_color"
+    found = segment(picture.rgb, before.rgb, rgb, color.tolerance)
+    if found is None:
+        return "no_outline_in_picture"
+    outline = old_outline(picture.rgb, before.rgb, found, rgb, color.tolerance)
+    assembly, marks = _assembly(before)
+    # Numbers of steps differ too; they are looked for only where the view seems to have changed.
+    if view_changed(picture.rgb, before.rgb, found, outline, assembly) and view_changed(
+        picture.rgb, before.rgb, found, outline | marks | _assembly(picture)[1], assembly
+    ):
+        return "view_changed"
+    lossy = picture.lossy or before.lossy
+    matched = context.options.positives == "matched"
+    scene = make_scene(picture.rgb, before.rgb, found, outline, assembly, lossy, matched)
+    if scene is None:
+        return "no_assembly_before"
+    if too_small(scene.cutout, picture.rgb.shape[1]):
+        return "part_hardly_visible"
+    number = row.instruction.instruction_id
+    context.background_rects_px[number] = [int(v) for v in scene.background_px]
+    context.parts[number] = encode_rgba(bare_part(scene.cutout))
+    return scene
+
+
+def _assembly(picture: Picture) -> tuple[np.ndarray, np.ndarray]:
+    """(H, W) bool what has been built, and the numbers printed beside it."""
+    least = LOSSY_DIFFERENCE_MIN if picture.lossy else DIFFERENCE_MIN
+    mask = foreground_mask(picture.rgb, picture.alpha, least)
+    marks = printed_marks(picture.rgb, mask)
+    return mask & ~marks, marks
+
+
+def _pictures(
+    context: Context, step: Instruction, before: Instruction | None
+) -> tuple[Picture, Picture]:
+    now, then = context.picture(step), context.picture(before) if before else None
+    if now is None or then is None:
+        raise ValueError(f"{context.item(step)}: a step picture is missing that was there before")
+    return now, then
+
+
+def _wrong(
+    context: Context,
+    row: Row,
+    scene: Scene,
+    lifted: dict[str, Cutout],
+    palette: list[tuple[int, int, int]],
+) -> list[Wrong] | str:
+    """The three wrong states of a step; the reason when they can't be made."""
+    own = instruction_text(row.eop.text) if row.eop else ""
+    supply = Supply(
+        others=lambda: [cutout for text, cutout in lifted.items() if text != own],
+        colors=palette,
+        screened=context.screened,
+    )
+    typed = context.options.negatives == "typed"
+    found = wrong_states(scene, typed, context.rng("state", row.instruction), supply)
+    lifted[own] = scene.cutout
+    return found if len(found) == NEGATIVES_PER_STEP else "too_few_wrong_states"
+
+
+def _group(
+    context: Context, row: Row, color: SessionColor, scene: Scene, wrong: list[Wrong]
+) -> list[dict]:
+    """The positive and its negatives; what an Example does not hold is the same in all."""
+    step, eop_text = row.instruction, row.eop.text if row.eop else []
+    found = sum(label.number for label in part_labels(row.eop)) if row.eop else 1
+    several = placed(step, found) > 1
+    right_box = scene.cutout.box_px
+    matched = context.options.positives == "matched"
+    right = context.new_image(scene.right) if matched else context.source_image(step)
+    examples = [Example(right, 1, None, None, 0.0, right_box)]
+    for one in wrong:
+        image = context.new_image(one.rgb)
+        sentence = correction(one, eop_text, image.size_wh, several)
+        examples.append(Example(image, 0, one.kind, sentence, one.shift_fraction, one.part_box_px))
+    made = []
+    for example in examples:
+        base = base_row(
+            context,
+            "state",
+            row,
+            example.image,
+            {
+                "query": state_query(eop_text, step.text, context.options.templates),
+                "answer": YES if example.label else NO,
+                "previous_instruction": instruction_text(eop_text) or None,
+            },
+            sources=[step, row.step_before] if row.step_before else [step],
+            annotator=OVERRIDE if color.by_hand else ANNOTATOR,
+            confidence=color.vote.score,
+        )
+        box = example.part_box_px
+        made.append(
+            {
+                **base,
+                "label": example.label,
+                "group_id": opaque_id("group", context.manual.manual_id, step.instruction_id),
+                "negative_kind": example.kind,
+                "correction": example.correction,
+                "shift_fraction": example.shift_fraction,
+                "part_box_px": None if box is None else list(box),
+                "correct_box_px": list(right_box),
+                "boundary_color": hex_color(color.vote.color) if color.vote.color else None,
+            }
+        )
+    return sorted(made, key=lambda item: item["id"])

@@ -1,0 +1,151 @@
+"""`--format yolo` and `voc`: supervision reads back what was written, boxes lie on the parts."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from export_build import all_rows, export_build, pixels
+from painted_build import iou, measured, painted_build
+from test_export import error_of, records, run
+
+from core import cli
+from scripts import export
+
+# Third parties' own notices about themselves.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory) -> Path:
+    return painted_build(tmp_path_factory.mktemp("b") / "lego-arta")
+
+
+def read_back(out: Path, name: str, config: str) -> dict[str, tuple[list[str], np.ndarray, Path]]:
+    """(classes, boxes, picture) by row of what supervision finds in a dataset."""
+    import supervision as sv
+
+    folder, found = out / config, {}
+    if name == "yolo":
+        sets = [
+            sv.DetectionDataset.from_yolo(
+                f"{folder}/images/{split}", f"{folder}/labels/{split}", f"{folder}/data.yaml"
+            )
+            for split in ("train", "test")
+        ]
+    else:
+        sets = [
+            sv.DetectionDataset.from_pascal_voc(f"{folder}/JPEGImages", f"{folder}/Annotations")
+        ]
+    for one in sets:
+        for path, detections in one.annotations.items():
+            names = [one.classes[number] for number in detections.class_id]
+            found[Path(path).stem] = (names, detections.xyxy, Path(path))
+    return found
+
+
+@pytest.mark.parametrize("name", ["yolo", "voc"])
+def test_supervision_finds_the_parts_where_they_are_painted(build, tmp_path, name):
+    rows = all_rows(build)
+    out = run(build, tmp_path / "x", name)
+    for config in ("object", "state"):
+        found = read_back(out, name, config)
+        assert set(found) == {i for i, row in rows.items() if row["config"] == config}
+        for row_id, (names, boxes, path) in found.items():
+            row = rows[row_id]
+            assert path.read_bytes() == row["image"]["bytes"]
+            entries = row.get("targets") or []
+            px = [box for entry in entries for box in entry["instances_px"]] or [row["part_box_px"]]
+            assert len(boxes) == len(px)
+            for part, (box, source) in enumerate(zip(boxes, px, strict=True)):
+                assert iou(tuple(box), tuple(source)) >= 0.98
+                assert iou(tuple(box), measured(pixels(path.read_bytes()), part)) >= 0.98
+            labels = [entry["label"] for entry in entries for _ in entry["instances_px"]]
+            wanted = labels or ["new part"]
+            assert [one.rstrip("s") for one in names] == [one.rstrip("s") for one in wanted]
+
+
+def test_yolo_s_yaml_is_what_ultralytics_asks_for(build, tmp_path):
+    out = run(build, tmp_path / "x", "yolo")
+    for config in ("object", "state"):
+        described = yaml.safe_load((out / config / "data.yaml").read_text())
+        assert list(described["names"]) == list(range(len(described["names"])))
+        for key, split in (("train", "train"), ("val", "test")):
+            folder = out / config / described[key]
+            assert folder.name == split
+            pictures = {path.stem for path in folder.iterdir()}
+            assert pictures == {p.stem for p in (out / config / "labels" / split).iterdir()}
+    merged = run(build, tmp_path / "y", "yolo", "--merge", "--split", "train")
+    described = yaml.safe_load((merged / "data.yaml").read_text())
+    assert described["train"] == described["val"] == "images/train"
+    assert not (merged / "images" / "test").exists()
+
+
+def test_voc_s_lists_name_the_pictures_of_a_split(build, tmp_path):
+    rows = all_rows(build)
+    out = run(build, tmp_path / "x", "voc", "--merge")
+    for split in ("train", "test"):
+        listed = (out / "ImageSets/Main" / f"{split}.txt").read_text().splitlines()
+        assert set(listed) == {i for i, row in rows.items()
+                               if row["split"] == split and row["config"] != "scene"}  # fmt: skip
+        assert all((out / "Annotations" / f"{name}.xml").is_file() for name in listed)
+    assert "lego-arta" in next((out / "Annotations").iterdir()).read_text()
+
+
+@pytest.mark.parametrize("name", ["yolo", "voc"])
+def test_the_readme_s_code_reads_it(build, tmp_path, monkeypatch, name):
+    out = run(build, tmp_path / "x", name)
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    exec(re.search(r"```python\n(.*?)```", (out / "README.md").read_text(), re.DOTALL)[1], names)
+    assert len(names["data"])
+
+
+@pytest.mark.parametrize("name", ["yolo", "voc"])
+def test_a_part_that_is_missing_is_a_picture_without_boxes(tmp_path, name):
+    lacking: set[str] = set()
+
+    def change(config, row):
+        if config != "state" or row["label"] or len(lacking) >= 2:
+            return row
+        lacking.add(row["id"])
+        return {**row, "negative_kind": "missing", "part_box_px": None}
+
+    build = export_build(tmp_path / "b", change, manuals=2, test_manuals=1)
+    out = run(build, tmp_path / "x", name, "--config", "state")
+    found = read_back(out, name, "state")
+    assert lacking == {row_id for row_id, (_, boxes, _) in found.items() if not len(boxes)}
+
+
+@pytest.mark.parametrize("name", ["yolo", "voc"])
+def test_boxes_outside_their_picture_are_drops(tmp_path, name):
+    victims: list[str] = []
+
+    def change(config, row):
+        if config == "state" and not victims:
+            victims.append(row["id"])
+            return {**row, "part_box_px": [0.0, 0.0, 9000.0, 5.0]}
+        return row
+
+    build = export_build(tmp_path / "b", change, manuals=2, test_manuals=1)
+    out = run(build, tmp_path / "x", name, "--config", "state")
+    dropped = {line["id"]: line["reason"] for line in records(out / "dropped.jsonl")}
+    assert dropped == {victims[0]: "box_outside_picture"}
+    assert not list(out.rglob(f"{victims[0]}.*"))
+
+
+@pytest.mark.parametrize("name", ["yolo", "voc"])
+def test_without_supervision_the_line_that_installs_it_is_told(
+    build, tmp_path, monkeypatch, capsys, name
+):
+    monkeypatch.setitem(cli.EXTRAS, "export", ("supervision_that_nobody_has",))
+    assert export.main([str(build), "--format", name, "--out", str(tmp_path / "x")]) == 1
+    line = error_of(capsys)
+    assert f"--format {name}" in line and "pip install" in line and "[export]" in line
+    assert not (tmp_path / "x").exists()

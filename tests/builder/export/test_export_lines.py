@@ -1,0 +1,213 @@
+"""`--format llava-jsonl` and `internvl`: their loaders' rules, and boxes on what the models see."""
+
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from export_build import all_rows, export_build
+from painted_build import painted_build
+from PIL import Image
+from test_export import error_of, records, run
+from test_export_pixels import enclosed, qwen_picture, qwen_processor, same_share
+
+from evaluation.answers import parse_boxes
+from evaluation.frames import from_norm100
+
+SIDE = 448
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory) -> Path:
+    return painted_build(tmp_path_factory.mktemp("b") / "lego-arta")
+
+
+def launched(script: Path, tmp_path: Path) -> tuple[Path, list[str]]:
+    """Where a script starts torchrun, and with which words; REPO is an empty folder."""
+    fake = tmp_path / "bin" / "torchrun"
+    fake.parent.mkdir(exist_ok=True)
+    fake.write_text('#!/bin/sh\npwd\nprintf "%s\\n" "$@"\n')
+    fake.chmod(0o755)
+    (tmp_path / "repo").mkdir(exist_ok=True)
+    said = subprocess.run(
+        ["bash", str(script)], text=True, capture_output=True, check=True, cwd=tmp_path,
+        env={"PATH": f"{fake.parent}:/usr/bin:/bin", "REPO": str(tmp_path / "repo")},
+    ).stdout.splitlines()  # fmt: skip
+    return Path(said[0]), said[1:]
+
+
+# qwen-vl-finetune --------------------------------------------------------------------------------
+
+
+def qwen_messages(line: dict) -> list[dict]:
+    """Its `_build_messages`: a picture from the pool for each `<image>`, none left over."""
+    pool, messages = list(line["image"]), []
+    for turn in line["conversations"]:
+        if turn["from"] != "human":
+            messages.append({"role": "assistant", "content": turn["value"]})
+            continue
+        content = []
+        for text in re.split("(<image>|<video>)", turn["value"]):
+            if text == "<image>":
+                content.append({"image": pool.pop(0)})
+            elif text.strip():
+                content.append({"text": text.strip()})
+        messages.append({"role": "user", "content": content})
+    assert not pool
+    return messages
+
+
+@pytest.mark.parametrize(
+    "more",
+    [[], ["--max-pixels", "200000"], ["--min-pixels", "900000", "--max-pixels", "1100000"],
+     ["--examples", "dynamic"]],
+    ids=["default", "most", "least", "examples"],
+)  # fmt: skip
+def test_qwen_vl_finetune(build, tmp_path, more):
+    """Messages by its rule, the picture by Qwen's processor with the bounds of the script."""
+    rows = all_rows(build)
+    out = run(build, tmp_path / "x", "llava-jsonl", *more)
+    _, words = launched(out / "train.sh", tmp_path)
+    given = dict(itertools.pairwise(words))
+    bounds = int(given["--min_pixels"]), int(given["--max_pixels"])
+    assert list(bounds) == json.loads((out / "export.json").read_text())["pixels"]
+    seen = 0
+    for file in registered(out, tmp_path)[0]:
+        for line in records(Path(file))[:3]:
+            row, messages = rows[line["id"]], qwen_messages(line)
+            assert [m["role"] for m in messages] == ["user", "assistant"] * (len(messages) // 2)
+            last = [part["image"] for part in messages[-2]["content"] if "image" in part]
+            assert last == line["image"][-1:]
+            assert (out / last[0]).read_bytes() == row["image"]["bytes"]
+            if row["config"] == "object":
+                with Image.open(out / last[0]) as image:
+                    made = qwen_processor(bounds)(images=[image], return_tensors="np")
+                picture = qwen_picture(made)
+                enclosed(picture, messages[-1]["content"], row)
+                same_share(messages[-1]["content"], row, "resized_px", picture.shape[1::-1])
+                seen += 1
+    assert seen
+    if more == ["--examples", "dynamic"]:
+        assert any(len(line["image"]) > 1 for line in records(out / "object_train.jsonl"))
+
+
+def registered(out: Path, tmp_path: Path) -> tuple[list[str], list[str]]:
+    """(files, folders) that train.py tells qwen-vl-finetune of; its package is one of two lines."""
+    package = tmp_path / "repo" / "qwen-vl-finetune" / "qwenvl" / "data"
+    package.mkdir(parents=True, exist_ok=True)
+    (package / "__init__.py").write_text("data_dict = {}\n")
+    code = (
+        "import json, runpy; runpy.run_path('train.py', run_name='told');"
+        "from qwenvl import data; print(json.dumps(data.data_dict))"
+    )
+    environment = {**os.environ, "REPO": str(tmp_path / "repo")}
+    said = subprocess.run([sys.executable, "-c", code], cwd=out, env=environment, text=True,
+                          capture_output=True, check=True).stdout  # fmt: skip
+    told = json.loads(said)
+    _, words = launched(out / "train.sh", tmp_path)
+    assert list(told) == words[words.index("--dataset_use") + 1].split(",")
+    return [e["annotation_path"] for e in told.values()], [e["data_path"] for e in told.values()]
+
+
+def test_the_files_that_are_registered_are_train_s(build, tmp_path):
+    out = run(build, tmp_path / "it's here", "llava-jsonl")
+    files, folders = registered(out, tmp_path)
+    wanted = [out / f"{config}_train.jsonl" for config in ("scene", "object", "state")]
+    assert list(map(Path, files)) == wanted and set(map(Path, folders)) == {out}
+    listed = yaml.safe_load((out / "llava_next.yaml").read_text())["datasets"]
+    assert [out / one["json_path"] for one in listed] == wanted
+
+
+# InternVL ----------------------------------------------------------------------------------------
+
+
+def internvl_picture(image: Image.Image, most: int) -> np.ndarray:
+    """Its `dynamic_preprocess` without the thumbnail: stretched to the nearest grid of tiles."""
+    grids = {
+        (wide, high)
+        for number in range(1, most + 1)
+        for wide in range(1, number + 1)
+        for high in range(1, number + 1)
+        if wide * high <= most
+    }
+    ratio, area = image.width / image.height, image.width * image.height
+    best, nearest = (1, 1), float("inf")
+    for wide, high in sorted(grids, key=lambda grid: grid[0] * grid[1]):
+        away = abs(ratio - wide / high)
+        if away < nearest or (away == nearest and area > 0.5 * SIDE * SIDE * wide * high):
+            best, nearest = (wide, high), away
+    return np.asarray(image.convert("RGB").resize((SIDE * best[0], SIDE * best[1])))
+
+
+def test_internvl(build, tmp_path):
+    rows = all_rows(build)
+    out = run(build, tmp_path / "x", "internvl")
+    where, words = launched(out / "train.sh", tmp_path)
+    assert where == out and "--dynamic_image_size" in words
+    meta = json.loads((where / words[words.index("--meta_path") + 1]).read_text())
+    assert len(meta) == 3 and all(name.endswith("_train") for name in meta)
+    for described in meta.values():
+        lines = records(where / described["annotation"])
+        assert described["length"] == len(lines) and described["annotation"].endswith("jsonl")
+        assert described["repeat_time"] == 1 and described["data_augment"] is False
+        for line in lines[:4]:
+            row, human, gpt = rows[line["id"]], *line["conversations"]
+            assert human["value"].count("<image>") == 1
+            with Image.open(where / described["root"] / line["image"]) as image:
+                assert image.size == (line["width"], line["height"])
+                picture = internvl_picture(image, described["max_dynamic_patch"])
+            if row["config"] == "object":
+                found = parse_boxes(gpt["value"])
+                assert (found.form, found.frame, found.status) == ("tagged", "norm1000", "ok")
+                same_share(gpt["value"], row, "norm1000")
+                size = picture.shape[1::-1]
+                boxes = [
+                    {"bbox_2d": from_norm100([v / 10 for v in box.box], "px", size), "label": "x"}
+                    for box in found.boxes
+                ]
+                enclosed(picture, json.dumps(boxes), row)
+            else:
+                assert gpt["value"] == row["answer"]
+
+
+def test_internvl_with_several_pictures(build, tmp_path):
+    out = run(build, tmp_path / "x", "internvl", "--examples", "dynamic")
+    several = 0
+    for path in sorted(out.glob("*.jsonl")):
+        for line in records(path):
+            human = [turn["value"] for turn in line["conversations"] if turn["from"] == "human"]
+            assert sum(text.count("<image>") for text in human) == len(line["image"])
+            sizes = list(zip(line["width_list"], line["height_list"], strict=True))
+            for name, size in zip(line["image"], sizes, strict=True):
+                with Image.open(out / name) as image:
+                    assert image.size == size
+            several += len(line["image"]) > 1
+    assert several
+
+
+@pytest.mark.parametrize("name", ["internvl", "llamafactory"])
+def test_tagged_boxes_mean_thousandths(build, tmp_path, name, capsys):
+    from scripts import export
+
+    more = ["--boxes", "tagged", "--config", "object"]
+    out = run(build, tmp_path / "x", name, *more)  # the frame follows
+    assert json.loads((out / "export.json").read_text())["frame"] == "norm1000"
+    wrong = [str(build), "--format", name, "--out", str(tmp_path / "y"), *more]
+    assert export.main([*wrong, "--frame", "px"]) == 1
+    line = error_of(capsys)
+    assert "--frame px" in line and "--frame norm1000" in line
+
+
+@pytest.mark.parametrize("name", ["internvl", "llava-jsonl"])
+def test_test_rows_start_no_training(tmp_path, name):
+    build = export_build(tmp_path / "b", manuals=2, test_manuals=1)
+    out = run(build, tmp_path / "x", name, "--split", "test")
+    assert not {"train.sh", "train.py", "meta.json", "llava_next.yaml"} & {
+        path.name for path in out.iterdir()
+    }

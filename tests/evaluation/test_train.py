@@ -1,0 +1,144 @@
+"""The tuning recipes end to end on tiny random models, and the rewards through TRL's own call."""
+
+import json
+
+import pytest
+from outside import ROOT
+
+pytest.importorskip("trl", reason="needs the extra `train`")
+torch = pytest.importorskip("torch", reason="needs the extra `train`")
+
+import yaml
+from benchmark_build import write_build
+from outside import MODEL_TEST
+from tiny_models import MAKERS
+
+from evaluation.items import load_items
+from evaluation.rewards import ALL_REWARDS, REWARDS
+from evaluation.training import PLAIN, THINK, training_rows
+from scripts.train import common, grpo, sft
+
+pytestmark = MODEL_TEST
+TINY = ("--max-steps", "2", "--max-samples", "6", "--debug")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))
+        yield
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory):
+    return write_build(tmp_path_factory.mktemp("b"), manuals=3, test_manuals=1)
+
+
+@pytest.fixture(scope="module")
+def qwen(tmp_path_factory):
+    return MAKERS["qwen"](tmp_path_factory.mktemp("m") / "tiny-qwen")
+
+
+def weights(folder):
+    from safetensors.torch import load_file
+
+    return load_file(folder / "adapter_model.safetensors")
+
+
+def test_sft_two_steps(build, qwen, tmp_path, capsys):
+    out = tmp_path / "sft"
+    assert sft.main([str(build), "--out", str(out), "--model", str(qwen), *TINY]) == 0
+    assert "adapter saved after 2 steps" in capsys.readouterr().out
+    config = json.loads((out / "adapter_config.json").read_text())
+    assert config["r"] == 8
+    saved = weights(out)
+    assert saved and not any("visual" in name for name in saved)  # the vision side is frozen
+    moved = [value for name, value in saved.items() if "lora_B" in name]
+    assert any(value.abs().sum() > 0 for value in moved)  # lora_B starts at zero
+    assert all(torch.isfinite(value).all() for value in saved.values())
+
+
+def test_grpo_two_steps(build, qwen, tmp_path, capsys):
+    out = tmp_path / "grpo"
+    arguments = [str(build), "--out", str(out), "--model", str(qwen), *TINY]
+    assert grpo.main([*arguments, "--max-completion-length", "8"]) == 0
+    assert "adapter saved after 2 steps" in capsys.readouterr().out
+    config = json.loads((out / "adapter_config.json").read_text())
+    assert (config["r"], config["lora_alpha"], config["lora_dropout"]) == (8, 64, 0.05)
+    assert weights(out)
+
+
+def test_the_rewards_through_trl_s_own_call(build, qwen, tmp_path):
+    """`GRPOTrainer._calculate_rewards` on a mixed batch with answers of known worth."""
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+    from trl import GRPOConfig, GRPOTrainer
+
+    rows = training_rows(build, ["scene", "object", "state"], THINK)
+    rewards = [*REWARDS.values(), ALL_REWARDS["penalised"]]
+    trainer = GRPOTrainer(
+        model=AutoModelForImageTextToText.from_pretrained(qwen),
+        processing_class=AutoProcessor.from_pretrained(qwen),
+        train_dataset=rows,
+        reward_funcs=rewards,
+        args=GRPOConfig(
+            output_dir=str(tmp_path), report_to="none", per_device_train_batch_size=2,
+            num_generations=2, bf16=False, use_cpu=True,
+        ),
+    )  # fmt: skip
+    inputs = [next(row for row in rows if row["task"] == t) for t in ("state", "object", "scene")]
+    prompts = [row["prompt"] for row in inputs]
+    right = [f"<think>so</think>{row['solution']}" for row in inputs]
+    said = [[{"role": "assistant", "content": text}] for text in right]
+    found = trainer._calculate_rewards(inputs, prompts, said, [[1]] * 3)
+    # columns: accuracy, format, state_acc, grnd, penalised
+    assert found.tolist() == [
+        pytest.approx([0.0, 1.0, 1.0, 0.0, 0.0]),
+        pytest.approx([1.0, 1.0, 0.0, 0.0, 1.0]),
+        pytest.approx([0.0, 1.0, 0.0, 2.0, 0.0]),
+    ]
+    wrong = [[{"role": "assistant", "content": "hm"}] for _ in inputs]
+    assert trainer._calculate_rewards(inputs, prompts, wrong, [[1]] * 3).sum() == 0
+
+
+def test_training_rows_are_the_train_split_s(build):
+    rows = training_rows(build, ["scene", "object", "state"], PLAIN)
+    train = {c: load_items(build, c, "train") for c in ("scene", "object", "state")}
+    assert sorted(rows["id"]) == sorted(item.id for items in train.values() for item in items)
+    by_id = {item.id: item for items in train.values() for item in items}
+    for row in rows.select(range(20)):
+        item = by_id[row["id"]]
+        assert row["image"].size == (80, 60) and row["task"] == item.config
+        if item.config != "object":
+            assert row["prompt"][0]["content"] == item.query
+            assert row["completion"][0]["content"] == item.answer
+        else:
+            assert json.loads(row["completion"][0]["content"])[0]["bbox_2d"]
+        assert row["solution"] == f"<answer>{row['completion'][0]['content']}</answer>"
+    few = training_rows(build, ["scene", "state"], PLAIN, max_samples=3)
+    assert len(few) == 6
+    assert few["id"][:] == training_rows(build, ["scene", "state"], PLAIN, 3)["id"][:]
+
+
+def test_the_recipes_have_the_papers_numbers():
+    """R13."""
+    recipe = yaml.safe_load((ROOT / "scripts/train/llamafactory_sft.yaml").read_text())
+    expected = {
+        "model_name_or_path": "Qwen/Qwen2.5-VL-7B-Instruct", "lora_rank": 8, "lora_target": "all",
+        "template": "qwen2_vl", "cutoff_len": 4096, "per_device_train_batch_size": 1,
+        "gradient_accumulation_steps": 8, "learning_rate": 1e-4, "num_train_epochs": 3.0,
+        "lr_scheduler_type": "cosine", "warmup_ratio": 0.1, "bf16": True,
+        "video_max_pixels": 16384, "finetuning_type": "lora", "stage": "sft",
+    }  # fmt: skip
+    assert {key: recipe[key] for key in expected} == expected
+    assert "max_samples" not in recipe
+    zero = json.loads((ROOT / "scripts/train/zero2.json").read_text())
+    assert zero["zero_optimization"]["stage"] == 2
+    assert common.MAX_PIXELS == 2_038_400
+
+
+def test_bad_input_gives_one_line(build, tmp_path, capsys):
+    for arguments in ([str(tmp_path), "--model", "x"], [str(build), "--model", str(tmp_path)]):
+        for recipe in (sft, grpo):
+            assert recipe.main([*arguments, "--out", str(tmp_path / "o")]) == 1
+            assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "o").exists()
