@@ -16,8 +16,9 @@ from builder.publish import options
 from builder.release.split import MODES
 from core.cli import Parser, command, not_negative, positive, whole, writable
 from core.errors import UserError
+from core.names import IMAGE_FORMATS
 from core.queries import TEMPLATES
-from tasks.options import HEX_RE, IMAGE_FORMATS, NEGATIVES, POSITIVES
+from tasks.options import HEX_RE, NEGATIVES, POSITIVES
 
 if TYPE_CHECKING:
     from builder.release.reviews import Reviews

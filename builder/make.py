@@ -22,8 +22,8 @@ from builder import probes
 from builder.annotate import answers, asking
 from builder.annotate.options import options_of as model_options_of
 from builder.pipeline import BuildOptions, build_imported, build_manual, parse_manual
-from builder.publish import push, recipe
-from builder.release import stats
+from builder.publish import push
+from builder.release import recipe, stats
 from builder.release.assemble import AssembleOptions, assemble, check_out
 from builder.release.reviews import from_json
 from builder.sources import kinds

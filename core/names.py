@@ -5,3 +5,5 @@
 
 CONFIGS = ("scene", "object", "state")
 SPLITS = ("train", "test")
+# Both lossless.
+IMAGE_FORMATS = ("webp", "png")

@@ -153,6 +153,18 @@ class Annotation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dropped: dict[str, int] = {}
 
 
+# Below this agreement a person should look.
+REVIEW_AGREEMENT = 0.75
+
+
+def needs_review(annotation: Annotation) -> bool:
+    """Whether the annotators disagree on a label of the row."""
+    return any(
+        label.agreement is not None and label.agreement < REVIEW_AGREEMENT
+        for label in annotation.labels
+    )
+
+
 class PartLabel(NamedTuple):
     """One kind of part: how many, its colour words (may be empty) and its theme words."""
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from core.answers import format_boxes, parse_boxes
+from core.items import Item, picture_size
 from core.queries import read, take_apart
-from evaluation.answers import format_boxes, parse_boxes
+from core.text_scores import normalise
 from evaluation.examples import FIXED
-from evaluation.items import Item, picture_size
-from evaluation.text import normalise
 
 STATE_ONLY = ("always-yes", "always-no", "first-of-four", "place")
 NAMES = (*STATE_ONLY, "copy-query", "copy-demo", "majority", "no-image")

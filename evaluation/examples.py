@@ -8,9 +8,9 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from core.answers import format_boxes, parse_boxes
+from core.items import Item, UserError
 from core.queries import in_words_of, take_apart
-from evaluation.answers import format_boxes, parse_boxes
-from evaluation.items import Item, UserError
 from evaluation.prompts import Example, Setting, expected_answer, question
 
 SOURCES = ("fixed", "dynamic", "none")

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluation.items import Item, UserError, items_hash
-from evaluation.metrics import METRICS
+from core.items import Item, UserError, items_hash
+from core.metrics import METRICS
 from evaluation.predictions import Prediction, Run, by_id, read_lines, read_run
 
 

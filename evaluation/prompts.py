@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
+from core.answers import format_boxes, parse_boxes
+from core.frames import MAX_PIXELS, MIN_PIXELS, RESIZES, SHARES, from_norm100, whole
+from core.items import Item, UserError
 from core.queries import DIRECTIVES, PERCENT, take_apart
-from evaluation.answers import format_boxes, parse_boxes
-from evaluation.frames import MAX_PIXELS, MIN_PIXELS, RESIZES, SHARES, from_norm100, whole
-from evaluation.items import Item, UserError
 
 # How the object directive says which frame it asks for.
 FRAME_WORDS = {

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from core.answers import parse_boxes
+from core.items import Item, picture_bytes
 from core.queries import take_apart
-from evaluation.answers import parse_boxes
-from evaluation.items import Item, picture_bytes
 from evaluation.samples import READ, Sample, boxes_norm100
 from evaluation.score import Results, Score
 from evaluation.tables import LEGEND, TITLES, Cell, Table

@@ -14,16 +14,10 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from evaluation.answers import (
-    PredictedBox,
-    final_text,
-    parse_boxes,
-    parse_text,
-    parse_yes_no,
-)
-from evaluation.frames import Size, to_norm100
-from evaluation.matching import Pair, match
-from evaluation.text import bleu_method1, label_similarity, rouge
+from core.answers import PredictedBox, final_text, parse_boxes, parse_text, parse_yes_no
+from core.frames import Size, to_norm100
+from core.matching import Pair, match
+from core.text_scores import bleu_method1, label_similarity, rouge
 
 SCENE, OBJECT, STATE, UNKNOWN = "scene", "object", "state", "unknown"
 COUNT_BONUS = 0.1

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import filelock
 
+from core.items import Item, UserError, items_hash, load_items
 from evaluation.examples import Chooser
-from evaluation.items import Item, UserError, items_hash, load_items
 from evaluation.predictions import (
     Prediction,
     Run,

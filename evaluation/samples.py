@@ -4,17 +4,11 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from evaluation import text as texts
-from evaluation.answers import (
-    BoxAnswer,
-    final_text,
-    parse_boxes,
-    parse_text,
-    parse_yes_no,
-)
-from evaluation.frames import SHARES, Box, Size, to_norm100
-from evaluation.items import Item
-from evaluation.matching import match, mean_over_all, whole_percents
+from core import text_scores as texts
+from core.answers import BoxAnswer, final_text, parse_boxes, parse_text, parse_yes_no
+from core.frames import SHARES, Box, Size, to_norm100
+from core.items import Item
+from core.matching import match, mean_over_all, whole_percents
 
 KEYWORD_TAGS = ("theme", "colorinfo")
 READ = ("ok", "partial", "empty")

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from core.answers import parse_boxes
+from core.frames import Seen, fitting_frames
+from core.items import Item, UserError, load_items
+from core.metrics import METRICS, evaluate
 from evaluation import baselines, bootstrap
-from evaluation.answers import parse_boxes
 from evaluation.files import PredictionFile, check_belongs, oddities, read_files
-from evaluation.frames import Seen, fitting_frames
-from evaluation.items import Item, UserError, load_items
-from evaluation.metrics import METRICS, evaluate
 from evaluation.predictions import Prediction
 from evaluation.samples import Said, Sample, score_sample
 

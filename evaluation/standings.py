@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from evaluation.metrics import ABOUT, METRICS, Metric, metric
+from core.metrics import ABOUT, METRICS, Metric, metric
 from evaluation.prompts import PAPER_SETTINGS
 from evaluation.score import Results, Score
 from evaluation.tables import (

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from evaluation.metrics import METRICS, Metric
+from core.metrics import METRICS, Metric
 
 TITLES = {"scene": "Scene understanding", "object": "Object detection", "state": "State detection"}
 # A parse rate (percent) under which a score of answers that must be read means nothing.

@@ -8,7 +8,7 @@ import base64
 import csv
 from pathlib import Path
 
-from evaluation.items import load_items, picture_bytes
+from core.items import load_items, picture_bytes
 from evaluation.prompts import Setting, ask
 
 COLUMNS = ("index", "image", "question", "answer", "category", "id", "manual_id")

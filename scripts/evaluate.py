@@ -25,10 +25,10 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from core.cli import Parser, command, not_negative, positive, require, run, whole, writable
+from core.frames import FRAMES, MIN_PIXELS, RELEASED_PIXELS
 from core.names import CONFIGS, SPLITS
 from evaluation.bootstrap import RESAMPLES
 from evaluation.examples import SOURCES
-from evaluation.frames import FRAMES, MIN_PIXELS, RELEASED_PIXELS
 from evaluation.prompts import FORMS, PAPER_SETTINGS, Setting, setting_of
 from evaluation.runners import RunnerOptions, make_runner, split_model
 
@@ -195,7 +195,7 @@ def _parameter(text: str) -> tuple[str, Any]:
 
 def run_command(options: argparse.Namespace) -> None:
     """`run`."""
-    from evaluation.items import configs_of
+    from core.items import configs_of
     from evaluation.run import Asked
     from evaluation.run import run as ask
 

@@ -20,9 +20,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from builder.export import FORMATS
 from core.cli import Parser, positive, run, share, warn, whole, writable
+from core.frames import MAX_PIXELS, MIN_PIXELS
 from core.names import CONFIGS, SPLITS
 from evaluation.examples import SOURCES
-from evaluation.frames import MAX_PIXELS, MIN_PIXELS
 from evaluation.prompts import FORM_FRAMES, FORMS, Setting
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import msgspec
 
-from builder.annotate import consensus
 from core.parquet import write_piece
 from core.records import (
     Annotation,
@@ -19,6 +18,7 @@ from core.records import (
     SessionColors,
     dump,
     load,
+    needs_review,
 )
 from core.store import ANNOTATE, COLORS_FILE, CRAWL, PARSE
 from tasks.context import Context, TaskOptions
@@ -89,7 +89,7 @@ def _stats(context: Context, colors: dict[str, state.SessionColor]) -> ManualSta
         review=[
             Review(context.manual.manual_id, f"row {number}", annotation.error, annotation.labels)
             for number, annotation in sorted(context.annotations.items())
-            if consensus.needs_review(annotation)
+            if needs_review(annotation)
         ],
     )
 

@@ -4,7 +4,6 @@ import dataclasses
 import re
 from dataclasses import dataclass
 
-IMAGE_FORMATS = ("webp", "png")
 NEGATIVES, POSITIVES = ("paper", "typed"), ("matched", "original")
 HEX_RE = re.compile(r"#[0-9A-Fa-f]{6}")
 

@@ -12,8 +12,8 @@ import numpy as np
 from export_build import export_build
 from PIL import Image
 
+from core.answers import parse_boxes
 from core.boxtext import box_answer
-from evaluation.answers import parse_boxes
 
 SIZES = [(600, 400), (300, 800), (1100, 700), (500, 500), (900, 300)]
 # Percent of the picture; the first part lacks red, the second green.

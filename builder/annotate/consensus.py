@@ -28,8 +28,6 @@ from synthesis.boxes import Box, iou, union
 # it found against the text; a detector's score was never fitted to drawings of parts.
 OWN_WORD = {"foreground": 1.0}
 OWN_WORD_OF_MODELS = 0.5
-# Below this agreement a person should look.
-REVIEW_AGREEMENT = 0.75
 
 
 def combine(annotations: Sequence[Annotation], asked: Sequence[PartLabel]) -> Annotation:
@@ -116,11 +114,3 @@ def agreement(a: Sequence[Box], b: Sequence[Box]) -> float:
     overlaps = np.array([[iou(one, other) for other in b] for one in a])
     rows, columns = linear_sum_assignment(-overlaps)
     return statistics.fmean(float(v) for v in overlaps[rows, columns])
-
-
-def needs_review(annotation: Annotation) -> bool:
-    """Whether the annotators disagree on a label of the row."""
-    return any(
-        label.agreement is not None and label.agreement < REVIEW_AGREEMENT
-        for label in annotation.labels
-    )

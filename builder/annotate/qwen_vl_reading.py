@@ -3,7 +3,7 @@
 from collections import Counter
 
 from builder.annotate.models import Answer, Detection, Question, Reading
-from evaluation.answers import parse_boxes
+from core.answers import parse_boxes
 
 
 def read(question: Question, answer: Answer) -> Reading:

@@ -22,10 +22,10 @@ from builder.export.units import (
     without_picture,
 )
 from core import store
+from core.answers import parse_boxes
+from core.items import Item, load_items, picture_bytes
 from core.records import UserError
-from evaluation.answers import parse_boxes
 from evaluation.examples import Chooser
-from evaluation.items import Item, load_items, picture_bytes
 from evaluation.prompts import Example, Setting, ask, expected_answer
 
 IMAGE = "<image>"

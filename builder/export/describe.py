@@ -12,7 +12,7 @@ from builder.export.job import DROPPED, README, RECORD, Job
 from builder.export.units import Request
 from core import store
 from core.cli import ROOT, pasteable
-from evaluation.frames import MAX_PIXELS, MIN_PIXELS
+from core.frames import MAX_PIXELS, MIN_PIXELS
 from evaluation.prompts import FRAME_WORDS, Setting
 
 TEMPLATE = Path(__file__).with_name("readme.md")

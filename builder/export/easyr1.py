@@ -1,7 +1,7 @@
 """EasyR1: Parquet with flat columns, a folder a split, and a script that starts GRPO.
 
 It shrinks or enlarges pictures to its own bounds before Qwen's processor rounds them
-(`evaluation.frames.easyr1_resize`), so both bounds stand in the script.
+(`core.frames.easyr1_resize`), so both bounds stand in the script.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from builder.export.tables import write_tables
 from builder.export.units import Unit
 from builder.export.verl import tagged
 from core.features import arrow_schema
-from evaluation.frames import MAX_PIXELS, MIN_PIXELS
+from core.frames import MAX_PIXELS, MIN_PIXELS
 from evaluation.prompts import Setting
 
 CONFIGS = ("scene", "object", "state")

@@ -12,7 +12,7 @@ from builder.export.chat import IMAGE, QWEN, example_pictures, file_name, files,
 from builder.export.job import Job, Part
 from builder.export.llamafactory import dataset_name
 from builder.export.units import Unit, every_unit, size_of
-from evaluation.items import picture_bytes
+from core.items import picture_bytes
 from evaluation.prompts import Setting
 
 CONFIGS = ("scene", "object", "state")

@@ -26,10 +26,10 @@ from builder.export.units import Request, Row, Unit, missing, row_count, rows, s
 from core import code, store
 from core.build import shards
 from core.cli import command, no_build
+from core.items import UserError as AskingError
 from core.manifest import manifest_of
 from core.pictures.containers import ImageError
 from core.records import UserError
-from evaluation.items import UserError as AskingError
 from lego_arta import FEATURES
 
 RECORD, PROGRESS, DROPPED, README = "export.json", "progress.json", "dropped.jsonl", "README.md"

@@ -2,7 +2,7 @@
 
 The number of `<image>` in all turns must be that of `images`; examples are turns before the last.
 It shrinks a picture above `image_max_pixels` itself before Qwen's own resize
-(`evaluation.frames.llamafactory_resize`). What is longer than `cutoff_len` is cut, in the middle of
+(`core.frames.llamafactory_resize`). What is longer than `cutoff_len` is cut, in the middle of
 a picture's tokens if need be.
 """
 
@@ -15,8 +15,8 @@ import yaml
 from builder.export.chat import IMAGE, QWEN, example_pictures, file_name, files, samples, turns
 from builder.export.job import Job, Part
 from builder.export.units import Unit, every_unit
+from core.frames import MAX_PIXELS, MIN_PIXELS, RELEASED_PIXELS
 from core.store import ROOT
-from evaluation.frames import MAX_PIXELS, MIN_PIXELS, RELEASED_PIXELS
 from evaluation.prompts import Setting
 
 CONFIGS = ("scene", "object", "state")

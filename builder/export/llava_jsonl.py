@@ -13,7 +13,7 @@ from builder.export.chat import IMAGE, QWEN, example_pictures, file_name, files,
 from builder.export.job import Job, Part
 from builder.export.llamafactory import TEXT_TOKENS, dataset_name
 from builder.export.units import Unit, every_unit
-from evaluation.frames import MAX_PIXELS, MIN_PIXELS
+from core.frames import MAX_PIXELS, MIN_PIXELS
 from evaluation.prompts import Setting
 
 CONFIGS = ("scene", "object", "state")

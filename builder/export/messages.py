@@ -19,9 +19,9 @@ from builder.export.job import Job, Part
 from builder.export.tables import config_names, write_tables
 from builder.export.tables import front_matter as yaml_of
 from builder.export.units import Unit, size_of
+from core.answers import parse_boxes
 from core.features import arrow_schema
-from evaluation.answers import parse_boxes
-from evaluation.frames import MAX_PIXELS, MIN_PIXELS
+from core.frames import MAX_PIXELS, MIN_PIXELS
 from evaluation.prompts import Setting, ask, expected_answer
 
 CONFIGS = ("scene", "object", "state")

@@ -12,7 +12,7 @@ import re
 from builder.export.chat import IMAGE, QWEN, Sample, file_name, files, samples
 from builder.export.job import Dropped, Job, Part
 from builder.export.units import Unit, every_unit, size_of
-from evaluation.frames import MAX_PIXELS, from_norm100
+from core.frames import MAX_PIXELS, from_norm100
 from evaluation.prompts import FRAME_WORDS, Setting
 
 CONFIGS = ("scene", "object", "state")

@@ -17,10 +17,10 @@ import pyarrow.parquet as pq
 
 from core import store
 from core.build import shards
+from core.items import Item, Place, item_of
 from core.pictures.containers import ImageError
 from core.records import UserError
 from core.shards import missing_shards
-from evaluation.items import Item, Place, item_of
 from evaluation.prompts import Setting
 from lego_arta import FEATURES
 

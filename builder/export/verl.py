@@ -14,7 +14,7 @@ from builder.export.chat import IMAGE, QWEN, samples
 from builder.export.job import Job, Part
 from builder.export.tables import write_tables
 from builder.export.units import Unit
-from evaluation.frames import MAX_PIXELS, MIN_PIXELS
+from core.frames import MAX_PIXELS, MIN_PIXELS
 from evaluation.prompts import Setting
 
 CONFIGS = ("scene", "object", "state")

@@ -17,7 +17,7 @@ from pathlib import Path
 from builder.export.chat import IMAGE, QWEN, Sample, example_pictures, file_name, files, samples
 from builder.export.job import Job, Part
 from builder.export.units import Request, Unit, every_unit
-from evaluation.frames import MAX_PIXELS, MIN_PIXELS
+from core.frames import MAX_PIXELS, MIN_PIXELS
 from evaluation.prompts import Setting
 
 CONFIGS = ("scene", "object", "state")

@@ -12,11 +12,11 @@ from pathlib import Path
 import jsonschema
 import msgspec
 
-from builder.parse.language import ENGLISH, language_of, reason_of
 from builder.sources.audio.charset import LOST, decode_html
 from builder.sources.audio.lines import Line
 from builder.sources.audio.manual_page import CONTAINER, ManualPage, PageRow, Unread, read_page
 from builder.sources.audio.pictures import is_data
+from builder.sources.language import ENGLISH, language_of, reason_of
 from core.image_names import EOP_CLASSES, ImageName, file_name, parse_image_name
 from core.records import (
     CrawledImage,

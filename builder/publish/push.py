@@ -11,11 +11,9 @@ from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-from builder.publish import formats
 from builder.publish.hub import Hub, connected, is_transient, status_of
 from builder.publish.options import MAIN, PushOptions
 from builder.publish.plan import LocalFile, Plan, foreign_shards, local_files, make_plan
-from builder.publish.recipe import terms_of
 from builder.publish.remote import (
     Remote,
     branches_and_tags,
@@ -25,7 +23,8 @@ from builder.publish.remote import (
     row_loader,
     was_edited,
 )
-from builder.release import validate
+from builder.release import formats, validate
+from builder.release.recipe import terms_of
 from core.cli import command
 from core.errors import UserError
 from core.manifest import DATASET_NAME, MANIFEST, manifest_of

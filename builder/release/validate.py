@@ -11,9 +11,9 @@ from typing import NamedTuple
 import pyarrow.parquet as pq
 from PIL import Image
 
-from builder.publish.formats import COLUMNS
-from builder.publish.formats import violations as format_violations
-from builder.publish.recipe import KIND, recipe_violations
+from builder.release.formats import COLUMNS
+from builder.release.formats import violations as format_violations
+from builder.release.recipe import KIND, recipe_violations
 from builder.release.validate_metadata import metadata_violations
 from core.build import shards
 from core.manifest import MANIFEST, file_sha256, manifest_of

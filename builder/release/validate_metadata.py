@@ -11,11 +11,11 @@ from datasets import Features
 from datasets.info import DatasetInfosDict
 from huggingface_hub.repocard import DatasetCard
 
-from builder.publish.formats import COLUMNS
 from builder.release import croissant
 from builder.release.assemble import INFOS
 from builder.release.card import FILE as CARD
 from builder.release.card import SIZES
+from builder.release.formats import COLUMNS
 from builder.sources.terms import OTHER
 from core.manifest import rows_of
 

@@ -14,9 +14,9 @@ import numpy as np
 import xxhash
 from PIL import GifImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
+from core.names import IMAGE_FORMATS
 from core.pictures.color_profiles import to_srgb
 from core.pictures.containers import ImageError, Parts, take_apart
-from tasks.options import IMAGE_FORMATS
 
 # Lossless WebP effort, chosen from measurements (`scripts/bench.py encode`): more time than this
 # buys about 1 % in size, less time costs 12 % and more.

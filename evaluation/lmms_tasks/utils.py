@@ -17,10 +17,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 import numpy as np
 
-from evaluation.answers import parse_boxes
-from evaluation.frames import Seen, infer_frame
-from evaluation.items import Item, Place, item_of
-from evaluation.metrics import metric
+from core.answers import parse_boxes
+from core.frames import Seen, infer_frame
+from core.items import Item, Place, item_of
+from core.metrics import metric
 from evaluation.samples import Said, score_sample
 
 # What each task file lists.

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
+from core.items import UserError, load_items
 from evaluation import baselines
-from evaluation.items import UserError, load_items
 from evaluation.prompts import Prompt
 from evaluation.runners import Answering, Reply, RunnerOptions
 

@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from core.cli import pip_install
-from evaluation.items import Item, UserError, picture_bytes
+from core.items import Item, UserError, picture_bytes
 from evaluation.prompts import Prompt
 from evaluation.runners import Answering, Reply, RunnerOptions
 

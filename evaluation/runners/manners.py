@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
-from evaluation.items import Item, picture_bytes
+from core.items import Item, picture_bytes
 from evaluation.prompts import Prompt
 from evaluation.runners import RunnerOptions
 

@@ -12,10 +12,9 @@ from review_build import Folder
 
 from builder import make
 from builder.probes import _row_groups
-from builder.publish import recipe
-from builder.release import samples, validate
+from builder.release import recipe, samples, validate
 from core.build import as_patterns, every_shard, loading_call, shards
-from evaluation.items import load_items
+from core.items import load_items
 from evaluation.prompts import Setting
 from evaluation.training import training_rows
 from lego_arta import CONFIGS, SPLITS, LegoArta

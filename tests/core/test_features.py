@@ -16,7 +16,7 @@ from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCardData
 from outside import ROOT
 
-from builder.publish.recipe import recipe_features
+from builder.release.recipe import recipe_features
 from core.features import add_to_card, arrow_schema, as_json
 from core.parquet import schema
 from lego_arta import CONFIGS, FEATURES

@@ -13,7 +13,7 @@ from openai_server import serving
 from PIL import Image
 from test_eval_endpoint import answers, command
 
-from evaluation.items import load_items, picture_bytes
+from core.items import load_items, picture_bytes
 from scripts import evaluate
 
 KEY = "sk-very-secret-key"

@@ -16,7 +16,7 @@ from openai_server import question_of, serving
 from outside import ROOT
 from PIL import Image
 
-from evaluation.items import load_items, picture_bytes
+from core.items import load_items, picture_bytes
 from evaluation.runners import openai_endpoint
 from scripts import evaluate
 

@@ -7,9 +7,9 @@ import pytest
 from benchmark_build import write_build
 from test_eval_score import gold, row, score, write
 
+from core.frames import Seen, fitting_frames
+from core.items import load_items
 from evaluation.baselines import answers as baseline
-from evaluation.frames import Seen, fitting_frames
-from evaluation.items import load_items
 from scripts import evaluate
 
 

@@ -13,10 +13,10 @@ from benchmark_build import write_build
 from outside import ROOT
 from PIL import Image
 
+from core.answers import parse_boxes
+from core.items import load_items
+from core.metrics import METRICS
 from evaluation import vlmeval
-from evaluation.answers import parse_boxes
-from evaluation.items import load_items
-from evaluation.metrics import METRICS
 
 TASKS = ROOT / "evaluation/lmms_tasks"
 CONFIGS = ("scene", "object", "state")

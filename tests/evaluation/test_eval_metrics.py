@@ -10,18 +10,12 @@ from hypothesis import strategies as st
 from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 from sklearn.metrics import balanced_accuracy_score, f1_score, matthews_corrcoef
 
+from core.items import Item, Place
+from core.matching import match, mean_over_all, whole_percents
+from core.metrics import METRICS, evaluate
+from core.text_scores import bleu_method1, contains, label_similarity, rouge, token_overlap_f1
 from evaluation import bootstrap
-from evaluation.items import Item, Place
-from evaluation.matching import match, mean_over_all, whole_percents
-from evaluation.metrics import METRICS, evaluate
 from evaluation.samples import Said, object_keywords, score_sample
-from evaluation.text import (
-    bleu_method1,
-    contains,
-    label_similarity,
-    rouge,
-    token_overlap_f1,
-)
 from synthesis.boxes import iou
 
 HERE = Place(__import__("pathlib").Path("x"), 0, 0)

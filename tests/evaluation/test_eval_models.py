@@ -18,7 +18,7 @@ from benchmark_build import write_build
 from outside import MODEL_TEST
 from tiny_models import MAKERS
 
-from evaluation.items import load_items
+from core.items import load_items
 from evaluation.prompts import Setting, build_prompt
 from evaluation.runners import RunnerOptions, local
 from scripts import evaluate

@@ -3,9 +3,9 @@
 import pytest
 from benchmark_build import write_build
 
+from core.items import UserError, load_items, picture_bytes
 from core.queries import query, read
 from evaluation.examples import FIXED, Chooser, allowed, fixed_examples
-from evaluation.items import UserError, load_items, picture_bytes
 from evaluation.prompts import (
     PAPER_SETTINGS,
     Setting,

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.text_scores import bleu_method1, rouge
 from evaluation.rewards import (
     ALL_REWARDS,
     REWARDS,
@@ -17,7 +18,6 @@ from evaluation.rewards import (
     state_reward,
     task_of,
 )
-from evaluation.text import bleu_method1, rouge
 
 ONE = '<answer>[{"bbox_2d": [0, 0, 10, 10], "label": "1 red plate"}]</answer>'
 STATE = "<answer>No.</answer>"

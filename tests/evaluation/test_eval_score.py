@@ -12,8 +12,8 @@ from benchmark_build import write_build
 from outside import ROOT, demo_build
 
 from core import cli
-from evaluation.items import load_items
-from evaluation.metrics import METRICS
+from core.items import load_items
+from core.metrics import METRICS
 from evaluation.prompts import take_apart
 from scripts import evaluate
 

@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from evaluation.metrics import METRICS, metric
+from core.metrics import METRICS, metric
 from evaluation.tables import (
     Cell,
     Entry,

@@ -13,7 +13,7 @@ from benchmark_build import write_build
 from outside import MODEL_TEST
 from tiny_models import MAKERS
 
-from evaluation.items import load_items
+from core.items import load_items
 from evaluation.rewards import ALL_REWARDS, REWARDS
 from evaluation.training import PLAIN, THINK, training_rows
 from scripts.train import common, grpo, sft

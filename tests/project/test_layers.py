@@ -1,118 +1,133 @@
-"""Who may import whom: the loader must stay light and the pure code pure."""
+"""Who may import whom: one table, from the ground up, and no circle between rooms."""
 
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 from outside import ROOT
 
-FOLDERS = ("core", "builder", "synthesis", "evaluation", "review", "benchmarks", "scripts")
-OURS = {*FOLDERS, "lego_arta", "tests"}
-MODULES = [
-    ROOT / "lego_arta.py",
-    *(p for name in FOLDERS for p in sorted((ROOT / name).rglob("*.py"))),
-]
+# What each room may import of ours besides itself; a longer name in the table counts before a
+# shorter one, and "builder" stands for all rooms of the builder.
+MAY_IMPORT = {
+    "lego_arta": (),
+    "synthesis": (),
+    "core": ("lego_arta", "synthesis.boxes"),
+    "tasks": ("core", "synthesis"),
+    # Scoring predictions needs no crawler, no pictures and no GPU.
+    "evaluation": ("core", "tasks", "synthesis.boxes"),
+    "builder": ("lego_arta", "core", "tasks", "synthesis", "builder"),
+    # Models are tuned on the prompts they are tested with; rows never depend on the benchmark.
+    "builder.export": ("lego_arta", "core", "tasks", "evaluation", "builder"),
+    "builder.sources.released": ("core", "tasks", "synthesis", "evaluation.prompts", "builder"),
+    # A page or a gallery needs no crawler and no model, only the rows of a build.
+    "review": ("core", "tasks", "synthesis", "evaluation.bootstrap"),
+    "benchmarks": ("lego_arta", "core", "tasks", "synthesis", "evaluation", "review", "builder"),
+}
+MAY_IMPORT["scripts"] = (*MAY_IMPORT["benchmarks"], "benchmarks")
+ARROWS_MOST = 60  # between the rooms of the builder
 
 
-def _imports(path: Path) -> set[str]:
-    """Dotted names of all modules that a file imports, wherever in it."""
+def _modules() -> dict[str, Path]:
+    paths = [ROOT / "lego_arta.py"]
+    for top in {name.split(".")[0] for name in MAY_IMPORT} - {"lego_arta"}:
+        paths += sorted((ROOT / top).rglob("*.py"))
+    names = (path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".") for path in paths)
+    return {n.removesuffix(".__init__"): p for n, p in zip(names, paths, strict=True)}
+
+
+MODULES = _modules()
+
+
+def imports(path: Path) -> set[str]:
+    """Dotted names of all modules that a file imports, wherever in it; of ours, whole modules."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute here"
-            names.add(node.module or "")
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+            module = node.module or ""
+            whole = {f"{module}.{alias.name}" for alias in node.names} & MODULES.keys()
+            names |= whole or {module}
     return names
 
 
-def _of_ours(path: Path) -> set[str]:
-    return {name for name in _imports(path) if name.split(".")[0] in OURS}
+def _is_in(name: str, room: str) -> bool:
+    return name == room or name.startswith(f"{room}.")
 
 
-def _name(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
+def _room_in_table(module: str) -> str:
+    return max((room for room in MAY_IMPORT if _is_in(module, room)), key=len)
 
 
-def _in(folder: str) -> list:
-    return [pytest.param(p, id=_name(p)) for p in MODULES if p.is_relative_to(ROOT / folder)]
+def room_of(module: str) -> str:
+    """A room of the floor plan: a package at the top, and of the builder what lies in it."""
+    parts = module.split(".")
+    return ".".join(parts[: 2 if parts[0] == "builder" else 1])
+
+
+def arrows() -> dict[str, set[str]]:
+    """The rooms that each room imports from."""
+    found: dict[str, set[str]] = {}
+    for module, path in MODULES.items():
+        room = room_of(module)
+        for name in imports(path) & MODULES.keys():
+            if room_of(name) != room:
+                found.setdefault(room, set()).add(room_of(name))
+    return found
 
 
 def test_there_is_something_to_look_at():
-    assert {_name(path) for path in MODULES} >= {"lego_arta.py", "synthesis/boxes.py"}
+    assert MODULES.keys() >= {"lego_arta", "synthesis.boxes", "tasks.scene.rows"}
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_a_module_imports_only_what_its_room_may(module):
+    room = _room_in_table(module)
+    ours = {name for name in imports(MODULES[module]) if name.split(".")[0] in
+            {known.split(".")[0] for known in MAY_IMPORT} | {"tests"}}  # fmt: skip
+    strange = {
+        name for name in ours if not any(_is_in(name, may) for may in (room, *MAY_IMPORT[room]))
+    }
+    assert strange == set()
+
+
+def test_no_rooms_import_each_other_in_a_circle():
+    try:
+        list(TopologicalSorter(arrows()).static_order())
+    except CycleError as error:
+        pytest.fail(f"a circle: {' -> '.join(error.args[1])}")
+
+
+def test_the_rooms_of_the_builder_are_few_and_so_are_the_arrows_between_them():
+    between = {
+        (room, other)
+        for room, others in arrows().items()
+        for other in others
+        if room.startswith("builder.") and other.startswith("builder.")
+    }
+    assert len({room_of(module) for module in MODULES if module.startswith("builder.")}) <= 16
+    assert len(between) <= ARROWS_MOST
 
 
 def test_the_loader_imports_only_datasets_and_the_standard_library():
     """People copy this one file; it must run wherever `datasets` does."""
-    top = {name.split(".")[0] for name in _imports(ROOT / "lego_arta.py")}
+    top = {name.split(".")[0] for name in imports(ROOT / "lego_arta.py")}
     assert top <= {"datasets"} | set(sys.stdlib_module_names)
 
 
-@pytest.mark.parametrize("path", _in("core"))
-def test_the_ground_floor_stands_on_nothing_of_ours_and_is_light(path):
-    """Every command imports it before it can answer `--help`."""
-    top = {name.split(".")[0] for name in _imports(path)}
-    assert top <= {"core"} | set(sys.stdlib_module_names)
+def test_synthesis_touches_no_disk():
+    for module, path in MODULES.items():
+        if _is_in(module, "synthesis"):
+            assert not {"pathlib", "os", "io", "shutil", "tempfile"} & imports(path), module
 
 
-@pytest.mark.parametrize("path", _in("synthesis"))
-def test_synthesis_knows_nothing_of_ours_and_no_disk(path):
-    assert {name for name in _of_ours(path) if not name.startswith("synthesis")} == set()
-    assert not {"pathlib", "os", "io", "shutil", "tempfile"} & _imports(path)
-
-
-@pytest.mark.parametrize("path", _in("evaluation"))
-def test_evaluation_uses_only_box_arithmetic(path):
-    """Scoring predictions must need no crawler, no pictures and no GPU."""
-    allowed = {"synthesis", "synthesis.boxes", "evaluation", "core"}
-    strange = {
-        name
-        for name in _of_ours(path)
-        if name not in allowed and not name.startswith(("synthesis.boxes.", "evaluation.", "core."))
-    }
-    assert strange == set()
-
-
-@pytest.mark.parametrize("path", _in("review"))
-def test_review_reads_builds_and_runs_none(path):
-    """A page or a gallery needs no crawler and no model, only the rows of a build."""
-    allowed = (
-        "core", "review", "synthesis", "core.records", "core.store", "evaluation.bootstrap",
-    )  # fmt: skip
-    strange = {
-        name
-        for name in _of_ours(path)
-        if name not in ("builder", "evaluation")
-        and not any(name == a or name.startswith(f"{a}.") for a in allowed)
-    }
-    assert strange == set()
-
-
-@pytest.mark.parametrize("path", _in("builder"))
-def test_the_builder_never_imports_scripts_or_tests(path):
-    forbidden = {"scripts", "tests", "review", "benchmarks"}
-    assert {name for name in _of_ours(path) if name.split(".")[0] in forbidden} == set()
-
-
-@pytest.mark.parametrize("path", _in("builder"))
-def test_only_exports_and_imports_of_prompts_use_the_benchmark(path):
-    """Models are tuned on the prompts they are tested with; rows never depend on the benchmark.
-
-    A chat model's boxes are read by the same reader, as an annotator's or as an answer.
-    """
-    may = _name(path).startswith(
-        ("builder/export/", "builder/sources/legacy", "builder/annotate/qwen_vl")
-    )
-    assert may or not {n for n in _of_ours(path) if n.split(".")[0] == "evaluation"}
-    assert "evaluation" not in {n.split(".")[0] for n in _of_ours(ROOT / "core/parquet.py")}
-
-
-@pytest.mark.parametrize("path", [pytest.param(p, id=_name(p)) for p in MODULES])
-def test_every_module_says_what_it_is(path):
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_every_module_says_what_it_is(module):
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
     assert not tree.body or ast.get_docstring(tree)
 
 
@@ -126,3 +141,8 @@ def test_the_main_command_starts_without_heavy_libraries():
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == "[]"
+
+
+if __name__ == "__main__":
+    for room, others in sorted(arrows().items()):
+        print(f"{room}: {', '.join(sorted(others))}")

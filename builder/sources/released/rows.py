@@ -12,9 +12,11 @@ from typing import Any
 
 import msgspec
 
-from builder.parse.language import ENGLISH, language_of, reason_of
+from builder.sources.language import ENGLISH, language_of, reason_of
 from builder.sources.released.layout import FAKE, PAGE, ROOTS, Page, Step, Told, other_name
+from core.answers import parse_boxes, parse_yes_no
 from core.boxtext import box_answer
+from core.frames import Seen, infer_frame, to_norm100
 from core.image_names import file_name, parse_image_name
 from core.parquet import write_piece
 from core.pictures.containers import ImageError
@@ -22,8 +24,6 @@ from core.pictures.media import read_picture
 from core.queries import read
 from core.records import CrawledImage, CrawledManual, Drop, Manual, ManualStats, dump, load
 from core.store import COLORS_FILE
-from evaluation.answers import parse_boxes, parse_yes_no
-from evaluation.frames import Seen, infer_frame, to_norm100
 from evaluation.prompts import LEGO_R1_DIRECTIVE
 from synthesis.boxes import as_box, clip, norm100_to_px
 from tasks.context import EncodedImage, opaque_id

@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builder.annotate import consensus, labelling
-from builder.annotate.consensus import REVIEW_AGREEMENT, agreement, combine, needs_review
+from builder.annotate.consensus import agreement, combine
 from builder.annotate.labelling import annotation_of, fitting
 from builder.annotate.models import Answer, Detection, Question, Reading
 from core.part_names import PartLabel
-from core.records import Annotation, LabelBox
+from core.records import REVIEW_AGREEMENT, Annotation, LabelBox, needs_review
 from synthesis.boxes import iou
 
 RED, BLUE = PartLabel(2, "red", "tiles 1x2"), PartLabel(1, "dark blue", "hose")

@@ -17,8 +17,8 @@ from PIL import Image
 from test_export import error_of, records, run
 from test_export_pixels import enclosed, qwen_picture, qwen_processor, same_share
 
-from evaluation.answers import parse_boxes
-from evaluation.frames import from_norm100
+from core.answers import parse_boxes
+from core.frames import from_norm100
 
 SIDE = 448
 

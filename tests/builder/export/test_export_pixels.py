@@ -24,8 +24,8 @@ from painted_build import iou, measured, painted_build
 from PIL import Image
 from test_export import records, run
 
-from evaluation.answers import parse_boxes
-from evaluation.frames import RELEASED_PIXELS, to_norm100
+from core.answers import parse_boxes
+from core.frames import RELEASED_PIXELS, to_norm100
 
 # Third parties' own notices about themselves.
 pytestmark = [

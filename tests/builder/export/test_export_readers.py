@@ -23,9 +23,9 @@ from PIL import Image
 from test_export import records, run
 
 from builder.export.llamafactory import RECIPE
-from evaluation.answers import parse_boxes
-from evaluation.frames import RESIZES, SHARES, from_norm100, to_norm100, whole
-from evaluation.items import load_items
+from core.answers import parse_boxes
+from core.frames import RESIZES, SHARES, from_norm100, to_norm100, whole
+from core.items import load_items
 from evaluation.prompts import FRAME_WORDS, Setting, expected_answer
 from scripts.export import FRAMES
 
@@ -116,7 +116,7 @@ def test_whole_boxes_keep_an_area_and_stay_in_the_frame(size, numbers, frame):
 
 def test_percent_are_the_text_s_own(build):
     """Angle to JSON and back gives the very answer (R1)."""
-    from evaluation.answers import format_boxes
+    from core.answers import format_boxes
 
     for item in load_items(build, "object", "test"):
         as_json = expected_answer(item, Setting(boxes="json"))

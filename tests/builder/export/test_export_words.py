@@ -18,7 +18,7 @@ from builder.export.run import FORMATS, format_of
 from builder.export.units import Request, every_unit
 from builder.sources.released import importing as legacy
 from core.cli import ROOT
-from evaluation.items import load_items
+from core.items import load_items
 from evaluation.prompts import Setting, ask
 from scripts import export
 

@@ -11,7 +11,7 @@ from swift_trainer import swift
 from test_export import error_of, records, run
 from test_export_pixels import enclosed, qwen_picture
 
-from evaluation.answers import parse_boxes
+from core.answers import parse_boxes
 
 pytest.importorskip("torch", reason="needs the extra `train`")
 

@@ -22,7 +22,7 @@ from test_export import run
 from test_export_pixels import enclosed, qwen_picture, qwen_processor, same_share
 
 from core.cli import ROOT
-from evaluation.frames import RELEASED_PIXELS
+from core.frames import RELEASED_PIXELS
 from scripts.train import verl_reward
 
 # Third parties' own notices about themselves.

@@ -13,12 +13,12 @@ from builder import make
 from builder.pipeline import BuildOptions, build_imported
 from builder.release import validate
 from builder.sources.released import importing as legacy
+from core.answers import parse_boxes
+from core.items import load_items
 from core.pictures.media import encode
 from core.records import ManualStats, UserError, load
 from core.store import CRAWL, TASKS
-from evaluation.answers import parse_boxes
 from evaluation.examples import allowed
-from evaluation.items import load_items
 
 LISTS = {"grounding_qwen.jsonl": ("scene", "lego"),
          "object_qwen_new.jsonl": ("object", "object_dataset/lego"),

@@ -17,8 +17,7 @@ from PIL import Image
 from pusher import ROOT, pushing
 from test_push import ANN, commits, content, ok, tree
 
-from builder.publish import formats
-from builder.release import validate
+from builder.release import formats, validate
 from core.errors import UserError
 from core.manifest import MANIFEST
 

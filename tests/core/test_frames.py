@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from evaluation.frames import (
+from core.frames import (
     RELEASED_PIXELS,
     RESIZES,
     extent_of,
@@ -17,7 +17,7 @@ from evaluation.frames import (
     llamafactory_resize,
     vlm_r1_resize,
 )
-from evaluation.items import UserError
+from core.items import UserError
 
 # Third parties' own notices about themselves.
 pytestmark = [

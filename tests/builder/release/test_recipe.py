@@ -15,8 +15,8 @@ from PIL import Image
 from pusher import ROOT, pushing
 from test_make import make, one_line_error
 
-from builder.publish.recipe import recipe_features
 from builder.release import validate
+from builder.release.recipe import recipe_features
 from core import store
 from core.manifest import MANIFEST
 from lego_arta import CONFIGS

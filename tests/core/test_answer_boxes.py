@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluation.answers import parse_boxes
+from core.answers import parse_boxes
 
 # Written forms of one box, with the frame that the form itself says.
 FORMS = {

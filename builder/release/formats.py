@@ -24,10 +24,10 @@ from huggingface_hub.repocard import DatasetCard
 from builder.export.messages import FEATURES as MESSAGES
 from builder.export.run import export, format_of
 from builder.export.units import Request
-from builder.publish.recipe import KIND as RECIPE
-from builder.publish.recipe import terms_of
 from builder.release import card, croissant
 from builder.release.assemble import INFOS, check_out, hashes_of, swap
+from builder.release.recipe import KIND as RECIPE
+from builder.release.recipe import terms_of
 from core import features, store
 from core.build import shards
 from core.errors import UserError

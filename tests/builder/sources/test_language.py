@@ -4,8 +4,8 @@ import pytest
 from makers import div_row, find_line, page, put_line
 from test_manual_page import drops_of, parsed
 
-from builder.parse.language import language_of
-from builder.parse.language_words import WORDS
+from builder.sources.language import language_of
+from builder.sources.language_words import WORDS
 
 FIND, PUT = "/pics/Gate-1_eop_A.png", "/pics/Gate-1_step_B.png"
 # Two rows each, as short as a page can be.

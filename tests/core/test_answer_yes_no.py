@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluation.answers import parse_yes_no
+from core.answers import parse_yes_no
 
 YES = (
     "Yes.", "yes", "YES!", "Yeah, looks good.", "Yep", "Correct.", "Right.", "True",

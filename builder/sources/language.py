@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections import Counter
 
-from builder.parse.language_words import WORDS
+from builder.sources.language_words import WORDS
 
 ENGLISH, UNKNOWN = "en", "und"  # BCP 47
 _NAMES = {

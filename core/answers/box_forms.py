@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from evaluation.answers.box_values import (
+from core.answers.box_values import (
     NUMBER,
     ROLES,
     Broken,

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from evaluation.answers.final import final_text, whole_json
+from core.answers.final import final_text, whole_json
 
 _QUOTES = str.maketrans("\u201c\u201d\u2018\u2019", "\"\"''")
 # Keys under which a JSON answer is looked for; others explain.

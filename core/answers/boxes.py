@@ -33,9 +33,9 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from evaluation.answers.box_forms import READERS, with_labels
-from evaluation.answers.box_values import Broken, Found, Pairs, boxes_in
-from evaluation.answers.final import TEXT_KEYS, answer_part, unfenced, whole_json
+from core.answers.box_forms import READERS, with_labels
+from core.answers.box_values import Broken, Found, Pairs, boxes_in
+from core.answers.final import TEXT_KEYS, answer_part, unfenced, whole_json
 from synthesis.boxes import Box
 
 MAX_BOXES = 200
