@@ -22,12 +22,12 @@ import pyarrow.parquet as pq
 
 from benchmarks.memory import SAMPLE_S, resident_bytes
 from builder.export.run import FORMATS
-from core.build import shards
+from core.build import MANIFEST, manifest_of, shards
 from core.cli import ROOT, no_build
 from core.errors import UserError
-from core.manifest import MANIFEST, manifest_of
-from core.names import CONFIGS, SPLITS
+from core.names import SPLITS
 from core.parquet import GroupWriter, schema
+from tasks import TASKS
 
 # Told apart from the start of Python and the imports, which a small export mostly is.
 TIMED = """
@@ -52,7 +52,7 @@ def enlarge(build: Path, target: Path, manuals: int, padding: int = 0) -> Path:
     if manifest is None:
         raise no_build(build)
     copies = -(-manuals // int(manifest["statistics"]["manuals"]))
-    for config in CONFIGS:
+    for config in TASKS:
         for split in SPLITS:
             sources = shards(build, config, split)
             if not sources:

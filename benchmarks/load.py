@@ -16,7 +16,7 @@ from PIL import Image
 
 from core.build import as_patterns, shards
 from core.cli import no_build
-from core.names import CONFIGS
+from tasks import TASKS
 
 
 def bare(paths: list[Path]) -> float:
@@ -54,7 +54,7 @@ def bench_load(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as cache:
         print(f"{'config':<8}{'rows':>7}{'decode':>10}{'loaded':>10}{'ratio':>7}"
               f"{'streamed':>10}{'ratio':>7}")  # fmt: skip
-        for config in CONFIGS:
+        for config in TASKS:
             paths = shards(options.out, config, "train")
             if not paths:
                 raise no_build(options.out)

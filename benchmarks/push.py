@@ -32,11 +32,11 @@ from builder import make
 from builder.pipeline import BuildOptions
 from builder.release import validate
 from builder.release.assemble import AssembleOptions, assemble
-from core.manifest import file_sha256, manifest_of
-from core.names import CONFIGS
+from core.build import file_sha256, manifest_of
 from core.parquet import write_piece
 from core.pictures.media import encode
-from core.store import TASKS
+from core.store import ROWS
+from tasks import TASKS
 
 REPO, TOKEN = "lab/lego-arta", "hf_bench_secret"
 
@@ -46,12 +46,12 @@ def noisy_build(folder: Path, copies: int) -> Path:
     work = folder / "work"
     if make.main(["--limit", "2", "--work", str(work), "--out", str(folder / "demo")]):
         raise UserError("the demo could not be built")
-    manuals = sorted(path.name for path in (work / TASKS).iterdir())
+    manuals = sorted(path.name for path in (work / ROWS).iterdir())
     rng = np.random.default_rng(42)
     for manual in manuals:
-        tasks = work / TASKS / manual
+        tasks = work / ROWS / manual
         index = {}
-        for config in CONFIGS:
+        for config in TASKS:
             rows = pq.read_table(tasks / f"{config}.parquet").to_pylist()
             noisy = (_noisy(row, copy, rng) for copy in range(copies) for row in rows)
             index[config] = write_piece(tasks / "new.parquet", config, noisy)

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from core.build import read_manifest
 from core.errors import UserError
 from review import page, sampling
-from review.criteria import TASKS
+from review.criteria import RATINGS
 from review.questions import NamedBox, Question
-from review.rows import read_manifest
 
 PRESSES, PAUSE_MS = 40, 400
 
@@ -22,7 +22,7 @@ PRESSES, PAUSE_MS = 40, 400
 def pages(build: Path | None, folder: Path) -> dict[str, Path]:
     """The object and the state page of a build, and one as large as a page may be."""
     made: dict[str, Path] = {}
-    for task in (TASKS["object"], TASKS["state"]):
+    for task in (RATINGS["object"], RATINGS["state"]):
         if build is None:
             break
         drawn = sampling.sample(build, task, task.samples, 42, "mixed")
@@ -31,7 +31,7 @@ def pages(build: Path | None, folder: Path) -> dict[str, Path]:
             made[task.name], *page.page_and_key(task, drawn.questions, read_manifest(build), True)
         )
     made["largest"] = folder / "largest.html"
-    page.write_page(made["largest"], *page.page_and_key(TASKS["object"], largest(), {}, True))
+    page.write_page(made["largest"], *page.page_and_key(RATINGS["object"], largest(), {}, True))
     return made
 
 
@@ -39,7 +39,7 @@ def largest() -> list[Question]:
     """100 pictures of 1600 x 1200 that fill 25 MB: smooth colours with a little noise."""
     rng = np.random.default_rng(42)
     questions = []
-    for number in range(TASKS["object"].samples):
+    for number in range(RATINGS["object"].samples):
         small = rng.integers(0, 255, (9, 12, 3), np.uint8)
         image = Image.fromarray(small).resize((1600, 1200), Image.Resampling.BICUBIC)
         rgb = np.asarray(image).astype(int) // 16 * 16

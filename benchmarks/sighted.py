@@ -19,10 +19,9 @@ from PIL import Image
 from sklearn.model_selection import GroupKFold
 
 from builder.probes.score import Score, cross_validated, numbers_model, score
-from core.build import shards
+from core.build import manifest_of, shards
 from core.cli import no_build
 from core.errors import UserError
-from core.manifest import manifest_of
 
 # The part fills about half of the piece that is looked at; its middle is known this coarsely.
 SIDE_PX, MARGIN, COARSE_PX = 96, 1.8, 24

@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image
 
-from core.build import every_shard, shards
+from core.build import every_shard, manifest_of, shards
 from core.cli import no_build
-from core.manifest import manifest_of
+from core.errors import UserError
 from core.pictures.media import read_picture
-from core.records import Annotation, Instruction, LabelBox, Manual, UserError, load
-from core.store import ANNOTATE, CRAWL, TASKS
+from core.records import Annotation, Instruction, LabelBox, Manual, load
+from core.store import ANNOTATE, CRAWL, ROWS
 from synthesis.boxes import iou, union
 from synthesis.pixels import difference
 from tasks.context import site_path
@@ -51,7 +51,7 @@ def measure(work: Path, out: Path, truth: dict, truth_folder: Path) -> dict[str,
     drops = {(d["manual_id"], d["item"]) for d in manifest["drops"]}
     used = _used_rows(out)
     for manual_id in known:
-        manual = load(work / TASKS / manual_id / "manual.json", Manual)
+        manual = load(work / ROWS / manual_id / "manual.json", Manual)
         boxes += box_rows(work, manual_id, by_page[manual_id])
         colors += color_counts(manual, by_page[manual_id])
         rows += _row_counts(manual_id, by_page[manual_id], drops, used)
@@ -212,7 +212,7 @@ def _mask_iou(
     work: Path, manual: Manual, instruction: Instruction, box_px: list[float], truth: np.ndarray
 ) -> float:
     """IoU of the cut-out that the stages kept (its alpha, at its box) with the true mask."""
-    file = work / TASKS / manual.manual_id / str(instruction.VLM.parts_img_path)
+    file = work / ROWS / manual.manual_id / str(instruction.VLM.parts_img_path)
     found = np.zeros(truth.shape, bool)
     x0, y0, x1, y1 = (round(v) for v in box_px)
     found[y0:y1, x0:x1] = np.asarray(Image.open(file))[..., 3] > 127

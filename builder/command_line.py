@@ -17,8 +17,8 @@ from builder.release.split import MODES
 from core.cli import Parser, command, not_negative, positive, whole, writable
 from core.errors import UserError
 from core.names import IMAGE_FORMATS
-from core.queries import TEMPLATES
 from tasks.options import HEX_RE, NEGATIVES, POSITIVES
+from tasks.queries import TEMPLATES
 
 if TYPE_CHECKING:
     from builder.release.reviews import Reviews

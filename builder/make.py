@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a file
 from builder.command_line import DEMO_MANUALS, colors_by_hand, parser, reviews_of
 from builder.engine.local import run_parallel, start_server
 from builder.publish.options import options_of as push_options_of
-from core.build import loading_call
+from core.build import Manifest, loading_call
 
 if __name__ == "__main__":
     parser().parse_args()  # help and slips are answered before the imports below take a second
@@ -33,9 +33,10 @@ from builder.sources.demo import site as demo
 from builder.sources.released import importing as legacy
 from builder.sources.terms import UNKNOWN, Terms, stated
 from core.cli import command, run
-from core.names import CONFIGS
-from core.records import SessionColors, UserError, load
-from core.store import COLORS_FILE, CRAWL, DEMO, TASKS, working_in
+from core.errors import UserError
+from core.records import SessionColors, load
+from core.store import COLORS_FILE, CRAWL, DEMO, ROWS, working_in
+from tasks import TASKS
 from tasks.context import TaskOptions
 
 log = logging.getLogger("lego_arta")
@@ -67,7 +68,7 @@ def main(argv: list[str] | None = None) -> int:
     return run(work, options.debug)
 
 
-def build(options: argparse.Namespace) -> dict:
+def build(options: argparse.Namespace) -> Manifest:
     """All stages in order; returns the manifest of the build."""
     options.out = options.out.resolve()  # "." and links have no name to put a new folder beside
     if not options.source.strip():
@@ -95,7 +96,7 @@ def build(options: argparse.Namespace) -> dict:
         return run_stages(options)
 
 
-def run_stages(options: argparse.Namespace) -> dict:
+def run_stages(options: argparse.Namespace) -> Manifest:
     """Crawl, the manuals, the build folder, the report."""
     started = time.monotonic()
     wanted = follow_recipe(options) if options.from_recipe else None
@@ -181,14 +182,14 @@ def check_sessions(task: BuildOptions, manual_ids: list[str]) -> None:
         if manual_id not in manual_ids:
             log.warning("--boundary-colors: %s: its manual is not in this build", session)
         else:
-            known = load(task.work / TASKS / manual_id / COLORS_FILE, dict[str, SessionColors])
+            known = load(task.work / ROWS / manual_id / COLORS_FILE, dict[str, SessionColors])
             if session not in known:
                 raise UserError(
                     f"--boundary-colors: {session} is no session; {manual_id} has {sorted(known)}"
                 )
 
 
-def follow_recipe(options: argparse.Namespace) -> dict:
+def follow_recipe(options: argparse.Namespace) -> Manifest:
     """Read the recipe and take over its options; returns its manifest."""
     wanted = recipe.read_recipe(options.from_recipe)
     for name in ("annotator", "split", "seed", "image_format", "negatives", "positives",
@@ -236,7 +237,7 @@ def demo_site(options: argparse.Namespace) -> Path:
     return demo.finish_site(root, count, options.seed)
 
 
-def report(manifest: dict, out: Path, built: int, manuals: int, seconds: float) -> None:
+def report(manifest: Manifest, out: Path, built: int, manuals: int, seconds: float) -> None:
     """The end of a run: statistics, drops, where the dataset is and how to load it."""
     print()
     print(stats.render(stats.table_4_3(manifest["statistics"])))
@@ -264,7 +265,7 @@ def report(manifest: dict, out: Path, built: int, manuals: int, seconds: float) 
             "\nlicence of the pictures and texts: not known; --licence and --attribution state it"
         )
     print(f"\n{out}: {manuals} manuals, {built} of them (re)built, in {seconds:.1f} s")
-    some = next(config for config in ("state", *CONFIGS) if any(manifest["rows"][config].values()))
+    some = next(config for config in ("state", *TASKS) if any(manifest["rows"][config].values()))
     print(f"load it with: {loading_call(out, some)}")
     print(f"look at it first: {command('scripts/review.py', 'gallery', out)}")
 

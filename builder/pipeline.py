@@ -14,7 +14,7 @@ from builder.annotate.models import ModelOptions
 from builder.parse import manual as parse
 from builder.sources.released import rows as legacy_rows
 from core import store
-from core.store import ANNOTATE, CRAWL, PARSE, TASKS
+from core.store import ANNOTATE, CRAWL, PARSE, ROWS
 from tasks import manual as tasks
 from tasks.context import TaskOptions
 
@@ -45,7 +45,7 @@ def build_manual(manual_id: str, options: BuildOptions) -> tuple[str, bool]:
     own = options.tasks.of_manual(manual_id)
     done.append(
         store.stage(
-            work / TASKS / manual_id,
+            work / ROWS / manual_id,
             stages.key("tasks", own, parsed, annotated),
             lambda target: tasks.write_rows(work, manual_id, own, target),
         )
@@ -67,7 +67,7 @@ def build_imported(manual_id: str, options: BuildOptions) -> tuple[str, bool]:
     """Bring the rows of an imported manual up to date; its id and whether anything was done."""
     folder, image_format = options.work / CRAWL / manual_id, options.tasks.image_format
     return manual_id, store.stage(
-        options.work / TASKS / manual_id,
+        options.work / ROWS / manual_id,
         stages.key("imported", image_format, _sha256(folder / "crawl.json")),
         lambda target: legacy_rows.write_rows(folder, image_format, target),
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from builder.annotate import ANNOTATORS, READERS
 from core import code
+from tasks import part_modules
 
 STAGES = {
     "demo": ("builder.sources.demo.site",),
@@ -25,6 +26,8 @@ STAGES = {
 }
 # What comes after: manuals' rows put together.
 ASSEMBLE = "builder.release.assemble"
+# The parts of tasks that a stage uses; "text" where it is not here.
+PARTS = {"tasks": ("text", "rows"), ASSEMBLE: ("text", "rows", "show")}
 # What imports annotators by their names.
 _BY_NAME = "builder.annotate.answers"
 
@@ -45,17 +48,17 @@ def _hash(*parts: object) -> str:
 
 def code_of(stage: str, annotators: str = "", root: Path | None = None) -> str:
     """Hash of a stage's code and libraries, in a checkout (this one); `annotators` with commas."""
-    return code.of(*STAGES[stage], root=root, chosen=_chosen(annotators.split(",")))
+    return code.of(*STAGES[stage], root=root, chosen=_chosen(annotators.split(","), stage))
 
 
 def code_sha256(root: Path | None = None) -> str:
     """Hash of all code and libraries that a build may depend on: of every stage and annotator."""
-    return code.of(*_all_modules(), root=root, chosen=_chosen(ANNOTATORS))
+    return code.of(*_all_modules(), root=root, chosen=_chosen(ANNOTATORS, ASSEMBLE))
 
 
 def library_versions() -> dict[str, str]:
     """Versions of the libraries that a build may depend on, by package."""
-    reached = code.closure(*_all_modules(), chosen=_chosen(ANNOTATORS))
+    reached = code.closure(*_all_modules(), chosen=_chosen(ANNOTATORS, ASSEMBLE))
     return dict(sorted(code.versions(reached.libraries).items()))
 
 
@@ -63,9 +66,10 @@ def _all_modules() -> list[str]:
     return [ASSEMBLE, *(module for modules in STAGES.values() for module in modules)]
 
 
-def _chosen(annotators: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    """The modules of annotators and of what reads their answers. One that is not known here ran
-    elsewhere: the rows of an imported dataset have it."""
+def _chosen(annotators: Iterable[str], stage: str) -> tuple[tuple[str, str], ...]:
+    """Annotators, what reads their answers, and the parts of tasks that a stage uses. An annotator
+    that is not known here ran elsewhere: the rows of an imported dataset have it."""
     tables = (ANNOTATORS, READERS)
     names = sorted(set(annotators))
-    return tuple((_BY_NAME, table[name]) for name in names for table in tables if name in table)
+    chosen = [(_BY_NAME, table[name]) for name in names for table in tables if name in table]
+    return (*chosen, *part_modules(*PARTS.get(stage, ("text",))))

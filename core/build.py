@@ -1,14 +1,116 @@
-"""A build on disk: where its rows lie.
+"""A build on disk: its manifest, and the one reader of its shards, rows and pictures.
 
+Every command imports this, so what is heavy (Parquet) is imported where it is used.
 `Path.glob` takes only what it is given for a pattern, never the folder it starts in; `datasets`
 takes whole paths for patterns, so paths given to it go through `as_patterns`.
 """
 
+from __future__ import annotations
+
+import contextlib
+import functools
 import glob
+import hashlib
 import json
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple, TypedDict, cast
+
+from core.cli import no_build
+from core.errors import UserError
+from core.names import SPLITS
+
+MANIFEST = "build.json"
+DATASET_NAME = "lego-arta"
+RECIPE = "recipe"  # the `kind` of a build without pictures
+Row = dict[str, Any]  # a row's columns, as lego_arta.FEATURES has them
+# Row groups kept in memory while pictures are read one by one: one is at most about 32 MB.
+ROW_GROUPS_KEPT = 4
+ROWS_READ, ROWS_READ_BARE = 8, 1000  # at a time, with pictures and without
+_SHARD = re.compile(r"data/(\w+)/(\w+)-[^/]*\.parquet")
+
+
+class File(TypedDict):
+    """A file of a build."""
+
+    bytes: int
+    sha256: str
+
+
+class Manifest(TypedDict, total=False):
+    """build.json. Optional are `kind` and `release` (of a recipe) and `formats` (of hosted ones).
+
+    `rows` are numbers by config and split, `files` by path in the build, `inputs` by manual id,
+    counts by stage or kind and reason. `options` and `terms` are those of the command line.
+    """
+
+    dataset: str
+    version: str
+    kind: str
+    fingerprint: str
+    code_sha256: str
+    libraries: dict[str, str]
+    options: dict[str, Any]
+    terms: dict[str, Any]
+    annotators: list[str]
+    statistics: dict[str, float]
+    rows: dict[str, dict[str, int]]
+    formats: dict[str, dict[str, Any]]
+    split_exceptions: dict[str, Any]
+    drop_counts: dict[str, dict[str, int]]
+    screened_counts: dict[str, int]
+    review_counts: dict[str, int]
+    probes: list[dict[str, Any]]
+    drops: list[dict[str, str]]
+    disagreements: list[dict[str, Any]]
+    inputs: dict[str, dict[str, Any]]
+    files: dict[str, File]
+    release: dict[str, Any]
+
+
+def manifest_of(build: Path) -> Manifest | None:
+    """The manifest of a build folder, None when it is not one."""
+    try:
+        manifest = json.loads((build / MANIFEST).read_bytes())
+    except (OSError, ValueError):
+        return None
+    named = isinstance(manifest, dict) and manifest.get("dataset") == DATASET_NAME
+    return cast(Manifest, manifest) if named else None
+
+
+def read_manifest(build: Path) -> Manifest:
+    """The manifest of a build with pictures; raises `UserError` for anything else."""
+    manifest = manifest_of(build)
+    if manifest is None:
+        raise no_build(build)
+    if manifest.get("kind") == RECIPE:
+        raise UserError(f"{build}: a recipe has no pictures; give the build it was made from")
+    return manifest
+
+
+def formatted(config: str, name: str) -> str:
+    """What the rows of a config are called in a trainer's format: `state_messages`."""
+    return f"{config}_{name}"
+
+
+def rows_of(manifest: Manifest) -> dict[str, dict[str, int]]:
+    """Rows by config and split, those in formats among them."""
+    told = manifest.get("formats", {}).values()
+    return {**manifest["rows"], **{c: n for each in told for c, n in each["rows"].items()}}
+
+
+def file_sha256(path: Path) -> str:
+    """Hex sha256 of a file, read in blocks."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+# Shards ------------------------------------------------------------------------------------------
 
 
 def shards(build: Path, config: str, split: str | None = None) -> list[Path]:
@@ -38,3 +140,122 @@ def loading_call(build: Path, config: str) -> str:
         # load_dataset would take the path for a pattern.
         return f'LegoArta(config_name="{config}", data_dir={told}).as_streaming_dataset()'
     return f'load_dataset({told}, "{config}")'
+
+
+class Missing(NamedTuple):
+    """Shards of a split that are not there, and how many of its rows they hold."""
+
+    config: str
+    split: str
+    files: tuple[str, ...]
+    rows: int
+    of: int
+
+    def __str__(self) -> str:
+        some = ", ".join(self.files[:3])
+        more = f" and {len(self.files) - 3} more" if len(self.files) > 3 else ""
+        return (
+            f"{self.config} {self.split}: {self.rows:,} of {self.of:,} rows are missing, "
+            f"for {'these files are' if len(self.files) > 1 else 'this file is'} not there: "
+            f"{some}{more}"
+        )
+
+
+def missing_shards(
+    build: Path,
+    manifest: Mapping[str, Any],
+    configs: Collection[str] | None = None,
+    splits: Collection[str] = SPLITS,
+) -> list[Missing]:
+    """Shards that the manifest names and the folder lacks: of some configs (all), some splits."""
+    import pyarrow.parquet as pq
+
+    missing: dict[tuple[str, str], list[str]] = {}
+    for name in sorted(manifest.get("files", {})):
+        match = _SHARD.fullmatch(name)
+        if match and not (build / name).is_file():
+            missing.setdefault((match[1], match[2]), []).append(name)
+    found = []
+    for (config, split), names in missing.items():
+        if (configs is None or config in configs) and split in splits:
+            of = manifest["rows"][config][split]
+            here = sum(pq.read_metadata(path).num_rows for path in shards(build, config, split))
+            found.append(Missing(config, split, tuple(names), of - here, of))
+    return found
+
+
+# Rows --------------------------------------------------------------------------------------------
+
+
+class Place(NamedTuple):
+    """Where a row lies."""
+
+    path: Path
+    row_group: int
+    row: int
+
+
+class BuildRow(NamedTuple):
+    """A row of a build and where it lies; the picture is among the columns only if asked for."""
+
+    config: str
+    split: str
+    columns: Row
+    place: Place
+
+    @property
+    def id(self) -> str:
+        """The row's id."""
+        return str(self.columns["id"])
+
+
+def read_rows(
+    build: Path, config: str, split: str | None = None, columns: Sequence[str] | None = None
+) -> Iterator[BuildRow]:
+    """The rows of a config in file order, train before test, few in memory at a time.
+
+    `columns` are those to read, all but the picture if not given. Raises `UserError` for a file
+    that is no shard of a build.
+    """
+    for name in SPLITS if split is None else (split,):
+        for path in shards(build, config, name):
+            yield from shard_rows(path, config, columns)
+
+
+def shard_rows(path: Path, config: str, columns: Sequence[str] | None = None) -> Iterator[BuildRow]:
+    """The rows of one shard, as `read_rows` gives them."""
+    import pyarrow.parquet as pq
+
+    split = path.name.split("-")[0]
+    with _named(path), pq.ParquetFile(path) as file:
+        names = columns or [name for name in file.schema_arrow.names if name != "image"]
+        size = ROWS_READ if "image" in names else ROWS_READ_BARE
+        for group in range(file.num_row_groups):
+            start = 0
+            for batch in file.iter_batches(size, row_groups=[group], columns=list(names)):
+                for index, row in enumerate(batch.to_pylist(), start):
+                    yield BuildRow(config, split, row, Place(path, group, index))
+                start += batch.num_rows
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Errors of reading say what was read."""
+    try:
+        yield
+    except (OSError, KeyError, ValueError) as error:
+        raise UserError(f"{path}: not a shard of a build ({error}); build it anew") from error
+
+
+def picture_bytes(place: Place) -> bytes:
+    """The encoded picture of a row, as it is in the build."""
+    return _pictures(place.path, place.row_group)[place.row]
+
+
+@functools.lru_cache(ROW_GROUPS_KEPT)
+def _pictures(path: Path, row_group: int) -> list[bytes]:
+    import pyarrow.parquet as pq
+
+    with _named(path), pq.ParquetFile(path) as file:
+        column = file.read_row_group(row_group, columns=["image"]).column("image")
+        return [image["bytes"] for image in column.to_pylist()]

@@ -176,7 +176,7 @@ def scan_of(data: bytes) -> Scan:
     imports: list[tuple[str, int]] = []
     computed: list[int] = []
     names: set[str] = set()
-    for node in ast.walk(ast.parse(data)):
+    for node in _run(ast.parse(data)):
         if isinstance(node, ast.Import):
             imports += [(alias.name, 0) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -193,6 +193,16 @@ def scan_of(data: bytes) -> Scan:
             if len(node.value) < 100 and _FILE_NAME.fullmatch(node.value):
                 names.add(node.value)
     return {"imports": sorted(set(imports)), "computed": computed, "names": sorted(names)}
+
+
+def _run(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes below one, without what only type checkers read."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and _called(child.test) == "TYPE_CHECKING":
+            yield from (below for other in child.orelse for below in (other, *_run(other)))
+            continue
+        yield child
+        yield from _run(child)
 
 
 def _called(function: ast.expr) -> str:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from core.items import UserError
+from core.errors import UserError
 
 FRAMES = ("norm1", "norm100", "norm1000", "px", "resized_px", "padded_norm")
 # Frames of shares from 0 to 1: their boxes are no whole numbers.

@@ -1,29 +1,15 @@
-"""The rows of a build as benchmark items: everything but the pictures, which are read on demand."""
+"""The rows of a build as benchmark items, without their pictures."""
 
 import hashlib
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
-from core.build import shards
+from core import build as builds
+from core.build import Place, Row, read_rows, shards
 from core.cli import command
-from core.errors import UserError as UserError  # raised by all of the benchmark
-from core.names import CONFIGS as CONFIGS
-from core.names import SPLITS as SPLITS
-
-# Row groups kept in memory while pictures are read: one is at most about 32 MB.
-ROW_GROUPS_KEPT = 4
-
-
-class Place(NamedTuple):
-    """Where a row's picture is."""
-
-    path: Path
-    row_group: int
-    row: int
+from core.errors import UserError
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +43,9 @@ class Item:
     part_box_px: tuple[float, ...] | None = None
 
 
-def configs_of(build: Path, split: str) -> list[str]:
-    """The configs that have rows of a split in a build; raises `UserError` when none has."""
-    found = [config for config in CONFIGS if shards(build, config, split)]
-    if not found:
-        load_items(build, CONFIGS[0], split)  # raises
-    return found
-
-
 def load_items(build: Path, config: str, split: str) -> list[Item]:
     """All items of a split in file order; raises `UserError` when the build has none."""
-    paths = shards(build, config, split)
-    if not paths:
+    if not shards(build, config, split):
         made = (build / "data").is_dir()
         cure = (
             "build more manuals, or choose another --config or --split"
@@ -76,28 +53,15 @@ def load_items(build: Path, config: str, split: str) -> list[Item]:
             else f"make one with: {command('builder/make.py')}"
         )
         raise UserError(f"{build}: no data/{config}/{split}-*.parquet in it; {cure}")
-    return [item for path in paths for item in _items_of(path, config, split)]
+    rows = read_rows(build, config, split)
+    return [item_of(row.columns, config, split, row.place) for row in rows]
 
 
-def _items_of(path: Path, config: str, split: str) -> Iterable[Item]:
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as file:
-            columns = [name for name in file.schema_arrow.names if name != "image"]
-            for group in range(file.num_row_groups):
-                rows = file.read_row_group(group, columns=columns).to_pylist()
-                for index, row in enumerate(rows):
-                    yield item_of(row, config, split, Place(path, group, index))
-    except (OSError, KeyError, ValueError) as error:
-        raise UserError(f"{path}: not a shard of a build ({error}); build it anew") from error
-
-
-def item_of(row: dict, config: str, split: str, place: Place) -> Item:
+def item_of(row: Row, config: str, split: str, place: Place) -> Item:
     """A row of a build, its picture left out, as an item."""
     targets = row.get("targets") or []
     sources = row["provenance"]["source_images"]
-    own = sources[row["cell"]] if config == "object" else sources[0]
+    own = sources[row.get("cell") or 0]
     size_wh = _size_of(targets[0]) if targets else None
     return Item(
         id=row["id"],
@@ -113,7 +77,7 @@ def item_of(row: dict, config: str, split: str, place: Place) -> Item:
         entities=tuple((entity["tag"], entity["text"]) for entity in row["entities"]),
         group=frozenset(filter(None, (row.get("group_id"), own["sha256"] or own["path"]))),
         place=place,
-        is_yes=bool(row["label"]) if config == "state" else None,
+        is_yes=bool(row["label"]) if "label" in row else None,
         labels=tuple(target["label"] for target in targets),
         boxes_norm100=tuple(tuple(target["box_norm100"]) for target in targets),
         instances_norm100=tuple(
@@ -140,7 +104,7 @@ def _norm100(box_px: list[float], size_wh: tuple[int, int] | None) -> tuple[floa
 
 def picture_bytes(item: Item) -> bytes:
     """The encoded picture of an item."""
-    return _pictures(item.place.path, item.place.row_group)[item.place.row]
+    return builds.picture_bytes(item.place)
 
 
 def picture_size(item: Item) -> tuple[int, int]:
@@ -149,15 +113,6 @@ def picture_size(item: Item) -> tuple[int, int]:
 
     with Image.open(io.BytesIO(picture_bytes(item))) as image:
         return image.size
-
-
-@lru_cache(maxsize=ROW_GROUPS_KEPT)
-def _pictures(path: Path, row_group: int) -> list[bytes]:
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(path) as file:
-        column = file.read_row_group(row_group, columns=["image"]).column("image")
-    return [image["bytes"] for image in column.to_pylist()]
 
 
 def items_hash(items: Iterable[Item]) -> str:

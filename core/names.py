@@ -1,9 +1,8 @@
-"""The names of a build's configs and splits, which every command knows.
+"""Names that every command knows, besides those of tasks.
 
-`lego_arta.py`, which people copy alone, says them again with what they hold.
+`lego_arta.py`, which people copy alone, says the splits again.
 """
 
-CONFIGS = ("scene", "object", "state")
 SPLITS = ("train", "test")
 # Both lossless.
 IMAGE_FORMATS = ("webp", "png")

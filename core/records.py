@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from core.errors import UserError as UserError  # raised everywhere below scripts
+from core.errors import UserError
 
 # The classes a word can be tagged with (T2), in the order Table 4.1 uses them.
 ENTITY_TAGS = ("verb", "det", "colorinfo", "theme", "target", "suffix")

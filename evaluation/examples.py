@@ -9,52 +9,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from core.answers import format_boxes, parse_boxes
-from core.items import Item, UserError
-from core.queries import in_words_of, take_apart
+from core.errors import UserError
+from core.items import Item
 from evaluation.prompts import Example, Setting, expected_answer, question
+from tasks import TASKS
+from tasks.queries import in_words_of, take_apart
 
 SOURCES = ("fixed", "dynamic", "none")
-_TAKE = "Tell me what to do"
-_PILLARS = (
-    "[state] After I find 4 white bricks 1x2x5. Did I do it correctly for they will form two "
-    "pillars at the back. First, locate the two plates 2x2 in the left and right corners at the "
-    "back. Put 2 horizontally on the plate 2x2 at the left back. Put the other 2 horizontally on "
-    "the plate 2x2 at the right back."
-)
-# Table 11.3 to the letter (its pictures are not at hand, so these are text only; its text layer
-# lost the <p> tags and braces of the object answers, which the directive asks for).
-FIXED: dict[str, tuple[tuple[str, str], ...]] = {
-    "scene": (
-        (
-            "[grounding] After I collect the following 2 pieces: 1 black plate 1x2 with the "
-            "vertical clasp on the short side, and 1 bright orange smooth roof tile 1x2x⅔. "
-            f"{_TAKE}.",
-            "Put the plate 1x2 vertically on the table, clasp to the back. Put the roof tile "
-            "1x2x⅔ vertically on top, slope to the left.",
-        ),
-        (
-            "[grounding] After I collect the following 2 pieces: 1 dark stone grey flat tile "
-            f"1x8, and 1 dark stone grey flat tile 1x4. {_TAKE} for the current situation.",
-            "Put the flat tile 1x8 horizontally in front of the previous piece. Put the flat "
-            "tile 1x4 vertically in front of the previous piece on the leftmost column.",
-        ),
-    ),
-    "object": (
-        (
-            "[object] Please identify and highlight the positions of the following 2 pieces: "
-            "1 black plate 2x6, and 1 bright yellow plate 1x2 with vertical clasp on long side.",
-            "<p>1 black plate</p> {<57><15><82><35>} and "
-            "<p>1 bright yellow plate</p> {<82><25><93><36>}",
-        ),
-        (
-            "[object] Please identify and highlight the positions of 2 transparent fluorescent "
-            "green round bricks 1x1.",
-            "<p>2 transparent fluorescent green round bricks</p> {<20><61><30><78>}",
-        ),
-    ),
-    "state": ((_PILLARS, "No."), (_PILLARS, "Yes.")),
-}
-
 Tier = tuple[str, Callable[[Item], bool]]
 
 
@@ -81,13 +42,13 @@ class Chooser:
             return []
         rng = random.Random(f"{self.seed}:{item.id}")
         manual = self._by_manual.get(item.manual_id, [])
-        if item.config == "state":
-            chosen = self._state_pair(item, manual, rng)[: self.setting.shots]
+        if item.is_yes is not None:
+            chosen = self._yes_and_no(item, manual, rng)[: self.setting.shots]
         else:
             chosen = _nearest(item, manual, self._train, rng, self.setting.shots)
         return [self._example(found, how) for found, how in chosen]
 
-    def _state_pair(
+    def _yes_and_no(
         self, item: Item, manual: Sequence[Item], rng: random.Random
     ) -> list[tuple[Item, str]]:
         """A Yes and a No of one step, of the item's session if possible, in random order."""
@@ -123,18 +84,18 @@ def fixed_examples(config: str, setting: Setting, words: str = "paper") -> list[
         Example(
             query
             if words == "paper"
-            else in_words_of(words, query.partition(f" {_TAKE}")[0], config),
+            else in_words_of(words, query.partition(" Tell me what to do")[0], config),
             wrap.format(_fixed_answer(answer, config, setting)),
             None,
             "fixed",
         )
-        for query, answer in FIXED[config][: setting.shots]
+        for query, answer in TASKS[config].text.examples[: setting.shots]
     ]
 
 
 def _fixed_answer(answer: str, config: str, setting: Setting) -> str:
     """The JSON form where boxes are asked for so; percent stays, no picture says otherwise."""
-    if config != "object" or setting.boxes == "angle":
+    if not TASKS[config].text.in_boxes or setting.boxes == "angle":
         return answer
     return format_boxes([(b.label, b.box) for b in parse_boxes(answer).boxes], setting.boxes)
 
@@ -162,7 +123,7 @@ def _before(item: Item) -> Callable[[Item], bool]:
 
 def _tiers(item: Item) -> list[Tier]:
     """Which candidates are better, best first."""
-    if item.config == "scene":
+    if not TASKS[item.config].text.in_boxes:
         return [("previous_step", _before(item)), ("any_step", lambda other: True)]
     same = lambda other: len(other.labels) == len(item.labels)  # noqa: E731
     return [("success", same), ("fallback", lambda other: True)]
@@ -171,7 +132,7 @@ def _tiers(item: Item) -> list[Tier]:
 def _nearest(
     item: Item, manual: Sequence[Item], train: Sequence[Item], rng: random.Random, shots: int
 ) -> list[tuple[Item, str]]:
-    """Scene: the steps before; object: as many boxes. The same manual first, then any."""
+    """The steps before, or as many boxes. The same manual first, then any."""
     chosen: list[tuple[Item, str]] = []
     taken: set[str] = set()
     for prefix, pool in (("", manual), ("other_manual_", train)):

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from core.items import UserError
+from core.errors import UserError
 
 
 @dataclass

@@ -9,9 +9,12 @@ from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 from core.answers import format_boxes, parse_boxes
+from core.errors import UserError
 from core.frames import MAX_PIXELS, MIN_PIXELS, RESIZES, SHARES, from_norm100, whole
-from core.items import Item, UserError
-from core.queries import DIRECTIVES, PERCENT, take_apart
+from core.items import Item
+from tasks import TASKS
+from tasks.object.text import PERCENT
+from tasks.queries import take_apart
 
 # How the object directive says which frame it asks for.
 FRAME_WORDS = {
@@ -50,7 +53,6 @@ THINK = (
     "{question} First output the thinking process in <think> </think> tags and then output the "
     "final answer in <answer> </answer> tags."
 )
-THINK_JSON = " Output the final answer in JSON format."
 
 
 @dataclass(frozen=True)
@@ -130,9 +132,10 @@ def question(query: str, config: str, setting: Setting) -> str:
     parts = take_apart(query, config)
     directive = parts.directive
     joint = parts.joint
-    if config == "object" and (setting.boxes, setting.frame) != ("angle", "norm100"):
+    words = TASKS[config].text
+    if words.in_boxes and (setting.boxes, setting.frame) != ("angle", "norm100"):
         # A query in words that are not known says nothing of this form and frame.
-        own = directive or DIRECTIVES["paper"]["object"]
+        own = directive or words.directives["paper"]
         directive = BOX_DIRECTIVES.get(setting.boxes, own)
         joint = joint or " "
     directive = directive.replace(PERCENT, FRAME_WORDS[setting.frame])
@@ -145,12 +148,12 @@ def question(query: str, config: str, setting: Setting) -> str:
 
 def ask(item: Item, setting: Setting) -> str:
     """The whole text of the last user turn."""
-    text = question(item.query, item.config, setting)
-    if setting.previous and item.config != "object" and item.previous_instruction:
+    text, words = question(item.query, item.config, setting), TASKS[item.config].text
+    if setting.previous and words.tells_before and item.previous_instruction:
         text = f"Previous instruction: {item.previous_instruction}\n{text}"
     if setting.template == "think":
         text = THINK.format(question=text.rstrip())
-        text += THINK_JSON if item.config in ("scene", "object") else ""
+        text += words.after_thinking
     return text
 
 
@@ -160,7 +163,7 @@ def expected_answer(item: Item, setting: Setting) -> str:
     Percent are those of the row's text; other frames come from the unrounded boxes, in whole units.
     """
     text = item.answer
-    if item.config == "object" and (setting.boxes, setting.frame) != ("angle", "norm100"):
+    if TASKS[item.config].text.in_boxes and (setting.boxes, setting.frame) != ("angle", "norm100"):
         digits = 3 if setting.frame in SHARES else 2
         text = format_boxes(_boxes(item, setting), setting.boxes, digits)
     return f"<answer>{text}</answer>" if setting.template == "think" else text

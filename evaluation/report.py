@@ -13,10 +13,12 @@ from PIL import Image
 
 from core.answers import parse_boxes
 from core.items import Item, picture_bytes
-from core.queries import take_apart
-from evaluation.samples import READ, Sample, boxes_norm100
+from core.metrics import READ, boxes_norm100
 from evaluation.score import Results, Score
-from evaluation.tables import LEGEND, TITLES, Cell, Table
+from evaluation.tables import LEGEND, Cell, Table
+from tasks import TASKS
+from tasks.queries import take_apart
+from tasks.task import Answered
 
 PICTURE_WH = (480, 480)
 ANSWER_CHARS = 600
@@ -129,11 +131,12 @@ def _gallery(score: Score, items: Sequence[Item], shown: int) -> str:
     order = sorted(range(len(items)), key=lambda i: (score.samples[i].goodness, items[i].id))
     best, worst = _distinct(order[::-1], items, shown), _distinct(order, items, shown)
     worst = [index for index in worst if index not in best]
-    title = f"{score.label}: {TITLES[score.config].lower()}, setting {score.setting}"
+    words = TASKS[score.config].text
+    title = f"{score.label}: {words.title.lower()}, setting {score.setting}"
     key = (
         '<p class="soft"><span class="key"></span> right answer '
         '<span class="key said"></span> the model\'s</p>'
-        if score.config == "object"
+        if words.in_boxes
         else ""
     )
     parts = [f"<h2>{escape(title)}</h2>", key]
@@ -155,13 +158,14 @@ def _distinct(order: Sequence[int], items: Sequence[Item], shown: int) -> list[i
 
 def _card(score: Score, item: Item, index: int) -> str:
     sample, said = score.samples[index], score.saids[index]
-    boxes = []
-    if item.config == "object":
+    boxes, task = [], TASKS[item.config]
+    if task.text.in_boxes:
         gold = [box.box for box in parse_boxes(item.answer).boxes]
         found = boxes_norm100(parse_boxes(said.answer or ""), said, item.size_wh)
         boxes = [("gold", box) for box in gold] + [("said", box) for box in found]
     answer = said.answer if said.answer is not None else "(no answer)"
-    measured = [("IoU", f"{100 * sample.goodness:.1f}")] if item.config == "object" else []
+    measure = task.score.measure
+    measured = [(measure, f"{100 * sample.goodness:.1f}")] if measure else []
     rows = [
         *measured,
         ("asked", take_apart(item.query, item.config).instruction),
@@ -175,13 +179,13 @@ def _card(score: Score, item: Item, index: int) -> str:
     return f'<figure class="card {kind}">{picture}<dl>{told}</dl></figure>'
 
 
-def _verdict(item: Item, sample: Sample) -> tuple[str, str]:
+def _verdict(item: Item, sample: Answered) -> tuple[str, str]:
     """(class, what stands on the picture): right, wrong, or in between."""
     if sample.status not in READ:
         return "wrong", f"\u2717 {'no answer' if sample.status == 'missing' else 'not read'}"
-    if item.config == "scene":
-        return "between", f"ROUGE-1 {100 * sample.goodness:.0f}"
-    share = sample.goodness if item.config == "state" else sample.counts["hit_50"]
+    share = TASKS[item.config].score.verdict(sample)
+    if isinstance(share, str):
+        return "between", share
     if share == 1:
         return "right", "\u2713 right"
     return ("wrong", "\u2717 wrong") if share == 0 else ("between", "partly right")

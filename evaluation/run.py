@@ -9,7 +9,8 @@ from pathlib import Path
 
 import filelock
 
-from core.items import Item, UserError, items_hash, load_items
+from core.errors import UserError
+from core.items import Item, items_hash, load_items
 from evaluation.examples import Chooser
 from evaluation.predictions import (
     Prediction,

@@ -11,19 +11,21 @@ from pathlib import Path
 import numpy as np
 
 from core.answers import parse_boxes
+from core.errors import UserError
 from core.frames import Seen, fitting_frames
-from core.items import Item, UserError, load_items
-from core.metrics import METRICS, evaluate
-from evaluation import baselines, bootstrap
+from core.items import Item, load_items
+from core.metrics import Said
+from evaluation import bootstrap
+from evaluation.baselines import baselines_of
 from evaluation.files import PredictionFile, check_belongs, oddities, read_files
 from evaluation.predictions import Prediction
-from evaluation.samples import Said, Sample, score_sample
+from evaluation.samples import evaluate, score_sample
+from tasks import TASKS
+from tasks.task import Answered
 
 # Answers are scored in parcels, so that processes have equal work; small jobs stay in this one.
 PARCEL = 500
 ALONE_BELOW = 4000
-# A constant answer is perfect on these, which says nothing about a model.
-ONE_SIDED = ("tnr", "fpr")
 
 
 @dataclass
@@ -45,7 +47,7 @@ class Score:
     without_keywords: int = 0
     seconds: float | None = None
     tokens_out: float | None = None
-    samples: list[Sample] = field(default_factory=list, repr=False)
+    samples: list[Answered] = field(default_factory=list, repr=False)
     draws: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
     saids: list[Said] = field(default_factory=list, repr=False)
 
@@ -106,7 +108,7 @@ def score(build: Path, paths: Sequence[Path], options: ScoreOptions) -> Results:
         by_config.setdefault(file.run.config, []).append(file)
     told = {key: value for key, value in asdict(options).items() if key != "workers"}
     results = Results([], {}, left_out, [], told)
-    for config in sorted(by_config, key=list(METRICS).index):
+    for config in sorted(by_config, key=list(TASKS).index):
         _score_config(build, config, by_config[config], options, results)
     return results
 
@@ -188,7 +190,7 @@ def _saids(file: PredictionFile, items: list[Item], frame: str) -> tuple[list[Sa
     """
     found = [file.predictions.get(item.id) for item in items]
     frames = ["norm100" if frame == "auto" else frame]
-    if file.run.config == "object" and frame == "auto":
+    if TASKS[file.run.config].text.in_boxes and frame == "auto":
         frames = _inferred(items, found)
     saids = []
     for prediction in found:
@@ -221,8 +223,8 @@ def _baseline_jobs(build: Path, config: str, items: list[Item]) -> list[tuple[Sc
     except UserError:
         train = []
     jobs = []
-    for name in baselines.names_of(config):
-        answers = baselines.answers(name, items, train)
+    for name, baseline in baselines_of(config).items():
+        answers = baseline(items, train)
         answered = sum(answer is not None for answer in answers)
         if answered:
             row = Score(name, config, "", False, True, answered, len(items), "norm100", {}, {}, {})
@@ -230,7 +232,7 @@ def _baseline_jobs(build: Path, config: str, items: list[Item]) -> list[tuple[Sc
     return jobs
 
 
-def _score_all(items: list[Item], jobs: list[list[Said]], workers: int) -> list[list[Sample]]:
+def _score_all(items: list[Item], jobs: list[list[Said]], workers: int) -> list[list[Answered]]:
     """Samples of every job, in parallel where it pays."""
     parcels = [
         (items[start : start + PARCEL], [saids[start : start + PARCEL] for saids in jobs])
@@ -244,7 +246,7 @@ def _score_all(items: list[Item], jobs: list[list[Said]], workers: int) -> list[
     return [[sample for parcel in done for sample in parcel[job]] for job in range(len(jobs))]
 
 
-def _score_parcel(items: list[Item], jobs: list[list[Said]]) -> list[list[Sample]]:
+def _score_parcel(items: list[Item], jobs: list[list[Said]]) -> list[list[Answered]]:
     """The same items for every job together: their gold is read once."""
     by_item = [
         [score_sample(item, said) for said in saids]
@@ -253,7 +255,9 @@ def _score_parcel(items: list[Item], jobs: list[list[Said]]) -> list[list[Sample
     return [list(samples) for samples in zip(*by_item, strict=True)]
 
 
-def _fill(row: Score, samples: list[Sample], clusters: list[str], drawn: np.ndarray | None) -> None:
+def _fill(
+    row: Score, samples: list[Answered], clusters: list[str], drawn: np.ndarray | None
+) -> None:
     """Values and intervals of a row from its samples."""
     names = sorted(samples[0].counts)
     values = np.array([[sample.counts[name] for name in names] for sample in samples])
@@ -282,7 +286,7 @@ def _differences(config: str, rows: list[Score]) -> list[dict]:
     found = []
     for index, a in enumerate(rows):
         for b in rows[index + 1 :]:
-            for each in METRICS[config]:
+            for each in TASKS[config].score.metrics:
                 one, two = a.values[each.name], b.values[each.name]
                 if one is None or two is None or not a.draws or not b.draws:
                     continue
@@ -309,12 +313,12 @@ def _differences(config: str, rows: list[Score]) -> list[dict]:
 def _unbeaten(config: str, rows: list[Score]) -> list[str]:
     """Main metrics on which some run is no better than an answer without a model."""
     told = []
-    for each in METRICS[config]:
+    for each in TASKS[config].score.metrics:
         sign = 1 if each.up else -1
         known = [(sign * value, row) for row in rows
                  if (value := row.values[each.name]) is not None]  # fmt: skip
         best = max((pair for pair in known if pair[1].baseline), default=None, key=lambda p: p[0])
-        if not each.main or best is None or each.name in ONE_SIDED:
+        if not each.main or best is None or each.name in TASKS[config].score.one_sided:
             continue
         below = [row.label for value, row in known if not row.baseline and value <= best[0]]
         if below:

@@ -4,12 +4,12 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from core.metrics import ABOUT, METRICS, Metric, metric
+from core.metrics import Metric
 from evaluation.prompts import PAPER_SETTINGS
+from evaluation.samples import metric
 from evaluation.score import Results, Score
 from evaluation.tables import (
     READ_MIN,
-    TITLES,
     Entry,
     Table,
     Value,
@@ -19,14 +19,7 @@ from evaluation.tables import (
     setting_table,
     to_csv,
 )
-
-# The columns of Table 8.4.
-SETTING_COLUMNS = (
-    ("scene", "t_acc"), ("scene", "rouge1"), ("scene", "bleu"), ("object", "e_acc"),
-    ("object", "iou"), ("state", "f1"), ("state", "tnr"), ("state", "fpr"),
-)  # fmt: skip
-# What a state table needs beside the thesis' columns: always-Yes has F1 40 (B4).
-CHANCE_AWARE = ("balanced_acc", "mcc", "j", "parse_rate")
+from tasks import TASKS
 
 
 def tables_of(results: Results) -> dict[str, Table]:
@@ -39,10 +32,10 @@ def tables_of(results: Results) -> dict[str, Table]:
             shown = [row for row in rows if row.baseline or row.setting == setting]
             several = len(settings) > 1
             stem = f"{config}.{setting}" if several else config
-            title = TITLES[config] + (f", setting {setting}" if several else "")
+            title = TASKS[config].text.title + (f", setting {setting}" if several else "")
             entries = _entries(shown, results)
             made[stem] = paper_table(title, _main_columns(config), entries)
-            made[stem].about = ABOUT[config]
+            made[stem].about = TASKS[config].score.about
         every = [(_full_name(row, len(settings) > 1), _values(row), row.baseline) for row in rows]
         made[f"{config}.all"] = full_table(config, every)
     made.update(_setting_tables(results))
@@ -50,8 +43,8 @@ def tables_of(results: Results) -> dict[str, Table]:
 
 
 def _main_columns(config: str) -> list[Metric]:
-    extra = CHANCE_AWARE if config == "state" else ("parse_rate",) if config == "object" else ()
-    return [each for each in METRICS[config] if each.main or each.name in extra]
+    score = TASKS[config].score
+    return [each for each in score.metrics if each.main or each.name in score.columns]
 
 
 def _full_name(row: Score, several: bool) -> str:
@@ -61,7 +54,7 @@ def _full_name(row: Score, several: bool) -> str:
 def _values(row: Score, like_best: Mapping[str, bool] | None = None) -> dict[str, Value]:
     read = row.values.get("parse_rate") or 0.0
     values = {}
-    for each in METRICS[row.config]:
+    for each in TASKS[row.config].score.metrics:
         found = row.intervals.get(each.name)
         values[each.name] = Value(
             row.values[each.name],
@@ -87,7 +80,7 @@ def _like_best(row: Score, rows: list[Score], results: Results) -> dict[str, boo
     """Metrics on which a run is not the best of its column and can't be told from it."""
     rivals = [r for r in rows if not r.baseline and r.tuned == row.tuned]
     like: dict[str, bool] = {}
-    for each in METRICS[row.config]:
+    for each in TASKS[row.config].score.metrics:
         known = [r for r in rivals if r.values[each.name] is not None]
         if not known:
             continue
@@ -109,6 +102,7 @@ def _setting_tables(results: Results) -> dict[str, Table]:
         setting.name: (setting.instruction, setting.examples != "none")
         for setting in PAPER_SETTINGS.values()
     }
+    columns = [(c, metric(c, name)) for c in TASKS for name in TASKS[c].score.setting_columns]
     made = {}
     for label in sorted({row.label for row in results.scores if not row.baseline}):
         by_setting: dict[str, dict[tuple[str, str], Value]] = {}
@@ -120,7 +114,7 @@ def _setting_tables(results: Results) -> dict[str, Table]:
             order = [name for name in switches if name in by_setting]
             made[f"settings.{label}"] = setting_table(
                 f"Query settings, {label}",
-                [(config, metric(config, name)) for config, name in SETTING_COLUMNS],
+                columns,
                 [(*switches[name], by_setting[name]) for name in order],
             )
     return made

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from datasets import Dataset, concatenate_datasets, load_dataset
 
 from core.build import as_patterns, shards
-from core.items import Item, UserError, load_items
+from core.errors import UserError
+from core.items import Item, load_items
 from evaluation.prompts import Setting, ask, expected_answer
 
 # LEGO-R1 trains with and without thinking; boxes as JSON in both.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from core.items import load_items, picture_bytes
 from evaluation.prompts import Setting, ask
+from tasks import TASKS
 
 COLUMNS = ("index", "image", "question", "answer", "category", "id", "manual_id")
 
@@ -25,8 +26,7 @@ def write_tsv(build: Path, config: str, split: str, path: Path) -> int:
         writer.writerow(COLUMNS)
         for index, item in enumerate(items):
             picture = base64.b64encode(picture_bytes(item)).decode()
-            # VLMEvalKit compares with Yes and No without the full stop.
-            answer = item.answer.rstrip(".") if config == "state" else item.answer
+            answer = TASKS[config].score.harness_answer(item.answer)
             writer.writerow(
                 [index, picture, ask(item, setting), answer, config, item.id, item.manual_id]
             )

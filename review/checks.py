@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from core.records import UserError
-from review.criteria import Task
+from core.build import BuildRow
+from core.errors import UserError
+from review.criteria import Rating
 from review.questions import BoxPx, NamedBox, Question, object_question, state_question
-from review.rows import Entry, picture, rank, read_rows
+from review.rows import entries_of, group_of, picture, rank
 from synthesis.boxes import intersection
 
 # A box moved by this share of its width or height has most of its object, clearly off centre.
@@ -27,13 +28,13 @@ SURE = 0.9
 
 
 def questions(
-    task: Task, build: Path, rows: Sequence[Entry], taken: Collection[str], seed: int
+    task: Rating, build: Path, rows: Sequence[BuildRow], taken: Collection[str], seed: int
 ) -> list[Question]:
     """The check questions of a page, from groups that are not `taken` as long as there are any.
 
     Raises `UserError` when the build has no rows to make them of.
     """
-    ranked = sorted(rows, key=lambda row: (row.group in taken, rank(f"{seed}:check", row.id)))
+    ranked = sorted(rows, key=lambda row: (group_of(row) in taken, rank(f"{seed}:check", row.id)))
     made = _of_objects(ranked) if task.config == "object" else _of_states(build, ranked)
     if len(made) < task.checks:
         raise UserError(
@@ -43,64 +44,64 @@ def questions(
     return made
 
 
-def _of_objects(ranked: Sequence[Entry]) -> list[Question]:
+def _of_objects(ranked: Sequence[BuildRow]) -> list[Question]:
     """A box on another part, a box half off its part, a name of another part."""
-    sure = [row for row in ranked if row.row["confidence"] >= SURE][:TRIED] or ranked[:TRIED]
+    sure = [row for row in ranked if row.columns["confidence"] >= SURE][:TRIED] or ranked[:TRIED]
     sure = sorted(sure, key=lambda row: len(_instances(row)) > 1)  # single parts first
     made: list[Question] = []
     used: set[str] = set()
     for change in (_on_another_part, _off_centre, _misnamed):
         for row in sure:
-            question = change(row) if row.group not in used and _suits(row) else None
+            question = change(row) if group_of(row) not in used and _suits(row) else None
             if question:
                 made.append(question)
-                used.add(row.group)
+                used.add(group_of(row))
                 break
     return made
 
 
-def _instances(row: Entry) -> list:
-    return [box for target in row.row["targets"] for box in target["instances_px"]]
+def _instances(row: BuildRow) -> list:
+    return [box for target in row.columns["targets"] for box in target["instances_px"]]
 
 
-def _suits(row: Entry) -> bool:
+def _suits(row: BuildRow) -> bool:
     """One kind of part, its box neither tiny nor huge."""
-    if len(row.row["targets"]) != 1:
+    if len(row.columns["targets"]) != 1:
         return False
     low, high = BOX_AREA
-    x0, y0, x1, y1 = row.row["targets"][0]["box_norm100"]
+    x0, y0, x1, y1 = row.columns["targets"][0]["box_norm100"]
     return low < (x1 - x0) * (y1 - y0) / 1e4 < high
 
 
-def _changed(row: Entry, name: str, box: Iterable[float], known: dict[str, int]) -> Question:
+def _changed(row: BuildRow, name: str, box: Iterable[float], known: dict[str, int]) -> Question:
     x0, y0, x1, y1 = box
     boxes = (NamedBox(name, (x0, y0, x1, y1)),)
     return object_question(row)._replace(row=None, boxes=boxes, known=known)
 
 
-def _on_another_part(row: Entry) -> Question | None:
-    target = row.row["targets"][0]
-    others = [o for o in row.row["distractors"] if o["label"] != target["label"]]
+def _on_another_part(row: BuildRow) -> Question | None:
+    target = row.columns["targets"][0]
+    others = [o for o in row.columns["distractors"] if o["label"] != target["label"]]
     if not others:
         return None
     return _changed(row, target["label"], others[0]["box_px"], {"precision": 1, "clearness": 1})
 
 
-def _misnamed(row: Entry) -> Question | None:
-    target = row.row["targets"][0]
+def _misnamed(row: BuildRow) -> Question | None:
+    target = row.columns["targets"][0]
     own = set(target["label"].casefold().split())
-    others = [o for o in row.row["distractors"] if not own & set(o["label"].casefold().split())]
+    others = [o for o in row.columns["distractors"] if not own & set(o["label"].casefold().split())]
     if not others:
         return None
     return _changed(row, others[0]["label"], target["box_px"], {"precision": 3, "clearness": 1})
 
 
-def _off_centre(row: Entry) -> Question | None:
+def _off_centre(row: BuildRow) -> Question | None:
     """Moved to a side where it stays in the picture and touches no other part."""
-    target = row.row["targets"][0]
+    target = row.columns["targets"][0]
     box: BoxPx = tuple(target["box_px"])
     width, height = object_question(row).sizes_wh[0]
-    others = [tuple(i) for o in row.row["distractors"] for i in o["instances_px"]]
+    others = [tuple(i) for o in row.columns["distractors"] for i in o["instances_px"]]
     dx, dy = OFF_CENTRE * (box[2] - box[0]), OFF_CENTRE * (box[3] - box[1])
     for x, y in ((dx, 0), (-dx, 0), (0, dy), (0, -dy)):
         moved = (box[0] + x, box[1] + y, box[2] + x, box[3] + y)
@@ -110,16 +111,16 @@ def _off_centre(row: Entry) -> Question | None:
     return None
 
 
-def _of_states(build: Path, ranked: Sequence[Entry]) -> list[Question]:
+def _of_states(build: Path, ranked: Sequence[BuildRow]) -> list[Question]:
     """Twice the right picture itself, twice that of another manual, once of a far stage."""
-    right = [row for row in ranked if row.row["label"] == 1]
+    right = [row for row in ranked if row.columns["label"] == 1]
     same = [_pair(row, row, {"relevance": 2, "similarity": 2}) for row in right[:2]]
     pool = [*right[2:], *right[:2]]  # each picture once as long as there are others
     other: list[Question] = []
     while pool and len(other) < 3:
         reference = pool.pop(0)
-        manual_id = reference.row["manual_id"]
-        strange = next((row for row in pool if row.row["manual_id"] != manual_id), None)
+        manual_id = reference.columns["manual_id"]
+        strange = next((row for row in pool if row.columns["manual_id"] != manual_id), None)
         if strange:
             pool.remove(strange)
             other.append(_pair(strange, reference, {"relevance": 1, "similarity": 1}))
@@ -127,18 +128,18 @@ def _of_states(build: Path, ranked: Sequence[Entry]) -> list[Question]:
     return [*same, *other[: 2 if far else 3], *far]
 
 
-def _pair(shown: Entry, reference: Entry, known: dict[str, int]) -> Question:
+def _pair(shown: BuildRow, reference: BuildRow, known: dict[str, int]) -> Question:
     return state_question(shown, reference)._replace(row=None, known=known)
 
 
-def _far_stage(build: Path, right: Sequence[Entry]) -> list[Question]:
+def _far_stage(build: Path, right: Sequence[BuildRow]) -> list[Question]:
     """A right picture beside the stage of its session that looks least like it."""
-    steps: dict[str, list[Entry]] = {}
-    for scene in read_rows(build, "scene"):
-        steps.setdefault(scene.row["session_id"], []).append(scene)
-    found: tuple[float, Entry, Entry] | None = None
+    steps: dict[str, list[BuildRow]] = {}
+    for scene in entries_of(build, "scene"):
+        steps.setdefault(scene.columns["session_id"], []).append(scene)
+    found: tuple[float, BuildRow, BuildRow] | None = None
     for row in right[:20]:
-        stages = steps.get(row.row["session_id"], [])
+        stages = steps.get(row.columns["session_id"], [])
         for stage in stages[:: max(1, len(stages) - 1)]:  # the first and the last
             value = _difference(picture(stage), picture(row))
             if value >= DIFFERENT and (found is None or value > found[0]):

@@ -23,7 +23,7 @@ class Criterion(NamedTuple):
         return len(self.labels)
 
 
-class Task(NamedTuple):
+class Rating(NamedTuple):
     """What a page is about. `minutes` is what the thesis says its 103 or 105 questions take."""
 
     name: str
@@ -103,11 +103,13 @@ _SCREENING = (
         rejects=True,
     ),
 )
-TASKS = {
+RATINGS = {
     task.name: task
     for task in (
-        Task("object", "object", "Boxes and names of parts", _OBJECT, 3, (20, 40), 100, 2.0),
-        Task("state", "state", "Wrong and right states", _STATE, 5, (15, 35), 100, 1.0),
-        Task("screening", "state", "Screening of wrong states", _SCREENING, 0, (6, 6), 1000, 0.25),
+        Rating("object", "object", "Boxes and names of parts", _OBJECT, 3, (20, 40), 100, 2.0),
+        Rating("state", "state", "Wrong and right states", _STATE, 5, (15, 35), 100, 1.0),
+        Rating(
+            "screening", "state", "Screening of wrong states", _SCREENING, 0, (6, 6), 1000, 0.25
+        ),
     )
 }

@@ -46,7 +46,7 @@ function picture(row, large) {
   const image = new Image(row.size[0], row.size[1]);
   image.loading = large ? "eager" : "lazy";
   image.src = row.picture;
-  image.alt = alt(row);
+  image.alt = row.alt;
   const made = make(large ? "div" : "button", "picture" + (boxes ? "" : " plain"), image);
   made.append(overlay(row));
   if (!large) {
@@ -57,12 +57,6 @@ function picture(row, large) {
     });
   }
   return made;
-}
-
-function alt(row) {
-  if (row.config === "state")
-    return row.kind === "right" ? "the step done right" : `the step done wrong: ${row.kind}`;
-  return row.config === "object" ? "a collage of four pictures of parts" : "the step";
 }
 
 function figure(row) {
@@ -94,11 +88,7 @@ function card(group, heading) {
     make("h2", "", `${head}: ${first.instruction}`),
     make("p", "soft", link, `, step ${first.step_num ?? "?"}, ${first.split}`,
       first.annotator ? `, ${first.annotator}` : ""),
-    first.config === "scene"
-      ? make("p", "soft", `before: ${first.previous_instruction ?? "nothing"}`)
-      : first.config === "object"
-        ? make("p", "soft", `answer: ${first.answer}`)
-        : null,
+    first.line ? make("p", "soft", first.line) : null,
     make("div", "row" + (several ? "" : " one"), ...group.map(figure)),
   );
 }

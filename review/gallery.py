@@ -16,16 +16,17 @@ from typing import Any
 from PIL import Image
 from tqdm import tqdm
 
-from core.records import UserError
+from core.build import BuildRow, picture_bytes, read_manifest
+from core.errors import UserError
 from core.selection import COLUMNS, FORMAT
 from core.store import TEMPORARY
 from review.page import content_security_policy, filled, json_block
-from review.rows import Entry, missing_rows, picture_bytes, rank, read_manifest, read_rows
+from review.rows import entries_of, group_of, missing_rows, rank
+from tasks import TASKS
 
 FOLDER = Path(__file__).parent
 PAGE, PICTURES = "index.html", "pictures"
 MARK = '<meta name="generator" content="lego-arta gallery">'
-CONFIGS = ("scene", "object", "state")
 SESSIONS = 60
 # Pictures no wider and higher than this are copied as they are; larger ones are made smaller.
 PREVIEW_PX, PREVIEW_QUALITY = 960, 85
@@ -50,17 +51,17 @@ def write_gallery(
     """
     manifest = read_manifest(build)
     check_out(out)
-    entries = [entry for config in CONFIGS for entry in read_rows(build, config)]
+    entries = [entry for config in TASKS for entry in entries_of(build, config)]
     missing = missing_rows(build, manifest)
     sessions = chosen_sessions(build, entries, number, manuals, seed)
-    shown = [entry for entry in entries if entry.row["session_id"] in sessions]
+    shown = [entry for entry in entries if entry.columns["session_id"] in sessions]
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=TEMPORARY, dir=out.parent))
     temporary.chmod(0o755)
     try:
         (temporary / PICTURES).mkdir()
         rows = _rows(temporary / PICTURES, shown, workers)
-        all_sessions = len({entry.row["session_id"] for entry in entries})
+        all_sessions = len({entry.columns["session_id"] for entry in entries})
         data = {
             "build": build.resolve().name,
             "fingerprint": manifest.get("fingerprint"),
@@ -90,14 +91,20 @@ def check_out(out: Path) -> None:
 
 
 def chosen_sessions(
-    build: Path, entries: Sequence[Entry], number: int | None, manuals: Collection[str], seed: int
+    build: Path,
+    entries: Sequence[BuildRow],
+    number: int | None,
+    manuals: Collection[str],
+    seed: int,
 ) -> set[str]:
     """Sessions to show, at random when there are more than wanted; raises `UserError` for none."""
-    known = {entry.row["manual_id"] for entry in entries}
+    known = {entry.columns["manual_id"] for entry in entries}
     unknown = sorted(set(manuals) - known)
     if unknown:
         raise UserError(f"--manual {unknown[0]}: not in {build}, which has {_few(sorted(known))}")
-    found = {e.row["session_id"] for e in entries if not manuals or e.row["manual_id"] in manuals}
+    found = {
+        e.columns["session_id"] for e in entries if not manuals or e.columns["manual_id"] in manuals
+    }
     if not found:
         raise UserError(f"{build}: it has no rows")
     return set(sorted(found, key=lambda name: rank(seed, name))[:number])
@@ -107,13 +114,13 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-def _rows(folder: Path, shown: Sequence[Entry], workers: int) -> list[dict[str, Any]]:
+def _rows(folder: Path, shown: Sequence[BuildRow], workers: int) -> list[dict[str, Any]]:
     """The rows of the page; writes each distinct picture once."""
     files: dict[str, tuple[int, int]] = {}
 
-    def written(entry: Entry) -> tuple[str, tuple[int, int]]:
-        data = picture_bytes(entry)
-        name = f"{entry.row['id']}.webp"
+    def written(entry: BuildRow) -> tuple[str, tuple[int, int]]:
+        data = picture_bytes(entry.place)
+        name = f"{entry.columns['id']}.webp"
         (folder / name).write_bytes(_preview(data))
         with Image.open(io.BytesIO(data)) as image:
             return name, image.size
@@ -122,7 +129,7 @@ def _rows(folder: Path, shown: Sequence[Entry], workers: int) -> list[dict[str, 
     with ThreadPoolExecutor(workers) as pool:
         bar = tqdm(pool.map(written, shown), "pictures", len(shown), disable=None)
         files = dict(bar)
-    return [_row(entry, files[f"{entry.row['id']}.webp"]) for entry in shown]
+    return [_row(entry, files[f"{entry.columns['id']}.webp"]) for entry in shown]
 
 
 def _preview(data: bytes) -> bytes:
@@ -136,45 +143,25 @@ def _preview(data: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def _row(entry: Entry, size_wh: tuple[int, int]) -> dict[str, Any]:
-    row = entry.row
+def _row(entry: BuildRow, size_wh: tuple[int, int]) -> dict[str, Any]:
+    row, show = entry.columns, TASKS[entry.config].show
     return {
         **{name: row[name] for name in KEPT},
         "config": entry.config,
         "split": entry.split,
-        "group": entry.group if entry.config != "scene" else row["id"],
+        "group": group_of(entry),
         "picture": f"{PICTURES}/{row['id']}.webp",
         "size": list(size_wh),
         "annotator": row["provenance"]["annotator"],
-        "kind": (row["negative_kind"] or "right") if entry.config == "state" else None,
+        "kind": show.kind(row),
         "correction": row.get("correction"),
-        "boxes": _boxes(entry),
+        "line": show.line(row),
+        "alt": show.alt(row),
+        "boxes": [{"name": b.name, "role": b.role, "px": b.box_xyxy_px} for b in show.boxes(row)],
     }
 
 
-def _boxes(entry: Entry) -> list[dict[str, Any]]:
-    """Boxes over a picture: of an object what is asked for and the rest, of a state where the part
-    is and where it belongs.
-    """
-    row = entry.row
-    if entry.config == "object":
-        asked = [{"name": t["label"], "role": "asked", "px": t["box_px"]} for t in row["targets"]]
-        parts = [
-            {"name": "", "role": "part", "px": box}
-            for entries in (row["targets"], row["distractors"])
-            for one in entries
-            for box in one["instances_px"]
-        ]
-        return [*parts, *asked]
-    if entry.config == "state":
-        named = [("belongs here", "right", row["correct_box_px"])]
-        if row["label"] == 0:
-            named.append(("is here", "wrong", row["part_box_px"]))
-        return [{"name": n, "role": role, "px": box} for n, role, box in named if box is not None]
-    return []
-
-
-def episodes(shown: Sequence[Entry]) -> list[dict[str, Any]]:
+def episodes(shown: Sequence[BuildRow]) -> list[dict[str, Any]]:
     """Sessions as steps, each with the groups of what is found, built and checked (null: none).
 
     A step finds what its text says was found before it; objects no step refers to stand last.
@@ -182,16 +169,16 @@ def episodes(shown: Sequence[Entry]) -> list[dict[str, Any]]:
     objects: dict[str, dict[str, str]] = {}  # by session: group by instruction
     states: dict[tuple, str] = {}
     for entry in shown:
-        row = entry.row
+        row = entry.columns
         if entry.config == "object":
-            objects.setdefault(row["session_id"], {})[entry.group] = row["instruction"]
+            objects.setdefault(row["session_id"], {})[group_of(entry)] = row["instruction"]
         elif entry.config == "state":
-            states[(row["session_id"], row["step_num"], row["instruction"])] = entry.group
+            states[(row["session_id"], row["step_num"], row["instruction"])] = group_of(entry)
     by_session: dict[str, list[dict]] = {}
     for entry in shown:
         if entry.config != "scene":
             continue
-        row = entry.row
+        row = entry.columns
         waiting = objects.get(row["session_id"], {})
         group = next(
             (g for g, text in waiting.items() if text == row["previous_instruction"]), None

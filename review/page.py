@@ -14,10 +14,11 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from core.records import UserError, dump
+from core.errors import UserError
+from core.records import dump
 from core.store import write_bytes, writing
 from review import tutorial
-from review.criteria import TASKS, Task
+from review.criteria import RATINGS, Rating
 from review.questions import Question
 from review.results import KEY_FORMAT, Key, KeyItem
 
@@ -29,7 +30,7 @@ USUAL = 100
 
 
 def page_and_key(
-    task: Task, questions: Sequence[Question], build: Mapping[str, Any], rotate: bool
+    task: Rating, questions: Sequence[Question], build: Mapping[str, Any], rotate: bool
 ) -> tuple[str, Key]:
     """The page as HTML and its key.
 
@@ -79,14 +80,14 @@ def _name(number: int) -> str:
     return f"q{number:04d}"
 
 
-def _page_id(task: Task, items: object, pictures: Sequence[bytes], known: object) -> str:
+def _page_id(task: Rating, items: object, pictures: Sequence[bytes], known: object) -> str:
     digest = hashlib.sha256(f"{task}\n{json.dumps(items)}\n{known}".encode())
     for data in pictures:
         digest.update(hashlib.sha256(data).digest())
     return digest.hexdigest()[:32]
 
 
-def render(task: Task, data: Mapping[str, Any], pictures: Sequence[bytes]) -> str:
+def render(task: Rating, data: Mapping[str, Any], pictures: Sequence[bytes]) -> str:
     """The page: template, style, script, and the data as blocks that browsers don't run."""
     css = (FOLDER / "page.css").read_text(encoding="utf-8")
     js = "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS)
@@ -149,7 +150,7 @@ def _minutes(low: float, high: float) -> str:
     return f"{high} minutes" if low == high else f"{low} to {high} minutes"
 
 
-def _criteria(task: Task) -> str:
+def _criteria(task: Rating) -> str:
     parts = []
     for criterion in task.criteria:
         labels = "".join(
@@ -162,7 +163,7 @@ def _criteria(task: Task) -> str:
     return f'<dl class="criteria">{"".join(parts)}</dl>'
 
 
-def _keys(task: Task) -> str:
+def _keys(task: Rating) -> str:
     most = max(criterion.best for criterion in task.criteria)
     digits = " ".join(f"<kbd>{n}</kbd>" for n in range(1, most + 1))
     lines = [f"{digits} give a score, from the worst up", "<kbd>0</kbd> can’t tell"]
@@ -213,8 +214,8 @@ def read_page(path: Path) -> tuple[dict[str, Any], list[bytes]]:
         raise UserError(f"{path}: not a rating page ({error})") from None
 
 
-def task_named(name: str) -> Task:
+def task_named(name: str) -> Rating:
     """The task of a name that was read from a file; raises `UserError`."""
-    if name not in TASKS:
-        raise UserError(f"task {name!r}: this version knows {', '.join(TASKS)}")
-    return TASKS[name]
+    if name not in RATINGS:
+        raise UserError(f"task {name!r}: this version knows {', '.join(RATINGS)}")
+    return RATINGS[name]

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from review.rows import Entry, as_webp, picture_bytes
+from core.build import BuildRow, picture_bytes
+from review.rows import as_webp
 
 BoxPx = tuple[float, float, float, float]
 
@@ -30,22 +31,27 @@ class Question(NamedTuple):
     known: Mapping[str, int] = {}
 
 
-def object_question(entry: Entry) -> Question:
+def object_question(entry: BuildRow) -> Question:
     """The collage with the boxes of the answer."""
-    data, size_wh = as_webp(picture_bytes(entry))
-    boxes = tuple(NamedBox(t["label"], tuple(t["box_px"])) for t in entry.row["targets"])
+    data, size_wh = as_webp(picture_bytes(entry.place))
+    boxes = tuple(NamedBox(t["label"], tuple(t["box_px"])) for t in entry.columns["targets"])
     return Question(
-        entry.id, entry.row["manual_id"], entry.row["instruction"], (data,), (size_wh,), boxes
+        entry.id,
+        entry.columns["manual_id"],
+        entry.columns["instruction"],
+        (data,),
+        (size_wh,),
+        boxes,
     )
 
 
-def state_question(entry: Entry, reference: Entry) -> Question:
+def state_question(entry: BuildRow, reference: BuildRow) -> Question:
     """A wrong state beside the right one of its group: left and right, as in the thesis (5.2.3)."""
-    files = [as_webp(picture_bytes(one)) for one in (entry, reference)]
+    files = [as_webp(picture_bytes(one.place)) for one in (entry, reference)]
     return Question(
         entry.id,
-        entry.row["manual_id"],
-        reference.row["instruction"],
+        entry.columns["manual_id"],
+        reference.columns["instruction"],
         tuple(data for data, _ in files),
         tuple(size for _, size in files),
     )

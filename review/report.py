@@ -11,7 +11,7 @@ from typing import Any
 
 from core.store import writing
 from review import plots, score
-from review.criteria import Task
+from review.criteria import Rating
 from review.results import Key, Rater
 
 FOLDER = Path(__file__).parent
@@ -22,7 +22,7 @@ def write_report(
     path: Path,
     found: Mapping[str, Any],
     key: Key,
-    task: Task,
+    task: Rating,
     raters: Sequence[Rater],
     pictured: Pictured | None,
 ) -> None:
@@ -97,7 +97,7 @@ def _raters(found: Mapping[str, Any]) -> str:
     return _table("Raters", head, rows)
 
 
-def _biases(found: Mapping[str, Any], task: Task) -> str:
+def _biases(found: Mapping[str, Any], task: Rating) -> str:
     rows = []
     for rater in found["raters"]:
         if not rater["counted"]:
@@ -183,7 +183,7 @@ def _pairs(found: Mapping[str, Any], counted: Sequence[Rater]) -> str:
     return f'<h2>Cohen’s kappa of every pair</h2><div class="pairs">{"".join(tables)}</div>'
 
 
-def _disputed(found: Mapping[str, Any], task: Task, pictured: Pictured | None) -> str:
+def _disputed(found: Mapping[str, Any], task: Rating, pictured: Pictured | None) -> str:
     if not found["disputed"]:
         return "<h2>Disputed samples</h2><p>None: everybody agrees on every sample.</p>"
     items = {item["id"]: item for item in pictured[0]["items"]} if pictured else {}

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from core.records import UserError
-from review.criteria import Task
+from core.errors import UserError
+from review.criteria import Rating
 
 KEY_FORMAT = "lego-arta review key 1"
 RESULT_FORMAT = "lego-arta review result 1"
@@ -109,7 +109,7 @@ def find_key(result: Path) -> Path:
     )
 
 
-def read_result(path: Path, key: Key, task: Task) -> Result:
+def read_result(path: Path, key: Key, task: Rating) -> Result:
     """A result file of the page of `key`; raises `UserError` for any other or a damaged one."""
     result = _read(path, Result, "a result file; a page saves them")
     if result.format != RESULT_FORMAT:
@@ -130,7 +130,7 @@ def read_result(path: Path, key: Key, task: Task) -> Result:
     return result
 
 
-def _check_scores(path: Path, name: str, answer: Answer, task: Task) -> None:
+def _check_scores(path: Path, name: str, answer: Answer, task: Rating) -> None:
     for criterion, score in answer.scores.items():
         known = {c.name: c.best for c in task.criteria}
         if criterion not in known or not (score is None or 1 <= score <= known[criterion]):
@@ -159,7 +159,7 @@ def newest(results: Sequence[Result]) -> list[Result]:
 def checked(
     results: Sequence[Result],
     key: Key,
-    task: Task,
+    task: Rating,
     wrong_max: int = WRONG_MAX,
     partial: bool = False,
 ) -> list[Rater]:
@@ -184,7 +184,9 @@ def _names(results: Sequence[Result]) -> list[str]:
     ]
 
 
-def _rater(name: str, result: Result, key: Key, task: Task, wrong_max: int, partial: bool) -> Rater:
+def _rater(
+    name: str, result: Result, key: Key, task: Rating, wrong_max: int, partial: bool
+) -> Rater:
     problems: list[str] = []
     notes: list[str] = []
     wanted = {criterion.name for criterion in task.criteria}

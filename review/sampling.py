@@ -9,11 +9,12 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from core.records import UserError
+from core.build import BuildRow
+from core.errors import UserError
 from review import checks
-from review.criteria import Task
+from review.criteria import Rating
 from review.questions import Question, object_question, state_question
-from review.rows import Entry, rank, read_rows
+from review.rows import entries_of, group_of, rank
 
 CHECKS = ("mixed", "first", "none")
 # Check questions come no earlier than this when they are mixed in.
@@ -28,14 +29,14 @@ class Sample(NamedTuple):
 
 
 def sample(
-    build: Path, task: Task, number: int, seed: int, where: str, skip: Collection[str] = ()
+    build: Path, task: Rating, number: int, seed: int, where: str, skip: Collection[str] = ()
 ) -> Sample:
     """Draw `number` rows and the task's check questions; fewer rows when the build has fewer.
 
     Raises `UserError` when there is nothing to ask.
     """
-    rows = read_rows(build, task.config)
-    wanted = [r for r in rows if (task.config == "object" or r.row["label"] == 0)]
+    rows = entries_of(build, task.config)
+    wanted = [r for r in rows if (task.config == "object" or r.columns["label"] == 0)]
     candidates = [row for row in wanted if row.id not in skip]
     if not candidates:
         seen = f"; all {len(wanted)} are in --skip" if wanted else ""
@@ -44,21 +45,21 @@ def sample(
     if task.config == "object":
         questions = [object_question(row) for row in chosen]
     else:
-        right = {row.group: row for row in rows if row.row["label"] == 1}
-        questions = [state_question(row, right[row.group]) for row in chosen]
+        right = {group_of(row): row for row in rows if row.columns["label"] == 1}
+        questions = [state_question(row, right[group_of(row)]) for row in chosen]
     if where == "none" or not task.checks:
         return Sample(questions, len(candidates))
-    known = checks.questions(task, build, rows, {row.group for row in chosen}, seed)
+    known = checks.questions(task, build, rows, {group_of(row) for row in chosen}, seed)
     return Sample(arranged(questions, known, where, seed), len(candidates))
 
 
-def spread(rows: Sequence[Entry], number: int, seed: str) -> list[Entry]:
+def spread(rows: Sequence[BuildRow], number: int, seed: str) -> list[BuildRow]:
     """`number` rows at random, no group a second time before every group has been taken once."""
     turns: collections.Counter = collections.Counter()
     ranked = []
     for row in sorted(rows, key=lambda row: rank(seed, row.id)):
-        ranked.append((turns[row.group], rank(seed, row.id), row))
-        turns[row.group] += 1
+        ranked.append((turns[group_of(row)], rank(seed, row.id), row))
+        turns[group_of(row)] += 1
     taken = sorted(ranked, key=lambda item: item[:2])[:number]
     return sorted((row for _, _, row in taken), key=lambda row: rank(f"{seed}:order", row.id))
 

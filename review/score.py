@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from review import agreement
-from review.criteria import Criterion, Task
+from review.criteria import Criterion, Rating
 from review.results import Answer, Key, Rater
 
 FORMAT = "lego-arta review 1"
@@ -22,7 +22,7 @@ DISPUTED = 12
 PARTS = 5  # of a session, to see whether raters slow down or drift
 
 
-def summary(key: Key, task: Task, raters: Sequence[Rater], seed: int = 42) -> dict[str, Any]:
+def summary(key: Key, task: Rating, raters: Sequence[Rater], seed: int = 42) -> dict[str, Any]:
     """All that can be said of a page's results, as JSON values (null where not defined)."""
     counted = [rater for rater in raters if rater.counted]
     samples = [name for name, item in key.items.items() if item.row is not None]
@@ -82,7 +82,7 @@ def _counts(values: np.ndarray, criterion: Criterion) -> list[int]:
     return [int((values == score).sum()) for score in range(1, criterion.best + 1)]
 
 
-def acceptance(task: Task, criteria: Mapping[str, Any], raters: int) -> dict[str, Any] | None:
+def acceptance(task: Rating, criteria: Mapping[str, Any], raters: int) -> dict[str, Any] | None:
     """The paper's rule on every criterion; None where it does not apply (one rater, screening)."""
     if task.name == "screening" or raters < 2:
         return None
@@ -116,7 +116,7 @@ def _rater(
     rater: Rater,
     counted: Sequence[Rater],
     key: Key,
-    task: Task,
+    task: Rating,
     samples: Sequence[str],
     matrices: Mapping[str, np.ndarray],
     seed: int,
@@ -170,7 +170,7 @@ def _by_part(values: np.ndarray, positions: np.ndarray, of) -> list[float]:
 
 
 def _disputed(
-    task: Task,
+    task: Rating,
     counted: Sequence[Rater],
     samples: Sequence[str],
     matrices: Mapping[str, np.ndarray],
@@ -216,7 +216,7 @@ def _comments(raters: Sequence[Rater], sample: str) -> dict[str, str]:
     return {name: comment for name, comment in said.items() if comment}
 
 
-def _judgements(key: Key, task: Task, counted: Sequence[Rater]) -> list[dict[str, Any]]:
+def _judgements(key: Key, task: Rating, counted: Sequence[Rater]) -> list[dict[str, Any]]:
     """One entry a row and rater: points of 0 to 1 and whether the rater rejects the row."""
     found = []
     for name, item in key.items.items():

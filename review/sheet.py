@@ -6,38 +6,31 @@ Above each group stands what was to be done, and what was found before.
 import io
 from pathlib import Path
 
-import pyarrow.parquet as pq
 from PIL import Image, ImageDraw, ImageFont
 
-from core.build import shards
+from core.build import BuildRow, Row, picture_bytes, read_manifest, read_rows
 from core.errors import UserError
-from review.rows import read_manifest
 
 WIDTH_PX, LINE_PX, PAD_PX = 320, 16, 6
 
 
-def groups(build: Path, number: int) -> list[list[dict]]:
+def groups(build: Path, number: int) -> list[list[Row]]:
     """`number` groups spread over a build, each the right one first; raises `UserError`."""
     read_manifest(build)
-    found: dict[str, list[tuple[Path, int, int]]] = {}
-    for path in shards(build, "state"):
-        with pq.ParquetFile(path) as file:
-            for index in range(file.num_row_groups):
-                ids = file.read_row_group(index, columns=["group_id"]).column(0).to_pylist()
-                for offset, group in enumerate(ids):
-                    found.setdefault(group, []).append((path, index, offset))
+    found: dict[str, list[BuildRow]] = {}
+    for entry in read_rows(build, "state"):
+        found.setdefault(entry.columns["group_id"], []).append(entry)
     ids = sorted(found)[:number]  # ids are hashes: the first are a random choice
     if not ids:
         raise UserError(f"{build}: it has no state rows")
-    return [sorted(map(_row, *zip(*found[i], strict=True)), key=lambda r: -r["label"]) for i in ids]
+    return [sorted(map(_with_picture, found[i]), key=lambda row: -row["label"]) for i in ids]
 
 
-def _row(path: Path, index: int, offset: int) -> dict:
-    with pq.ParquetFile(path) as file:
-        return file.read_row_group(index).slice(offset, 1).to_pylist()[0]
+def _with_picture(entry: BuildRow) -> Row:
+    return {**entry.columns, "image": {"bytes": picture_bytes(entry.place)}}
 
 
-def draw(chosen: list[list[dict]], boxes: bool) -> Image.Image:
+def draw(chosen: list[list[Row]], boxes: bool) -> Image.Image:
     """One row of pictures a group: its texts above, what is wrong below each picture."""
     width = max(len(group) for group in chosen) * WIDTH_PX
     bands = [_band(group, boxes, width) for group in chosen]
@@ -49,7 +42,7 @@ def draw(chosen: list[list[dict]], boxes: bool) -> Image.Image:
     return sheet
 
 
-def _band(group: list[dict], boxes: bool, width: int) -> Image.Image:
+def _band(group: list[Row], boxes: bool, width: int) -> Image.Image:
     """A group: its texts, wrapped to `width` pixels and never cut, and its pictures below."""
     cells = [_cell(row, boxes) for row in group]
     lines = heading(group[0], width)
@@ -64,7 +57,7 @@ def _band(group: list[dict], boxes: bool, width: int) -> Image.Image:
     return band
 
 
-def heading(row: dict, width_px: int) -> list[tuple[str, str]]:
+def heading(row: Row, width_px: int) -> list[tuple[str, str]]:
     """The lines above a group and their colours: what was found before, what was to be done."""
     before = row["previous_instruction"] or "nothing"
     texts = ((f"before: {before}", "dimgray"), (row["instruction"], "black"))
@@ -89,7 +82,7 @@ def _wrapped(text: str, width_px: int) -> list[str]:
     return lines
 
 
-def _cell(row: dict, boxes: bool) -> Image.Image:
+def _cell(row: Row, boxes: bool) -> Image.Image:
     image = Image.open(io.BytesIO(row["image"]["bytes"])).convert("RGB")
     if boxes:
         pen = ImageDraw.Draw(image)

@@ -9,9 +9,10 @@ from typing import NamedTuple
 from PIL import Image
 
 from core.cli import command
+from core.errors import UserError
 from core.pictures.media import read_picture
-from core.records import Manual, SessionColors, UserError, load
-from core.store import COLORS_FILE, CRAWL, TASKS
+from core.records import Manual, SessionColors, load
+from core.store import COLORS_FILE, CRAWL, ROWS
 from tasks.sessions import session_rows
 
 PICTURES, WIDTH_PX = 4, 240
@@ -29,7 +30,7 @@ class Entry(NamedTuple):
 def entries(work: Path) -> list[Entry]:
     """All sessions of a work folder, doubtful ones first; raises `UserError` when there is none."""
     found = []
-    for file in sorted((work / TASKS).glob(f"*/{COLORS_FILE}")):
+    for file in sorted((work / ROWS).glob(f"*/{COLORS_FILE}")):
         manual = load(file.parent / "manual.json", Manual)
         colors = load(file, dict[str, SessionColors])
         crawled = work / CRAWL / manual.manual_id

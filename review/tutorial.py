@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import NamedTuple
 
-from review.criteria import Task
+from review.criteria import Rating
 
 # Pixels of one stud along the two ground axes, and of one plate's height (a brick is three).
 STEP_X, STEP_Y, PLATE = 11.0, 5.5, 5.0
@@ -150,7 +150,7 @@ def _pair(label: str, why: str, shown: tuple[Brick, ...], what: str) -> Example:
     )
 
 
-def examples(task: Task) -> list[tuple[str, list[Example]]]:
+def examples(task: Rating) -> list[tuple[str, list[Example]]]:
     """(heading, examples) for every criterion of a task, or for all of them together."""
     if task.name == "object":
         precision, clearness = task.criteria
@@ -210,7 +210,7 @@ def examples(task: Task) -> list[tuple[str, list[Example]]]:
     ]  # fmt: skip
 
 
-def section(task: Task) -> str:
+def section(task: Rating) -> str:
     """The tutorial as HTML."""
     parts = []
     for heading, shown in examples(task):

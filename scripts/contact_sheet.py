@@ -28,8 +28,9 @@ def parser() -> Parser:
 
 def write(options: argparse.Namespace) -> None:
     """Draw the sheet; raises `UserError`."""
+    from core.build import read_manifest
     from core.store import writing
-    from review.rows import missing_rows, read_manifest
+    from review.rows import missing_rows
     from review.sheet import draw, groups
 
     warn(missing_rows(options.build, read_manifest(options.build), ("state",)))

@@ -21,9 +21,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from builder.export import FORMATS
 from core.cli import Parser, positive, run, share, warn, whole, writable
 from core.frames import MAX_PIXELS, MIN_PIXELS
-from core.names import CONFIGS, SPLITS
+from core.names import SPLITS
 from evaluation.examples import SOURCES
 from evaluation.prompts import FORM_FRAMES, FORMS, Setting
+from tasks import TASKS
 
 if TYPE_CHECKING:
     from builder.export.units import Request
@@ -39,7 +40,7 @@ def parser() -> Parser:
     add("build", type=Path, metavar="BUILD", help="a build folder")
     add("--format", required=True, choices=list(FORMATS), help="see below")
     add("--out", type=writable, required=True, metavar="DIR", help="new or empty")
-    add("--config", nargs="+", choices=CONFIGS, help="tasks (all that the format can hold)")
+    add("--config", nargs="+", choices=TASKS, help="tasks (all that the format can hold)")
     add("--split", nargs="+", choices=SPLITS, default=list(SPLITS), help="(both)")
     add("--merge", action="store_true", help="all tasks in one file a split")
     add("--min-confidence", type=share, default=0.0, metavar="C", help="only surer rows (0)")
@@ -88,7 +89,7 @@ def parser() -> Parser:
 
 def request_of(options: argparse.Namespace, command_line: argparse.ArgumentParser) -> "Request":
     """The request that a command line means; wrong usage ends the program."""
-    from builder.export.run import format_of
+    from builder.export.run import configs_of, format_of
     from builder.export.units import Request
 
     module = format_of(options.format)
@@ -116,7 +117,7 @@ def request_of(options: argparse.Namespace, command_line: argparse.ArgumentParse
         build=options.build,
         out=options.out,
         format=options.format,
-        configs=tuple(c for c in CONFIGS if c in (options.config or module.CONFIGS)),
+        configs=tuple(c for c in TASKS if c in (options.config or configs_of(module))),
         splits=tuple(split for split in SPLITS if split in options.split),
         merge=options.merge,
         min_confidence=options.min_confidence,

@@ -25,7 +25,7 @@ def parser() -> Parser:
 def write(options: argparse.Namespace) -> None:
     """Draw the picture; raises `UserError`."""
     from builder.release.samples import draw_overview
-    from core.manifest import manifest_of
+    from core.build import manifest_of
     from core.store import writing
 
     if manifest_of(options.build) is None:

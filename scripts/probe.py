@@ -53,7 +53,7 @@ def probe(options: argparse.Namespace) -> bool:
     """Run the probes and print what they found; whether one leaks. Raises `UserError`."""
     from builder.engine.local import run_parallel, start_server
     from builder.probes import patches
-    from core.manifest import manifest_of
+    from core.build import manifest_of
 
     start_server()
     if manifest_of(options.build) is None:

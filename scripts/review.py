@@ -20,11 +20,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from core.build import read_manifest
 from core.cli import Parser, command, positive, require, run, warn, whole, writable
 from core.records import dump
 from core.store import write_bytes
 from review import fitting, gallery, page, results, rows, sampling
-from review.criteria import TASKS
+from review.criteria import RATINGS
 
 
 def parser() -> Parser:
@@ -42,7 +43,7 @@ def parser() -> Parser:
 def _add_make(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("build", type=Path, metavar="BUILD", help="a build folder")
-    add("--task", choices=sorted(TASKS), required=True, help="what is judged")
+    add("--task", choices=sorted(RATINGS), required=True, help="what is judged")
     add("--n", type=positive, metavar="N", help="rows drawn (100; 1000 for screening)")
     add("--seed", type=whole, default=42, help="of the draw (%(default)s)")
     add("--out", type=writable, default="review.html", help="the page (%(default)s)")
@@ -99,8 +100,8 @@ def _add_gallery(command: argparse.ArgumentParser) -> None:
 
 def make_command(options: argparse.Namespace) -> None:
     """`make`."""
-    task = TASKS[options.task]
-    manifest = rows.read_manifest(options.build)
+    task = RATINGS[options.task]
+    manifest = read_manifest(options.build)
     warn(rows.missing_rows(options.build, manifest, (task.config,)))
     drawn = sampling.sample(
         options.build, task, options.n or task.samples, options.seed, options.checks

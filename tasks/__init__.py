@@ -1,1 +1,26 @@
-"""The three tasks, one file each: rows of a manual -> examples. The texts are in prompts.py."""
+"""The tasks: one folder a config, and TASKS, the only list of them.
+
+A new one is a folder with the parts of `tasks/task.py`, a line here, and its columns and its line
+in `lego_arta.py`; docs/adding.md goes through it.
+"""
+
+from tasks.task import PARTS, Task
+
+TASKS = {
+    task.name: task
+    for task in (
+        Task("scene", "tasks.scene"),
+        Task("object", "tasks.object"),
+        Task("state", "tasks.state"),
+    )
+}
+
+
+def part_modules(*parts: str) -> tuple[tuple[str, str], ...]:
+    """(module that loads, module loaded) of all tasks' parts, of all parts if none are named: for
+    `core/code.py`, which can't read names that are computed."""
+    return tuple(
+        ("tasks.task", f"{task.package}.{part}")
+        for task in TASKS.values()
+        for part in parts or PARTS
+    )

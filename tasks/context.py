@@ -1,6 +1,7 @@
 """What the three tasks share while one manual is turned into rows: pictures, encoder, drops."""
 
 import collections
+import functools
 import hashlib
 import random
 import unicodedata
@@ -16,8 +17,10 @@ from core.pictures.containers import ImageError
 from core.pictures.media import Picture, check_shape, encode, pixel_hash, read_picture
 from core.records import Annotation, Drop, Instruction, Manual
 from tasks.options import TaskOptions as TaskOptions  # callers take it from here
+from tasks.outline import SessionColor, session_color
 from tasks.prompts import instruction_text
-from tasks.sessions import Row, session_rows
+from tasks.sessions import ManualRow, session_rows
+from tasks.task import Row
 
 # Bounds on what a worker keeps decoded or encoded: memory must not grow with a manual's length.
 PICTURE_CACHE_BYTES = 160 * 2**20
@@ -41,7 +44,7 @@ class Context:
     screened: collections.Counter = field(default_factory=collections.Counter)
 
     def __post_init__(self) -> None:
-        self.sessions: dict[str, list[Row]] = session_rows(self.manual)
+        self.sessions: dict[str, list[ManualRow]] = session_rows(self.manual)
         self._pictures: LRUCache[str, Picture] = LRUCache(
             PICTURE_CACHE_BYTES, getsizeof=lambda picture: picture.rgb.nbytes
         )
@@ -49,10 +52,15 @@ class Context:
             ENCODED_CACHE_BYTES, getsizeof=lambda image: len(image.data)
         )
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[ManualRow]:
         """Every eop and step row of every session, in order."""
         for rows in self.sessions.values():
             yield from rows
+
+    @functools.cached_property
+    def colors(self) -> dict[str, SessionColor]:
+        """The colour of the outline around new parts, by session."""
+        return {name: session_color(self, name, rows) for name, rows in self.sessions.items()}
 
     def picture(self, instruction: Instruction) -> Picture | None:
         """The decoded picture of a row, None when it has none. Raises `ImageError`."""
@@ -138,13 +146,13 @@ def opaque_id(*parts: object) -> str:
 def base_row(
     context: Context,
     config: str,
-    row: Row,
+    row: ManualRow,
     image: EncodedImage,
     texts: dict[str, str | None],
     sources: list[Instruction],
     annotator: str | None,
     confidence: float,
-) -> dict:
+) -> Row:
     """The columns all configs share. `texts` holds query, answer and previous_instruction."""
     instruction = row.instruction
     return {

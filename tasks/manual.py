@@ -1,8 +1,6 @@
 """Stage 4 for one manual: its pictures and annotations as rows."""
 
 import collections
-import functools
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -21,16 +19,15 @@ from core.records import (
     needs_review,
 )
 from core.store import ANNOTATE, COLORS_FILE, CRAWL, PARSE
+from tasks import TASKS
 from tasks.context import Context, TaskOptions
-from tasks.object import rows as object_task
-from tasks.scene import rows as scene
-from tasks.state import rows as state
+from tasks.outline import hex_color
 
 PARTS = "parts"
 
 
 def write_rows(work: Path, manual_id: str, options: TaskOptions, target: Path) -> None:
-    """Stage 4 of one manual: rows of the three configs, the manual JSON with what was found, and
+    """Stage 4 of one manual: rows of every config, the manual JSON with what was found, and
     the counts.
     """
     manual = load(work / PARSE / manual_id / "manual.json", Manual)
@@ -41,41 +38,32 @@ def write_rows(work: Path, manual_id: str, options: TaskOptions, target: Path) -
         {int(key): value for key, value in annotations.items()},
         options,
     )
-    colors = {
-        session_id: state.session_color(context, session_id, rows)
-        for session_id, rows in context.sessions.items()
-    }
-    tasks: dict[str, Callable[[], Iterator[dict]]] = {
-        "scene": functools.partial(scene.rows, context),
-        "object": functools.partial(object_task.rows, context),
-        "state": functools.partial(state.rows, context, colors),
-    }
     index = {
-        config: write_piece(target / f"{config}.parquet", config, make())
-        for config, make in tasks.items()
+        config: write_piece(target / f"{config}.parquet", config, task.rows.make(context))
+        for config, task in TASKS.items()
     }
     for number, png in context.parts.items():
         (target / PARTS).mkdir(exist_ok=True)
         (target / PARTS / f"{number}.png").write_bytes(png)
-    (target / COLORS_FILE).write_bytes(dump(_session_colors(colors)))
+    (target / COLORS_FILE).write_bytes(dump(_session_colors(context)))
     (target / "index.json").write_bytes(msgspec.json.encode(index))
-    (target / "manual.json").write_bytes(dump(with_findings(context, colors)))
-    (target / "stats.json").write_bytes(dump(_stats(context, colors)))
+    (target / "manual.json").write_bytes(dump(with_findings(context)))
+    (target / "stats.json").write_bytes(dump(_stats(context)))
 
 
-def _session_colors(colors: dict[str, state.SessionColor]) -> dict[str, SessionColors]:
+def _session_colors(context: Context) -> dict[str, SessionColors]:
     return {
         session_id: SessionColors(
-            None if color.vote.color is None else state.hex_color(color.vote.color),
+            None if color.vote.color is None else hex_color(color.vote.color),
             color.vote.score,
-            [state.hex_color(candidate) for candidate in color.vote.candidates],
+            [hex_color(candidate) for candidate in color.vote.candidates],
             color.by_hand,
         )
-        for session_id, color in colors.items()
+        for session_id, color in context.colors.items()
     }
 
 
-def _stats(context: Context, colors: dict[str, state.SessionColor]) -> ManualStats:
+def _stats(context: Context) -> ManualStats:
     kinds = collections.Counter(row.is_eop for row in context.rows())
     return ManualStats(
         manual_id=context.manual.manual_id,
@@ -83,7 +71,7 @@ def _stats(context: Context, colors: dict[str, state.SessionColor]) -> ManualSta
         object_finding_steps=kinds[True],
         assembly_steps=kinds[False],
         sessions=len(context.sessions),
-        colored_sessions=sum(color.vote.color is not None for color in colors.values()),
+        colored_sessions=sum(color.vote.color is not None for color in context.colors.values()),
         drops=[*context.manual.drops, *context.drops, *_noise(context)],
         screened=dict(sorted(context.screened.items())),
         review=[
@@ -104,7 +92,7 @@ def _noise(context: Context) -> list[Drop]:
     ]  # fmt: skip
 
 
-def with_findings(context: Context, colors: dict[str, state.SessionColor]) -> Manual:
+def with_findings(context: Context) -> Manual:
     """The manual JSON with colours (T12) and box answers (T8) filled in."""
     by_row = {row.instruction.instruction_id: row for row in context.rows()}
 
@@ -116,10 +104,10 @@ def with_findings(context: Context, colors: dict[str, state.SessionColor]) -> Ma
         annotation = context.annotations.get(instruction.instruction_id)
         if annotation and not annotation.error:
             changes["MiniGPTv2_output"] = annotation.answer
-        vote = colors[row.session_id].vote
+        vote = context.colors[row.session_id].vote
         if not row.is_eop:
-            changes["color_list"] = [state.hex_color(color) for color in vote.candidates]
-            changes["bound_color"] = [state.hex_color(vote.color)] if vote.color else []
+            changes["color_list"] = [hex_color(color) for color in vote.candidates]
+            changes["bound_color"] = [hex_color(vote.color)] if vote.color else []
             if instruction.instruction_id in context.parts:
                 changes["parts_img_path"] = f"{PARTS}/{instruction.instruction_id}.png"
             changes["background_rect"] = context.background_rects_px.get(instruction.instruction_id)

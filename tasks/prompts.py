@@ -3,10 +3,9 @@
 import re
 from collections.abc import Sequence
 
-from core import queries
+from tasks import TASKS, queries
 
-OBJECT_DIRECTIVE = queries.DIRECTIVES["paper"]["object"]
-YES, NO = "Yes.", "No."
+OBJECT_DIRECTIVE = TASKS["object"].text.directives["paper"]
 
 
 def instruction_text(lines: Sequence[str]) -> str:

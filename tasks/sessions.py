@@ -2,15 +2,15 @@
 
 from typing import NamedTuple
 
+from core.finding import is_find_row
 from core.image_names import EOP_CLASSES
 from core.part_names import part_labels
 from core.records import Instruction, Manual
-from tasks.finding import is_find_row
 
 UNNAMED = "unnamed"
 
 
-class Row(NamedTuple):
+class ManualRow(NamedTuple):
     """One eop or step row in its session, with the rows the tasks refer to.
 
     `eop` is the latest eop at or before the row in the session, `directly` whether it is the row
@@ -25,14 +25,14 @@ class Row(NamedTuple):
     step_before: Instruction | None
 
 
-def session_rows(manual: Manual) -> dict[str, list[Row]]:
+def session_rows(manual: Manual) -> dict[str, list[ManualRow]]:
     """Rows by session id, sessions in page order. Rows that are neither eop nor step are left out.
 
     Sessions are told apart by the sign in the file name, whatever its capitals; `session_id` is
     unique over manuals.
     """
     signs = _signs(manual.instructions)
-    sessions: dict[str, list[Row]] = {}
+    sessions: dict[str, list[ManualRow]] = {}
     latest_eop: dict[str, Instruction | None] = {}
     for instruction, sign in zip(manual.instructions, signs, strict=True):
         if sign is None:
@@ -47,7 +47,7 @@ def session_rows(manual: Manual) -> dict[str, list[Row]]:
         rows = sessions.setdefault(session_id, [])
         steps = [row.instruction for row in rows if not row.is_eop]
         rows.append(
-            Row(
+            ManualRow(
                 instruction,
                 session_id,
                 is_eop,

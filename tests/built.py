@@ -11,7 +11,7 @@ from PIL import Image
 
 from builder.pipeline import BuildOptions, build_manual
 from core.records import Manual, ManualStats, load
-from core.store import TASKS
+from core.store import ROWS
 from tasks.context import TaskOptions
 
 
@@ -34,7 +34,7 @@ def build(work: Path, rows: list[PageRow], tasks: TaskOptions = TaskOptions()) -
 
 
 def read(work: Path, manual_id: str) -> Built:
-    folder = work / TASKS / manual_id
+    folder = work / ROWS / manual_id
     rows = {
         config: pq.read_table(folder / f"{config}.parquet").to_pylist()
         for config in ("scene", "object", "state")

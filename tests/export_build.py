@@ -15,7 +15,7 @@ from benchmark_build import write_build
 from PIL import Image
 
 from builder.sources.terms import UNSTATED
-from core.manifest import MANIFEST
+from core.build import MANIFEST
 from core.parquet import schema
 from lego_arta import CONFIGS, SPLITS
 

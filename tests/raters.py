@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from review.criteria import TASKS
+from review.criteria import RATINGS
 from review.results import KEY_FORMAT, RESULT_FORMAT, Answer, Key, KeyItem, Result
 
 PAGE_ID = "ab" * 16
@@ -45,7 +45,7 @@ def ratings(
 
     Check questions are answered as well as the rest; `changes` replace fields of the result.
     """
-    task = TASKS[key.task]
+    task = RATINGS[key.task]
     rng = np.random.default_rng(1000 + number)
     answers = {}
     for index, (name, true) in enumerate(truth.items()):

@@ -25,9 +25,10 @@ from builder.annotate.answers import (
 from builder.annotate.models import Answer, Model, ModelOptions, Question, import_torch
 from builder.engine.local import die_with_parent, progress
 from core import store
+from core.errors import UserError
 from core.pictures.containers import ImageError
 from core.pictures.media import read_picture
-from core.records import Manual, UserError, dump, load
+from core.records import Manual, dump, load
 
 log = logging.getLogger("lego_arta")
 

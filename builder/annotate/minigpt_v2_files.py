@@ -18,7 +18,7 @@ from torch import Tensor
 
 from builder.annotate import minigpt_v2_model
 from builder.annotate.minigpt_v2_model import BOS, EvaShape, EvaVit, MiniGptV2, cast
-from core.records import UserError
+from core.errors import UserError
 
 log = logging.getLogger("lego_arta")
 

@@ -23,8 +23,8 @@ from builder.export.units import (
 )
 from core import store
 from core.answers import parse_boxes
+from core.errors import UserError
 from core.items import Item, load_items, picture_bytes
-from core.records import UserError
 from evaluation.examples import Chooser
 from evaluation.prompts import Example, Setting, ask, expected_answer
 

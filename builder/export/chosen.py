@@ -4,18 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
-from builder.export.units import shards
+from core.build import manifest_of, read_rows
 from core.cli import command
-from core.manifest import manifest_of
-from core.names import CONFIGS, SPLITS
-from core.records import UserError
+from core.errors import UserError
 from core.selection import Selection, read_selection
-
-# What rows share that are scored or shown together, by config: a state's group, one object.
-SHARED = {"state": ("group_id",), "object": ("session_id", "step_num", "instruction")}
-SHARED_NAMES = {"state": "state group", "object": "object's collages"}
+from tasks import TASKS
 
 
 def ids_of(build: Path, file: Path) -> tuple[frozenset[str], list[str]]:
@@ -26,8 +19,8 @@ def ids_of(build: Path, file: Path) -> tuple[frozenset[str], list[str]]:
     chosen = read_selection("--ids", file)
     _check_build(build, file, chosen)
     ids = frozenset(chosen.ids)
-    groups: dict[tuple, set[str]] = {}
-    for config in CONFIGS:
+    groups: dict[tuple[str, str], set[str]] = {}
+    for config in TASKS:
         groups |= _groups(build, config)
     known = {one for members in groups.values() for one in members}
     unknown = [one for one in chosen.ids if one not in known]
@@ -50,25 +43,23 @@ def _check_build(build: Path, file: Path, chosen: Selection) -> None:
         )
 
 
-def _groups(build: Path, config: str) -> dict[tuple, set[str]]:
+def _groups(build: Path, config: str) -> dict[tuple[str, str], set[str]]:
     """Ids of a config by what their rows share."""
-    found: dict[tuple, set[str]] = defaultdict(set)
-    names = SHARED.get(config, ("id",))
-    for split in SPLITS:
-        for path in shards(build, config, split):
-            with pq.ParquetFile(path) as file:
-                for row in file.read(columns=list({"id", *names})).to_pylist():
-                    found[(config, *(row[name] for name in names))].add(row["id"])
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    task = TASKS[config]
+    for row in read_rows(build, config, columns=list({"id", *task.text.shared})):
+        found[(config, task.group_of(row.columns))].add(row.id)
     return found
 
 
-def _notes(groups: Mapping[tuple, set[str]], wanted: frozenset[str]) -> Iterator[str]:
-    for config, name in SHARED_NAMES.items():
+def _notes(groups: Mapping[tuple[str, str], set[str]], wanted: frozenset[str]) -> Iterator[str]:
+    for config, task in TASKS.items():
         parts = [
             m for key, m in groups.items() if key[0] == config and 0 < len(m & wanted) < len(m)
         ]
         if parts:
             left = sum(len(members - wanted) for members in parts)
+            name = task.text.shared_name
             yield (
                 f"of {len(parts):,} {name} only a part is chosen ({left:,} rows are not); "
                 "select whole ones if they are to be compared or scored"

@@ -9,13 +9,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from builder.export.job import Dropped
 from builder.export.units import Request, Row, Unit, size_of
-from core.build import shards
+from core.build import read_rows
 from core.part_names import PartLabel
-from lego_arta import SPLITS
 from tasks.object.rows import part_kind
 
 if TYPE_CHECKING:
@@ -37,14 +35,10 @@ class Found(NamedTuple):
 def categories(request: Request) -> dict[str, tuple[int, str]]:
     """(id, name) by kind of part over the whole build: singular and plural are one kind."""
     names: dict[str, str] = {}
-    for split in SPLITS:
-        for path in shards(request.build, "object", split):
-            with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(columns=LABELS):
-                    for row in batch.to_pylist():
-                        for entry in (*row["targets"], *row["distractors"]):
-                            kind, label = kind_of(entry["label"]), entry["label"]
-                            names[kind] = min(names.get(kind, label), label)
+    for row in read_rows(request.build, "object", columns=LABELS):
+        for entry in (*row.columns["targets"], *row.columns["distractors"]):
+            kind, label = kind_of(entry["label"]), entry["label"]
+            names[kind] = min(names.get(kind, label), label)
     kinds = [NEW_PART, *sorted(names)]
     return {kind: (number, names.get(kind, kind)) for number, kind in enumerate(kinds, 1)}
 

@@ -18,7 +18,6 @@ from core.features import arrow_schema
 from core.frames import MAX_PIXELS, MIN_PIXELS
 from evaluation.prompts import Setting
 
-CONFIGS = ("scene", "object", "state")
 EXAMPLES = ("none",)
 SETTING = Setting(
     examples="none",

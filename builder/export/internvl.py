@@ -15,7 +15,6 @@ from builder.export.units import Unit, every_unit, size_of
 from core.items import picture_bytes
 from evaluation.prompts import Setting
 
-CONFIGS = ("scene", "object", "state")
 EXAMPLES = ("none", "dynamic")
 SETTING = Setting(examples="none", boxes="tagged", frame="norm1000")
 # Its own tokens and placeholders.

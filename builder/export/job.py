@@ -24,13 +24,13 @@ from builder.engine.local import in_order, progress
 from builder.export.options import differences
 from builder.export.units import Request, Row, Unit, missing, row_count, rows, size_of
 from core import code, store
-from core.build import shards
+from core.build import Manifest, manifest_of, shards
 from core.cli import command, no_build
-from core.items import UserError as AskingError
-from core.manifest import manifest_of
+from core.errors import UserError
+from core.errors import UserError as AskingError
 from core.pictures.containers import ImageError
-from core.records import UserError
 from lego_arta import FEATURES
+from tasks import part_modules
 
 RECORD, PROGRESS, DROPPED, README = "export.json", "progress.json", "dropped.jsonl", "README.md"
 IMAGES = "images"
@@ -206,11 +206,13 @@ def fingerprint(request: Request, manifest: Mapping[str, Any]) -> str:
     described = {**asdict(request), "ids": ids, "build": manifest["files"], "out": "",
                  "missing": missing(request, manifest)}  # fmt: skip
     module = f"builder.export.{request.format.replace('-', '_')}"
-    own = code.of("builder.export.run", chosen=(("builder.export.run", module),))
+    own = code.of(
+        "builder.export.run", chosen=(("builder.export.run", module), *part_modules("text"))
+    )
     return store.sha256(f"{own}\n{json.dumps(described, default=str)}".encode())
 
 
-def check_build(build: Path) -> dict[str, Any]:
+def check_build(build: Path) -> Manifest:
     """The manifest of a build that can be exported; raises `UserError` for anything else."""
     manifest = manifest_of(build)
     if manifest is None:

@@ -19,7 +19,6 @@ from core.frames import MAX_PIXELS, MIN_PIXELS, RELEASED_PIXELS
 from core.store import ROOT
 from evaluation.prompts import Setting
 
-CONFIGS = ("scene", "object", "state")
 EXAMPLES = ("none", "fixed", "dynamic")
 SETTING = Setting(
     examples="none",

@@ -11,7 +11,6 @@ from builder.export.job import Job, Part
 from builder.export.units import Unit, every_unit
 from evaluation.prompts import Setting
 
-CONFIGS = ("scene", "object", "state")
 EXAMPLES = ("none",)  # one picture a sample leaves no room for examples'
 SETTING = Setting(examples="none", frame="padded_norm")
 RESERVED = (IMAGE, "<s>", "</s>", " ASSISTANT:")  # where samples are cut

@@ -16,7 +16,6 @@ from builder.export.units import Unit, every_unit
 from core.frames import MAX_PIXELS, MIN_PIXELS
 from evaluation.prompts import Setting
 
-CONFIGS = ("scene", "object", "state")
 EXAMPLES = ("none", "fixed", "dynamic")
 SETTING = Setting(
     examples="none",

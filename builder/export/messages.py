@@ -24,7 +24,6 @@ from core.features import arrow_schema
 from core.frames import MAX_PIXELS, MIN_PIXELS
 from evaluation.prompts import Setting, ask, expected_answer
 
-CONFIGS = ("scene", "object", "state")
 EXAMPLES = ("none",)  # TRL puts all pictures before the first text
 SETTING = Setting(
     examples="none",

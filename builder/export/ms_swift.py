@@ -15,7 +15,6 @@ from builder.export.units import Unit, every_unit, size_of
 from core.frames import MAX_PIXELS, from_norm100
 from evaluation.prompts import FRAME_WORDS, Setting
 
-CONFIGS = ("scene", "object", "state")
 EXAMPLES = ("none",)
 MERGES = False  # only lines with boxes have `objects`; it takes several files
 SETTING = Setting(examples="none", boxes="json", frame="px")

@@ -23,10 +23,9 @@ from builder.export.job import Job, Part
 from builder.export.shards import Shard, pack
 from builder.export.units import Request, every_unit
 from core import store
-from core.manifest import MANIFEST
+from core.build import MANIFEST
 from evaluation.prompts import Setting
 
-CONFIGS = ("scene", "object", "state")
 EXAMPLES = ("none", "dynamic")
 SETTING = Setting(examples="dynamic")
 # Otter holds a whole file in memory; its own converter cuts at 1.5 GB.

@@ -13,8 +13,9 @@ from builder.export.options import options_of
 from builder.export.units import Request
 from core.build import shards
 from core.cli import require
-from core.records import UserError
+from core.errors import UserError
 from evaluation.prompts import Setting, check_form
+from tasks import TASKS
 
 BYTES_FOR_WORKERS = 128 * 2**20
 ANSWER_TAGS = ("<think>", "</think>", "<answer>", "</answer>")  # of --template think
@@ -28,14 +29,19 @@ def format_of(name: str) -> ModuleType:
     return importlib.import_module(f"builder.export.{name.replace('-', '_')}")
 
 
+def configs_of(module: ModuleType) -> tuple[str, ...]:
+    """The tasks that a format can hold: its CONFIGS, else all."""
+    return getattr(module, "CONFIGS", tuple(TASKS))
+
+
 def check(request: Request) -> ModuleType:
     """The format, if it can do what is asked for; raises `UserError`."""
     module = format_of(request.format)
-    wrong = [config for config in request.configs if config not in module.CONFIGS]
+    known = configs_of(module)
+    wrong = [config for config in request.configs if config not in known]
     if wrong:
         raise UserError(
-            f"--config {wrong[0]}: {request.format} can't hold it; "
-            f"one of {', '.join(module.CONFIGS)}"
+            f"--config {wrong[0]}: {request.format} can't hold it; one of {', '.join(known)}"
         )
     if hasattr(module, "EXTRA"):
         require(module.EXTRA, f"--format {request.format}")

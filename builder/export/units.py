@@ -16,11 +16,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from core import store
-from core.build import shards
-from core.items import Item, Place, item_of
+from core.build import Place, missing_shards, shards
+from core.errors import UserError
+from core.items import Item, item_of
 from core.pictures.containers import ImageError
-from core.records import UserError
-from core.shards import missing_shards
 from evaluation.prompts import Setting
 from lego_arta import FEATURES
 
@@ -93,9 +92,7 @@ def every_unit(request: Request) -> list[Unit]:
 
 def missing(request: Request, manifest: Mapping[str, Any]) -> list[str]:
     """What to tell about shards of the wanted rows that are not there."""
-    found = missing_shards(request.build, manifest, lambda path: pq.read_metadata(path).num_rows)
-    wanted = [one for one in found if one.config in request.configs and one.split in request.splits]
-    return list(map(str, wanted))
+    return list(map(str, missing_shards(request.build, manifest, request.configs, request.splits)))
 
 
 def units(request: Request, config: str, split: str) -> list[Unit]:

@@ -17,7 +17,6 @@ from builder.export.units import Unit
 from core.frames import MAX_PIXELS, MIN_PIXELS
 from evaluation.prompts import Setting
 
-CONFIGS = ("scene", "object", "state")
 EXAMPLES = ("none",)
 SETTING = Setting(
     examples="none",

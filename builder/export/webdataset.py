@@ -25,7 +25,6 @@ from builder.export.units import every_unit
 from core import store
 from lego_arta import FEATURES
 
-CONFIGS = ("scene", "object", "state")
 EXAMPLES = ("none",)
 SETTING = None
 FRAME = "as the columns say: `box_px` pixels, `box_norm100` percent; x0, y0, x1, y1"

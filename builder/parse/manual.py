@@ -17,19 +17,10 @@ from builder.sources.audio.lines import Line
 from builder.sources.audio.manual_page import CONTAINER, ManualPage, PageRow, Unread, read_page
 from builder.sources.audio.pictures import is_data
 from builder.sources.language import ENGLISH, language_of, reason_of
+from core.errors import UserError
+from core.finding import first_find_line, only_asks_to_find
 from core.image_names import EOP_CLASSES, ImageName, file_name, parse_image_name
-from core.records import (
-    CrawledImage,
-    CrawledManual,
-    Drop,
-    Instruction,
-    Manual,
-    UserError,
-    Vlm,
-    dump,
-    load,
-)
-from tasks.finding import first_find_line, only_asks_to_find
+from core.records import CrawledImage, CrawledManual, Drop, Instruction, Manual, Vlm, dump, load
 
 SCHEMA_FILE = Path(__file__).with_name("manual.schema.json")
 _NO_NAME = ImageName(None, None, None, None)

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from builder.probes import looks, patches
 from builder.probes.score import Score, auc, cross_validated, numbers_model, score, text_model
-from core.build import shards
+from core.build import Row, shard_rows, shards
 from core.cli import pip_install
 
 # Below these nothing can be told, and nothing is probed.
@@ -101,7 +101,7 @@ def one_after_another(what: str, function: Callable, calls: list[tuple]) -> list
 def run(
     folder: Path,
     groups_max: int | None = None,
-    rename: Callable[[dict], str] | None = None,
+    rename: Callable[[Row], str] | None = None,
     run_calls: Map = one_after_another,
     only: Sequence[str] = GATE_PROBES,
     effort: patches.Effort = patches.QUICK,
@@ -178,8 +178,8 @@ def _chosen(folder: Path, groups_max: int | None) -> set[str]:
     """Group ids: all, or the same number from every manual in turn."""
     by_manual: dict[str, dict[str, None]] = {}
     for path in shards(folder, "state"):
-        for row in pq.read_table(path, columns=["manual_id", "group_id"]).to_pylist():
-            by_manual.setdefault(row["manual_id"], {})[row["group_id"]] = None
+        for row in shard_rows(path, "state", ["manual_id", "group_id"]):
+            by_manual.setdefault(row.columns["manual_id"], {})[row.columns["group_id"]] = None
     queues = [sorted(groups) for groups in by_manual.values()]  # ids are hashes: a random order
     longest = max(map(len, queues), default=0)
     turns = [queue[i] for i in range(longest) for queue in queues if i < len(queue)]
@@ -191,7 +191,7 @@ def look_at_rows(
     group: int,
     start: int,
     wanted: frozenset[str],
-    rename: Callable[[dict], str] | None = None,
+    rename: Callable[[Row], str] | None = None,
     patches_per_picture: int = patches.QUICK.patches,
 ) -> list[Seen]:
     """Measure the wanted rows of one row group."""
@@ -208,7 +208,7 @@ def look_at_rows(
 
 
 def _look(
-    row: dict, position: int, rename: Callable[[dict], str] | None, patches_per_picture: int
+    row: Row, position: int, rename: Callable[[Row], str] | None, patches_per_picture: int
 ) -> Seen:
     data = row["image"]["bytes"]
     rgb = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))

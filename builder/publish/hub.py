@@ -29,7 +29,7 @@ from huggingface_hub.errors import (
 from builder.publish.options import Patience as Patience  # callers take it from here
 from builder.sources.audio.fetch import retry_after_s
 from core.cli import command
-from core.records import UserError
+from core.errors import UserError
 
 log = logging.getLogger("lego_arta.hub")
 

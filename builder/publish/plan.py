@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from core.manifest import MANIFEST, file_sha256
+from core.build import MANIFEST, Manifest, file_sha256
 from lego_arta import CONFIGS, SPLITS
 
 # With rows in a format (`push_formats`), whose folders begin like their config's.
@@ -65,7 +65,7 @@ class Plan:
         ]
 
 
-def local_files(out: Path, manifest: Mapping) -> dict[str, LocalFile]:
+def local_files(out: Path, manifest: Manifest) -> dict[str, LocalFile]:
     """The files of a validated build by their path in it, the manifest itself among them."""
     files = {
         name: LocalFile(out / name, entry["bytes"], entry["sha256"])

@@ -25,9 +25,9 @@ from builder.publish.remote import (
 )
 from builder.release import formats, validate
 from builder.release.recipe import terms_of
+from core.build import DATASET_NAME, MANIFEST, Manifest, manifest_of
 from core.cli import command
 from core.errors import UserError
-from core.manifest import DATASET_NAME, MANIFEST, manifest_of
 
 log = logging.getLogger("lego_arta.push")
 
@@ -63,7 +63,7 @@ def push(out: Path, options: PushOptions) -> str | None:
     return commit
 
 
-def _checked(out: Path) -> dict:
+def _checked(out: Path) -> Manifest:
     """The manifest of a build that keeps every invariant."""
     manifest = manifest_of(out)
     if manifest is None:
@@ -145,7 +145,7 @@ def _publish(
     local: dict[str, LocalFile],
     remote: Remote,
     options: PushOptions,
-    manifest: dict,
+    manifest: Manifest,
 ) -> tuple[str, str]:
     """Upload and commit; (commit, the revision that readers find it under)."""
     if remote.head and plan.is_empty and remote.branch_exists:
@@ -271,5 +271,5 @@ def _load_words(options: PushOptions, revision: str) -> str:
     return f'"{options.repo_id}", "state"' + (f', revision="{name}"' if name else "")
 
 
-def _rows(manifest: dict) -> str:
+def _rows(manifest: Manifest) -> str:
     return f"{sum(sum(splits.values()) for splits in manifest['rows'].values()):,}"

@@ -15,8 +15,8 @@ from huggingface_hub.errors import EntryNotFoundError, RevisionNotFoundError
 from builder.publish.hub import Hub
 from builder.publish.options import MAIN
 from builder.publish.plan import LocalFile, make_plan
-from core.manifest import DATASET_NAME, MANIFEST, rows_of
-from core.records import UserError
+from core.build import DATASET_NAME, MANIFEST, Manifest, rows_of
+from core.errors import UserError
 from lego_arta import SPLITS
 
 LOADER = Path(__file__).with_name("push_load.py")
@@ -130,7 +130,7 @@ def row_loader() -> Iterator[subprocess.Popen]:
 def read_back(
     hub: Hub,
     local: dict[str, LocalFile],
-    manifest: dict,
+    manifest: Manifest,
     commit: str,
     loader: subprocess.Popen,
 ) -> None:
@@ -164,7 +164,7 @@ def _arrived(hub: Hub, file: LocalFile, there, commit: str, name: str) -> bool:
 def _load_rows(
     hub: Hub,
     local: dict[str, LocalFile],
-    manifest: dict,
+    manifest: Manifest,
     commit: str,
     loader: subprocess.Popen,
 ) -> None:

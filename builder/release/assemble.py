@@ -23,12 +23,14 @@ from builder.release.reviews import NO_REVIEWS, Applied, Reviews, apply_reviews
 from builder.release.samples import write_samples
 from builder.sources.terms import UNSTATED, Terms
 from core import store
+from core.build import DATASET_NAME, MANIFEST, File, Manifest, file_sha256, manifest_of
+from core.errors import UserError
 from core.features import as_json
-from core.manifest import DATASET_NAME, MANIFEST, file_sha256, manifest_of
 from core.parquet import Index, Piece, write_shards
-from core.records import CrawledManual, Drop, ManualStats, UserError, load
-from core.store import CRAWL, DONE, TASKS
+from core.records import CrawledManual, Drop, ManualStats, load
+from core.store import CRAWL, DONE, ROWS
 from lego_arta import CONFIGS, FEATURES, SPLITS, __version__
+from tasks import TASKS
 
 log = logging.getLogger("lego_arta")
 
@@ -78,7 +80,7 @@ def check_out(out: Path) -> None:
             )
 
 
-def assemble(manual_ids: list[str], build: BuildOptions, options: AssembleOptions) -> dict:
+def assemble(manual_ids: list[str], build: BuildOptions, options: AssembleOptions) -> Manifest:
     """Write the build folder from the manuals' pieces; returns the manifest.
 
     A build whose inputs, options and code are unchanged is left as it is. Raises `UserError` when
@@ -101,7 +103,7 @@ def only_writer(out: Path) -> Iterator[None]:
             lock.unlink(missing_ok=True)  # while it is held; the user's folder stays tidy
 
 
-def _assemble(manual_ids: list[str], build: BuildOptions, options: AssembleOptions) -> dict:
+def _assemble(manual_ids: list[str], build: BuildOptions, options: AssembleOptions) -> Manifest:
     manual_ids = sorted(manual_ids)
     print_ = _fingerprint(manual_ids, build, options)
     old = manifest_of(options.out)
@@ -130,7 +132,7 @@ def _assemble(manual_ids: list[str], build: BuildOptions, options: AssembleOptio
 def _fingerprint(manual_ids: list[str], build: BuildOptions, options: AssembleOptions) -> str:
     """The key of a build. The crawled records count too: the manifest names pages and pictures."""
     made = [
-        (manual_id, (build.work / TASKS / manual_id / DONE).read_text(),
+        (manual_id, (build.work / ROWS / manual_id / DONE).read_text(),
          file_sha256(build.work / CRAWL / manual_id / "crawl.json"))
         for manual_id in manual_ids
     ]  # fmt: skip
@@ -146,7 +148,7 @@ def _fingerprint(manual_ids: list[str], build: BuildOptions, options: AssembleOp
     )
 
 
-def _is_whole(out: Path, manifest: Mapping) -> bool:
+def _is_whole(out: Path, manifest: Manifest) -> bool:
     """Whether every file of the manifest is there in its size."""
     return all(
         (out / name).is_file() and (out / name).stat().st_size == entry["bytes"]
@@ -170,8 +172,8 @@ def _fill(
     build: BuildOptions,
     options: AssembleOptions,
     fingerprint: str,
-) -> dict:
-    tasks = build.work / TASKS
+) -> Manifest:
+    tasks = build.work / ROWS
     index = {m: load(tasks / m / "index.json", Index) for m in manual_ids}
     manuals = [load(tasks / m / "stats.json", ManualStats) for m in manual_ids]
     reviewed = apply_reviews(options.reviews, index, manuals)
@@ -180,7 +182,7 @@ def _fill(
         options.split, index, set_of, reviewed.left_out, options.seed
     )
     infos: dict[str, DatasetInfo] = {}
-    for config in CONFIGS:
+    for config in TASKS:
         split_infos: dict[str, SplitInfo] = {}
         for name in SPLITS:
             pieces = [
@@ -230,10 +232,10 @@ def _finish(
     build: BuildOptions,
     options: AssembleOptions,
     fingerprint: str,
-) -> dict:
+) -> Manifest:
     """Card and metadata, and last the manifest with the hash of everything."""
     manuals = reviewed.manuals
-    splits = {config: dict.fromkeys(SPLITS, 0) for config in CONFIGS}
+    splits = {config: dict.fromkeys(SPLITS, 0) for config in TASKS}
     for config, info in infos.items():
         splits[config] |= {name: part.num_examples for name, part in info.splits.items()}
     rows = {config: sum(by_split.values()) for config, by_split in splits.items()}
@@ -322,7 +324,7 @@ def _probe(folder: Path, options: AssembleOptions) -> list[probes.Result]:
     return results
 
 
-def hashes_of(folder: Path, known: Mapping[str, dict], pattern: str = "*") -> dict[str, dict]:
+def hashes_of(folder: Path, known: Mapping[str, File], pattern: str = "*") -> dict[str, File]:
     """Size and sha256 of the files of a build by their path in it, sorted; `known` stay."""
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob(pattern) if p.is_file())
     return {

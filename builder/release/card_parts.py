@@ -9,7 +9,8 @@ from builder.release import stats
 from builder.release.columns import columns
 from builder.release.samples import Sample, box_counts, confidence_table
 from core.build import shards
-from lego_arta import CONFIGS, __version__
+from lego_arta import __version__
+from tasks import TASKS
 
 LINE = 88  # characters that a page shows without scrolling
 CITATION = """@article{huang2025finegrained,
@@ -38,7 +39,7 @@ def parts(folder: Path, samples: Sequence[Sample]) -> dict[str, str]:
         "columns": columns_table(),
         "agreeing": f"{agreeing:,}",
         "labels": f"{labels:,}",
-        "confidence": stats.markdown(("confidence", *CONFIGS), confidence_table(folder)),
+        "confidence": stats.markdown(("confidence", *TASKS), confidence_table(folder)),
         "version": __version__,
         "code": stages.code_sha256()[:16],
         "libraries": libraries_text(stages.library_versions()),
@@ -69,7 +70,7 @@ def columns_table() -> str:
         ("Column", "Type", "Unit", "Meaning", "Configs"),
         [
             (f"`{c.name}`", c.type, c.unit, c.meaning,
-             "all" if len(c.configs) == len(CONFIGS) else ", ".join(c.configs))
+             "all" if len(c.configs) == len(TASKS) else ", ".join(c.configs))
             for c in columns()
         ],
     )  # fmt: skip
@@ -78,7 +79,7 @@ def columns_table() -> str:
 def sizes_text(folder: Path) -> str:
     """What a reader needs to know before downloading: megabytes, and sizes of pictures."""
     bytes_of = {
-        config: sum(path.stat().st_size for path in shards(folder, config)) for config in CONFIGS
+        config: sum(path.stat().st_size for path in shards(folder, config)) for config in TASKS
     }
     each = ", ".join(f"`{config}` {size / 1e6:,.1f}" for config, size in bytes_of.items() if size)
     return (

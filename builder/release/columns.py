@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 from datasets import ClassLabel, Image, List
 
-from lego_arta import CONFIGS, FEATURES
+from lego_arta import FEATURES
+from tasks import TASKS
 
 # Column -> (unit, meaning). A part of a nested column is "column.part".
 MEANINGS: dict[str, tuple[str, str]] = {
@@ -63,7 +64,7 @@ def columns() -> list[Column]:
     Parts of `distractors` are those of `targets`, and a cell.
     """
     found: dict[str, tuple[str, list[str]]] = {}
-    for config in CONFIGS:
+    for config in TASKS:
         for name, type_name in _flat("", FEATURES[config]):
             found.setdefault(name, (type_name, []))[1].append(config)
     return [

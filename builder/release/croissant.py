@@ -11,6 +11,7 @@ from datasets import ClassLabel, Features, Image, List
 
 from builder.release.columns import meaning_of
 from lego_arta import CONFIGS, FEATURES, SPLITS, __version__
+from tasks import TASKS
 
 FILE = "croissant.json"
 PARQUET = "application/x-parquet"
@@ -42,7 +43,7 @@ def croissant_text(
     """The content of croissant.json. `shards` is path -> {"sha256", "bytes"}, `rows` config ->
     split -> number. Of an unknown licence, which has no `licence_url`, nothing is said.
     """
-    configs = [config for config in CONFIGS if any(rows[config].values())]
+    configs = [config for config in TASKS if any(rows[config].values())]
     metadata = {
         "@context": CONTEXT,
         "@type": "sc:Dataset",

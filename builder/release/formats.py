@@ -29,11 +29,11 @@ from builder.release.assemble import INFOS, check_out, hashes_of, swap
 from builder.release.recipe import KIND as RECIPE
 from builder.release.recipe import terms_of
 from core import features, store
-from core.build import shards
+from core.build import DATASET_NAME, MANIFEST, Manifest, formatted, manifest_of, read_rows
 from core.errors import UserError
-from core.manifest import DATASET_NAME, MANIFEST, formatted, manifest_of
-from lego_arta import CONFIGS, SPLITS
 from lego_arta import FEATURES as BUILD
+from lego_arta import SPLITS
+from tasks import TASKS
 
 # By name, the columns of a format's rows.
 FEATURES = {"messages": MESSAGES}
@@ -75,7 +75,7 @@ def with_format(build: Path, name: str) -> Path:
     return out
 
 
-def _fill(folder: Path, build: Path, manifest: Mapping[str, Any], name: str) -> None:
+def _fill(folder: Path, build: Path, manifest: Manifest, name: str) -> None:
     told = {card.FILE, INFOS, croissant.FILE}
     for file in sorted(set(manifest["files"]) - told):
         _link(build / file, folder / file)
@@ -96,7 +96,7 @@ def _fill(folder: Path, build: Path, manifest: Mapping[str, Any], name: str) -> 
     (folder / MANIFEST).write_text(json.dumps(own, indent=1, ensure_ascii=False) + "\n")
 
 
-def _kept(manifest: Mapping[str, Any], told: set[str]) -> dict[str, Any]:
+def _kept(manifest: Manifest, told: set[str]) -> dict[str, Any]:
     return {file: entry for file, entry in manifest["files"].items() if file not in told}
 
 
@@ -110,11 +110,11 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _export(
-    folder: Path, build: Path, manifest: Mapping[str, Any], name: str
+    folder: Path, build: Path, manifest: Manifest, name: str
 ) -> tuple[dict[str, DatasetInfo], dict[str, Any]]:
     """Write the rows as shards of `data/CONFIG_NAME`; what they are, and the export's record."""
     scratch = folder / name
-    configs = tuple(c for c in CONFIGS if any(manifest["rows"].get(c, {}).values()))
+    configs = tuple(c for c in TASKS if any(manifest["rows"].get(c, {}).values()))
     setting = format_of(name).SETTING
     record = export(Request(build, scratch, name, configs, tuple(SPLITS), setting=setting))
     infos, licence = {}, terms_of(manifest).name
@@ -149,7 +149,7 @@ def _info(config: str, name: str, parts: dict[str, SplitInfo], licence: str) -> 
 
 def _card(
     build: Path,
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     infos: Mapping[str, DatasetInfo],
     record: Mapping[str, Any],
 ) -> str:
@@ -180,7 +180,7 @@ def _croissant(build: Path, added: Mapping[str, Mapping[str, Any]]) -> str:
     return json.dumps(described, indent=1, ensure_ascii=False) + "\n"
 
 
-def violations(out: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
+def violations(out: Path, manifest: Manifest) -> Iterator[str]:
     """Yield what is wrong with the rows in formats: numbers, ids, pictures of their rows."""
     for name, told in manifest.get("formats", {}).items():
         for config, splits in told["rows"].items():
@@ -197,10 +197,7 @@ def violations(out: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
 
 def _pictures(out: Path, config: str, split: str, column: str) -> Iterator[tuple[str, bytes]]:
     """(id, hash of the picture's bytes) of every row; of no or several pictures an empty hash."""
-    for path in shards(out, config, split):
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=8, columns=["id", column]):
-                for row in batch.to_pylist():
-                    shown = row[column] if column == "images" else [row[column]]
-                    data = (shown[0] or {}).get("bytes") if len(shown) == 1 else None
-                    yield row["id"], hashlib.sha256(data).digest() if data else b""
+    for row in read_rows(out, config, split, ["id", column]):
+        shown = row.columns[column] if column == "images" else [row.columns[column]]
+        data = (shown[0] or {}).get("bytes") if len(shown) == 1 else None
+        yield row.id, hashlib.sha256(data).digest() if data else b""

@@ -24,12 +24,13 @@ from builder import stages
 from builder.release import card, card_parts, stats
 from builder.release.assemble import INFOS, check_out, hashes_of, only_writer, swap
 from builder.sources.terms import Terms
-from core.build import every_shard, shards
+from core.build import DATASET_NAME, MANIFEST, Manifest, every_shard, manifest_of, shards
+from core.errors import UserError
 from core.features import arrow_schema, as_json
-from core.manifest import DATASET_NAME, MANIFEST, manifest_of
-from core.records import CrawledManual, Drop, UserError, load
+from core.records import CrawledManual, Drop, load
 from core.store import CRAWL
 from lego_arta import CONFIGS, FEATURES
+from tasks import TASKS
 from tasks.context import site_path
 
 KIND = "recipe"
@@ -73,7 +74,7 @@ def write_recipe(build: Path) -> Path:
     return out
 
 
-def _fill(folder: Path, build: Path, manifest: dict, name: str) -> None:
+def _fill(folder: Path, build: Path, manifest: Manifest, name: str) -> None:
     urls = _urls(manifest)
     for path in every_shard(build):
         target = folder / path.relative_to(build)
@@ -85,7 +86,7 @@ def _fill(folder: Path, build: Path, manifest: dict, name: str) -> None:
     kept = ("dataset", "version", "code_sha256", "libraries", "options", "terms", "statistics",
             "rows", "split_exceptions", "drop_counts", "drops", "inputs")  # fmt: skip
     own = {
-        **{key: manifest[key] for key in kept},
+        **{key: value for key, value in manifest.items() if key in kept},
         "kind": KIND,
         "release": {"fingerprint": manifest["fingerprint"], "files": manifest["files"]},
         "files": hashes_of(folder, {}),
@@ -93,7 +94,7 @@ def _fill(folder: Path, build: Path, manifest: dict, name: str) -> None:
     (folder / MANIFEST).write_text(json.dumps(own, indent=1, ensure_ascii=False) + "\n")
 
 
-def _urls(manifest: Mapping) -> dict[tuple[str, str], str]:
+def _urls(manifest: Manifest) -> dict[tuple[str, str], str]:
     """Address of a source picture by (path on its site, sha256)."""
     return {
         (site_path(url), sha256): url
@@ -146,7 +147,7 @@ def _infos(
     folder: Path, rows: Mapping[str, Mapping[str, int]], terms: Terms
 ) -> dict[str, DatasetInfo]:
     infos = {}
-    for config in CONFIGS:
+    for config in TASKS:
         parts = {}
         for split, number in rows[config].items():
             size = sum(p.stat().st_size for p in shards(folder, config, split))
@@ -165,7 +166,7 @@ def _infos(
     return infos
 
 
-def _card(manifest: Mapping, infos: Mapping[str, DatasetInfo], name: str) -> str:
+def _card(manifest: Manifest, infos: Mapping[str, DatasetInfo], name: str) -> str:
     options, rows = manifest["options"], sum(sum(s.values()) for s in manifest["rows"].values())
     terms = terms_of(manifest)
     body = string.Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
@@ -191,7 +192,7 @@ def _card(manifest: Mapping, infos: Mapping[str, DatasetInfo], name: str) -> str
     return f"---\n{card.front_matter(infos, terms, rows)}\n---\n\n{body}"
 
 
-def terms_of(manifest: Mapping) -> Terms:
+def terms_of(manifest: Manifest) -> Terms:
     """What the source of a build or a recipe says of itself."""
     return msgspec.convert(manifest["terms"], Terms)
 
@@ -199,7 +200,7 @@ def terms_of(manifest: Mapping) -> Terms:
 # Making the full dataset again -------------------------------------------------------------------
 
 
-def read_recipe(folder: Path) -> dict:
+def read_recipe(folder: Path) -> Manifest:
     """The manifest of a recipe that this code and these libraries can carry out."""
     manifest = manifest_of(folder)
     if manifest is None or manifest.get("kind") != KIND:
@@ -223,7 +224,7 @@ def _differing(libraries: Mapping[str, str]) -> str:
     ) or "all the same"  # fmt: skip
 
 
-def check_sources(manifest: Mapping, work: Path, manual_ids: list[str]) -> list[str]:
+def check_sources(manifest: Manifest, work: Path, manual_ids: list[str]) -> list[str]:
     """The manuals of the recipe, after comparing what was crawled; raises `UserError` that names
     pages and pictures that are not what the recipe was made from.
     """
@@ -249,13 +250,13 @@ def check_sources(manifest: Mapping, work: Path, manual_ids: list[str]) -> list[
     return sorted(manifest["inputs"])
 
 
-def crawl_drops(manifest: Mapping) -> list[Drop]:
+def crawl_drops(manifest: Manifest) -> list[Drop]:
     """The links that led the recipe's crawl nowhere: the card counts them."""
     drops = msgspec.convert(manifest["drops"], list[Drop])
     return [drop for drop in drops if drop.task == "crawl"]
 
 
-def check_result(manifest: Mapping, out: Path) -> None:
+def check_result(manifest: Manifest, out: Path) -> None:
     """Compare a rebuilt dataset with the release, file by file."""
     released = {name: entry["sha256"] for name, entry in manifest["release"]["files"].items()}
     built = {n: e["sha256"] for n, e in (manifest_of(out) or {"files": {}})["files"].items()}
@@ -267,7 +268,7 @@ def check_result(manifest: Mapping, out: Path) -> None:
     print(f"the same as the release: {len(released)} files, every sha256 right")
 
 
-def recipe_violations(out: Path, manifest: Mapping) -> Iterator[str]:
+def recipe_violations(out: Path, manifest: Manifest) -> Iterator[str]:
     """What must hold for a recipe besides the hashes of its files: its rows, and no picture."""
     for config, splits in manifest["rows"].items():
         for split, number in splits.items():

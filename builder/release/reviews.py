@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from core.errors import UserError
 from core.parquet import RowIndex
-from core.records import Drop, ManualStats, UserError
+from core.records import Drop, ManualStats
 from core.selection import is_selection, read_selection
 from synthesis.collage import CELLS
 

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from core.names import CONFIGS
+from tasks import TASKS
 
 if TYPE_CHECKING:  # the command line asks for MODES alone, and Parquet takes long to import
     from core.parquet import Index, RowIndex
@@ -57,7 +57,7 @@ def in_test(
     build will not have.
     """
     if mode == "paper":
-        return {c: _by_pairs(c, index, left_out, seed) for c in CONFIGS}, Split().exceptions()
+        return {c: _by_pairs(c, index, left_out, seed) for c in TASKS}, Split().exceptions()
     paths = {
         config: {
             (manual, row.id): _path(config, set_of[manual], row)
@@ -65,7 +65,7 @@ def in_test(
             for row in rows[config]
             if row.id not in left_out
         }
-        for config in CONFIGS
+        for config in TASKS
     }
     split = split_units({config: set(own.values()) for config, own in paths.items()})
     chosen = {

@@ -4,6 +4,7 @@ import collections
 from collections.abc import Iterable, Mapping, Sequence
 
 from core.records import Drop, ManualStats
+from tasks import TASKS
 
 # (category, item); the averages are over sessions, states over those with a boundary colour (T12).
 Table = list[tuple[str, str, str]]
@@ -13,24 +14,24 @@ def statistics(manuals: Sequence[ManualStats], rows: Mapping[str, int]) -> dict[
     """The numbers of Table 4.3 by name. `rows` counts VQA pairs by config."""
     sessions = sum(manual.sessions for manual in manuals)
     colored = sum(manual.colored_sessions for manual in manuals)
-    objects, states = rows["object"] // 4, rows["state"] // 4
-    return {
+    numbers: dict[str, float] = {
         "manuals": len(manuals),
         "object_finding_steps": sum(manual.object_finding_steps for manual in manuals),
         "assembly_steps": sum(manual.assembly_steps for manual in manuals),
         "assembly_sessions": sessions,
         "colored_sessions": colored,
         "vqa_pairs": sum(rows.values()),
-        "scenes": rows["scene"],
-        "scenes_per_session": _average(rows["scene"], sessions),
-        "scene_pairs": rows["scene"],
-        "objects": objects,
-        "objects_per_session": _average(objects, sessions),
-        "object_pairs": rows["object"],
-        "states": states,
-        "states_per_session": _average(states, colored),
-        "state_pairs": rows["state"],
     }
+    for config, task in TASKS.items():
+        items = rows[config] // task.rows.an_item
+        numbers |= {
+            f"{config}s": items,
+            f"{config}s_per_session": _average(
+                items, colored if task.rows.outlined_only else sessions
+            ),
+            f"{config}_pairs": rows[config],
+        }
+    return numbers
 
 
 def _average(total: float, number: int) -> float:
@@ -43,22 +44,22 @@ def table_4_3(numbers: Mapping[str, float]) -> Table:
     def whole(name: str) -> str:
         return f"{int(numbers[name]):,}"
 
-    return [
+    table = [
         ("Overall Statistics", "Manuals", whole("manuals")),
         ("", "ObjectfindingStep", whole("object_finding_steps")),
         ("", "AssemblyStep", whole("assembly_steps")),
         ("", "AssemblySessions", whole("assembly_sessions")),
         ("", "VQA-Pairs", whole("vqa_pairs")),
-        ("Scene Understanding", "Scene", whole("scenes")),
-        ("", "Avg Scenes/Session", f"{numbers['scenes_per_session']:.1f}"),
-        ("", "VQA-Pairs", whole("scene_pairs")),
-        ("Object Detection", "Objects", whole("objects")),
-        ("", "Avg Objects/Session", f"{numbers['objects_per_session']:.1f}"),
-        ("", "VQA-Pairs", whole("object_pairs")),
-        ("State Detection", "States", whole("states")),
-        ("", "Avg States/Session", f"{numbers['states_per_session']:.1f}"),
-        ("", "VQA-Pairs", whole("state_pairs")),
     ]
+    for config, task in TASKS.items():
+        if f"{config}s" in numbers:  # builds of earlier versions lack later tasks
+            items = f"{config.capitalize()}s"
+            table += [
+                (task.text.title.title(), items, whole(f"{config}s")),
+                ("", f"Avg {items}/Session", f"{numbers[f'{config}s_per_session']:.1f}"),
+                ("", "VQA-Pairs", whole(f"{config}_pairs")),
+            ]
+    return table
 
 
 def drop_counts(drops: Iterable[Drop]) -> dict[str, dict[str, int]]:

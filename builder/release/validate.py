@@ -15,21 +15,16 @@ from builder.release.formats import COLUMNS
 from builder.release.formats import violations as format_violations
 from builder.release.recipe import KIND, recipe_violations
 from builder.release.validate_metadata import metadata_violations
-from core.build import shards
-from core.manifest import MANIFEST, file_sha256, manifest_of
+from core.build import MANIFEST, Manifest, Row, file_sha256, manifest_of, read_rows
+from core.errors import UserError
 from core.parquet import ROW_GROUP_BYTES, ROW_GROUP_ROWS, SHARD_BYTES, item_of
 from core.pictures.containers import ImageError
 from core.pictures.media import check_shape
-from core.queries import take_apart
-from core.records import UserError, split_slug
-from lego_arta import CONFIGS, SPLITS
-from synthesis.negatives import KINDS
-from synthesis.placement import SHIFT_FRACTION_MIN
-from tasks.prompts import NO, YES
+from core.records import split_slug
+from lego_arta import FEATURES, SPLITS
+from tasks import TASKS
+from tasks.queries import take_apart
 
-# float32 columns of a few thousand pixels are this exact at least.
-EPSILON_PX = 0.01
-NEGATIVES = 3
 # What files say beside pixels: when, where and with what a picture was taken.
 METADATA = {"exif", "icc_profile", "xmp"}
 # As much as glibc can be brought to keep: its DEFAULT_MMAP_THRESHOLD_MAX is 32 MiB.
@@ -56,20 +51,21 @@ def violations(out: Path) -> Iterator[str]:
     pictures: dict[bytes, Picture] = {}
     ids: collections.Counter = collections.Counter()
     sets: dict[str, set[str]] = {split: set() for split in SPLITS}
-    for config in CONFIGS:
-        groups: dict[str, collections.Counter] = collections.defaultdict(collections.Counter)
+    for config in TASKS:
+        groups: dict[str, list[int]] = collections.defaultdict(list)
         group_splits: dict[str, set[str]] = collections.defaultdict(set)
         items: dict[str, set[str]] = {split: set() for split in SPLITS}
         for split in SPLITS:
             number = 0
-            for row in _rows(out, config, split):
+            for each in read_rows(out, config, split, list(FEATURES[config])):
+                row = each.columns
                 number += 1
                 ids[row["id"]] += 1
                 sets[split].add(split_slug(row["manual_id"])[0])
                 with contextlib.suppress(IndexError, TypeError):  # told as a fault of the row
                     items[split].add(item_of(row))
-                if config == "state":
-                    groups[row["group_id"]][row["label"]] += 1
+                if "group_id" in row:
+                    groups[row["group_id"]].append(row["label"])
                     group_splits[row["group_id"]].add(split)
                 yield from _row(config, row, imported, pictures)
                 if not imported and take_apart(row["query"], config).template != words:
@@ -78,8 +74,10 @@ def violations(out: Path) -> Iterator[str]:
                 yield f"{config}/{split}: {manifest['rows'][config][split]} rows, found {number}"
         yield from _both_splits(config, items)
         for group, labels in groups.items():
-            if labels != {1: 1, 0: NEGATIVES} or len(group_splits[group]) != 1:
-                yield f"group {group}: 1 positive and {NEGATIVES} negatives, found {dict(labels)}"
+            if wrong := TASKS[config].check.group(labels):
+                yield f"group {group}: {wrong}"
+            if len(group_splits[group]) != 1:
+                yield f"group {group}: all rows in one split, found it in both"
     for row_id, number in ids.items():
         if number > 1:
             yield f"{row_id}: ids are unique, found {number} of it"
@@ -106,7 +104,7 @@ def _keep_freed_memory() -> None:
     bytearray(KEPT_BYTES)
 
 
-def _files(out: Path, manifest: dict) -> Iterator[str]:
+def _files(out: Path, manifest: Manifest) -> Iterator[str]:
     """Hashes, shard sizes, row groups and features of the files."""
     for name, entry in manifest["files"].items():
         path = out / name
@@ -136,13 +134,6 @@ def _parquet_file(path: Path, name: str) -> Iterator[str]:
                 yield f"{name}: row group {index} has {group.num_rows} rows"
 
 
-def _rows(out: Path, config: str, split: str) -> Iterator[dict]:
-    for path in shards(out, config, split):
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=8):
-                yield from batch.to_pylist()
-
-
 class Picture(NamedTuple):
     """What decoding a file tells: its size, the metadata in it, or why it can't be decoded."""
 
@@ -160,7 +151,7 @@ def _decoded(data: bytes) -> Picture:
         return Picture(None, (), " ".join(str(error).split()) or type(error).__name__)
 
 
-def _row(config: str, row: dict, imported: bool, pictures: dict[bytes, Picture]) -> Iterator[str]:
+def _row(config: str, row: Row, imported: bool, pictures: dict[bytes, Picture]) -> Iterator[str]:
     """Everything that must hold for one row by itself. Of imported ones less is known.
 
     `pictures` has those that were decoded, by the hash of their bytes: rows share some.
@@ -188,59 +179,4 @@ def _row(config: str, row: dict, imported: bool, pictures: dict[bytes, Picture])
             yield f"{row_id}: {name} is not empty, found {row[name]!r}"
     if not 0 <= row["confidence"] <= 1:
         yield f"{row_id}: confidence is in [0, 1], found {row['confidence']}"
-    if config == "object":
-        yield from _object_row(row, size_wh, imported)
-    elif config == "state":
-        yield from _state_row(row, size_wh, imported)
-
-
-def _object_row(row: dict, size_wh: tuple[int, int], imported: bool) -> Iterator[str]:
-    if not row["targets"]:
-        yield f"{row['id']}: at least one target, found none"
-    cells = {row["cell"], *(entry["cell"] for entry in row["distractors"])}
-    if cells != {0, 1, 2, 3} and not imported:
-        yield f"{row['id']}: something in each of four cells, found {sorted(cells)}"
-    for entry, cell in [
-        *((target, row["cell"]) for target in row["targets"]),
-        *((other, other["cell"]) for other in row["distractors"]),
-    ]:
-        width, height = size_wh
-        left, top = cell % 2 * width / 2, cell // 2 * height / 2
-        frame = (left, top, left + width / 2, top + height / 2)
-        for box in [entry["box_px"], *entry["instances_px"]]:
-            yield from _box(row["id"], box, frame)
-        scaled = [v * s / 100 for v, s in zip(entry["box_norm100"], size_wh * 2, strict=True)]
-        if max(abs(a - b) for a, b in zip(scaled, entry["box_px"], strict=True)) > EPSILON_PX * 10:
-            yield f"{row['id']}: box_norm100 and box_px agree, found {scaled} and {entry['box_px']}"
-
-
-def _state_row(row: dict, size_wh: tuple[int, int], imported: bool) -> Iterator[str]:
-    positive = row["label"] == 1
-    if row["answer"] != (YES if positive else NO):
-        yield f"{row['id']}: label {row['label']} and answer agree, found {row['answer']!r}"
-    if not positive and row["negative_kind"] not in KINDS:
-        yield f"{row['id']}: negative_kind is one of {KINDS}, found {row['negative_kind']!r}"
-    if positive != (row["negative_kind"] is None):
-        yield f"{row['id']}: negative_kind is null for positives only"
-    if imported:
-        return
-    if positive != (row["correction"] is None):
-        yield f"{row['id']}: correction is null for positives only, found {row['correction']!r}"
-    kind = row["negative_kind"]
-    if kind in ("shift", "extra") and row["shift_fraction"] < SHIFT_FRACTION_MIN:
-        yield f"{row['id']}: moved by at least 0.05, found {row['shift_fraction']}"
-    if kind not in ("shift", "extra") and row["shift_fraction"] != 0:
-        yield f"{row['id']}: nothing moved in a {kind}, found {row['shift_fraction']}"
-    if (kind == "missing") != (row["part_box_px"] is None):
-        yield f"{row['id']}: part_box_px is null for a missing part only"
-    for name in ("part_box_px", "correct_box_px"):
-        if row[name] is not None:
-            yield from _box(row["id"], row[name], (0, 0, *size_wh))
-
-
-def _box(row_id: str, box: list[float], frame: tuple[float, ...]) -> Iterator[str]:
-    x0, y0, x1, y1 = box
-    e = EPSILON_PX
-    inside = frame[0] - e <= x0 < x1 <= frame[2] + e and frame[1] - e <= y0 < y1 <= frame[3] + e
-    if not inside:
-        yield f"{row_id}: a box lies in its frame {frame}, found {box}"
+    yield from TASKS[config].check.row(row, size_wh, imported)

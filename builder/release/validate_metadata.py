@@ -17,14 +17,14 @@ from builder.release.card import FILE as CARD
 from builder.release.card import SIZES
 from builder.release.formats import COLUMNS
 from builder.sources.terms import OTHER
-from core.manifest import rows_of
+from core.build import Manifest, rows_of
 
 # What a forgotten value looks like: $name, ${name}, {{name}}, [[name]], TODO.
 _LEFT_OVER = re.compile(r"\$\{?[a-z_]+|\{\{|\[\[|\bTODO\b")
 _PICTURE = re.compile(r"!\[[^\]]*\]\(([^)]+)\)")
 
 
-def metadata_violations(out: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
+def metadata_violations(out: Path, manifest: Manifest) -> Iterator[str]:
     """Yield "where: rule, value found" for the files around the shards."""
     try:
         card = DatasetCard((out / CARD).read_text(encoding="utf-8"))
@@ -48,14 +48,14 @@ def metadata_violations(out: Path, manifest: Mapping[str, Any]) -> Iterator[str]
     yield from _croissant(described, manifest)
 
 
-def _counts(manifest: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+def _counts(manifest: Manifest) -> dict[str, dict[str, int]]:
     """Rows by config and split, of those that have any."""
     every = rows_of(manifest)
     counts = {c: {s: n for s, n in splits.items() if n} for c, splits in every.items()}
     return {config: splits for config, splits in counts.items() if splits}
 
 
-def _card(card: DatasetCard, manifest: Mapping[str, Any]) -> Iterator[str]:
+def _card(card: DatasetCard, manifest: Manifest) -> Iterator[str]:
     left = _LEFT_OVER.search(card.text)
     if left:
         yield f"{CARD}: every placeholder is filled, found {left[0]}"
@@ -106,7 +106,7 @@ def _same_infos(
             yield f"{where}: the columns of {config} are not those of lego_arta.FEATURES"
 
 
-def _croissant(described: Mapping[str, Any], manifest: Mapping[str, Any]) -> Iterator[str]:
+def _croissant(described: Mapping[str, Any], manifest: Manifest) -> Iterator[str]:
     told = {f["contentUrl"]: f["sha256"] for f in described["distribution"] if "sha256" in f}
     shards = {
         name: entry["sha256"]

@@ -18,17 +18,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 import numpy as np
 
 from core.answers import parse_boxes
+from core.build import Place
 from core.frames import Seen, infer_frame
-from core.items import Item, Place, item_of
-from core.metrics import metric
-from evaluation.samples import Said, score_sample
+from core.items import Item, item_of
+from core.metrics import Said
+from evaluation.samples import metric, score_sample
+from tasks import TASKS
 
-# What each task file lists.
-REPORTED = {
-    "scene": ("rouge1", "rouge_l", "bleu", "t_acc", "t_acc_novel"),
-    "object": ("iou", "iou_at_50", "count_acc", "e_acc", "parse_rate"),
-    "state": ("f1", "tnr", "fpr", "balanced_acc", "mcc", "parse_rate"),
-}
 _NOWHERE = Place(Path(), 0, 0)
 
 
@@ -46,7 +42,7 @@ def doc_to_text(doc: dict, lmms_eval_specific_kwargs: dict | None = None) -> str
 def _results(config: str) -> Callable[[dict, Sequence[str]], dict[str, dict]]:
     def process(doc: dict, results: Sequence[str]) -> dict[str, dict]:
         row = {name: value for name, value in doc.items() if name != "image"}
-        return {name: {"row": row, "answer": results[0]} for name in REPORTED[config]}
+        return {name: {"row": row, "answer": results[0]} for name in TASKS[config].score.harness}
 
     return process
 
@@ -55,7 +51,7 @@ def _aggregation(config: str, name: str) -> Callable[[Sequence[dict]], float]:
     def aggregate(told: Sequence[dict]) -> float:
         items = [item_of(each["row"], config, "test", _NOWHERE) for each in told]
         answers = [each["answer"] for each in told]
-        frame = _frame(items, answers) if config == "object" else "norm100"
+        frame = _frame(items, answers) if TASKS[config].text.in_boxes else "norm100"
         counts = [
             score_sample(item, Said(answer, frame)).counts
             for item, answer in zip(items, answers, strict=True)
@@ -75,12 +71,11 @@ def _frame(items: Sequence[Item], answers: Sequence[str]) -> str:
     )
 
 
-scene_results, object_results, state_results = (_results(config) for config in REPORTED)
-
-
 def __getattr__(name: str) -> Any:
-    """`object_iou`: the metric `iou` of the task `object`."""
+    """`object_results` makes the results of a task, `object_iou` its metric `iou` of all."""
     config, _, wanted = name.partition("_")
-    if wanted in REPORTED.get(config, ()):
+    if config in TASKS and wanted == "results":
+        return _results(config)
+    if config in TASKS and wanted in TASKS[config].score.harness:
         return _aggregation(config, wanted)
     raise AttributeError(name)

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
-from core.items import UserError
+from core.errors import UserError
 from evaluation.prompts import Prompt
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from PIL import Image
 
 from core.cli import pip_install
-from core.items import Item, UserError, picture_bytes
+from core.errors import UserError
+from core.items import Item, picture_bytes
 from evaluation.prompts import Prompt
 from evaluation.runners import Answering, Reply, RunnerOptions
 

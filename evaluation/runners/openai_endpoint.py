@@ -20,7 +20,7 @@ import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_exponential, wait_random
 
-from core.items import UserError
+from core.errors import UserError
 from evaluation.prompts import Prompt
 from evaluation.runners import Answering, Reply, RunnerOptions
 from evaluation.runners.manners import Manner, body_of, fails_over_a_picture

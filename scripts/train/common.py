@@ -9,7 +9,7 @@ from typing import Any
 
 from core.cli import Parser, command, positive, require, run, whole, writable
 from core.errors import UserError
-from core.names import CONFIGS
+from tasks import TASKS
 
 MODEL = "Qwen/Qwen2.5-VL-7B-Instruct"
 # LEGO-R1 keeps the vision side frozen: adapters go on the language side only.
@@ -29,7 +29,7 @@ def parser(script: str, doc: str) -> Parser:
     )
     add("--out", type=writable, required=True, help="where the adapter goes")
     add("--model", default=MODEL, metavar="ID|DIR", help="(%(default)s)")
-    add("--configs", nargs="+", choices=CONFIGS, default=list(CONFIGS), help="tasks (all)")
+    add("--configs", nargs="+", choices=TASKS, default=list(TASKS), help="tasks (all)")
     add("--max-samples", type=positive, metavar="N", help="at most N rows a task (all)")
     add("--max-steps", type=int, default=-1, metavar="N", help="stop after N steps")
     add(

@@ -14,7 +14,8 @@ from synthesis.boxes import px_to_norm100, union
 from synthesis.collage import CELLS, Fitted, box_in_collage, cell_size, compose, fit
 from tasks.context import PICTURE_CACHE_BYTES, Context, base_row
 from tasks.prompts import instruction_text, object_query
-from tasks.sessions import Row
+from tasks.sessions import ManualRow
+from tasks.task import Row, Rows
 
 DISTRACTORS = CELLS - 1
 
@@ -22,7 +23,7 @@ DISTRACTORS = CELLS - 1
 class Found(NamedTuple):
     """An eop row with its boxes: what collages are made of."""
 
-    row: Row
+    row: ManualRow
     annotation: Annotation
     labels: list[PartLabel]
 
@@ -43,7 +44,7 @@ def part_kind(label: PartLabel) -> str:
     return " ".join(re.sub("y$", "i", re.sub("v$", "f", stem)) for stem in stems)
 
 
-def rows(context: Context) -> Iterator[dict]:
+def make(context: Context) -> Iterator[Row]:
     """Four rows an eop whose parts have boxes and that has three other parts to stand among."""
     found = list(_found(context))
     cells: LRUCache = LRUCache(PICTURE_CACHE_BYTES // 2, getsizeof=lambda f: f.cell.nbytes)
@@ -104,7 +105,7 @@ def _fitted(context: Context, found: Found, cell_wh: tuple[int, int], cells: LRU
     return fitted
 
 
-def _collage_row(context: Context, order: list[Found], cell: int, cells: LRUCache) -> dict:
+def _collage_row(context: Context, order: list[Found], cell: int, cells: LRUCache) -> Row:
     """The row of one collage: `order` fills the cells, the target is in `cell`."""
     target = order[cell]
     cell_wh = cell_size(target.annotation.size_wh)
@@ -139,7 +140,7 @@ def _collage_row(context: Context, order: list[Found], cell: int, cells: LRUCach
     return {**row, "cell": cell, "targets": targets, "distractors": distractors}
 
 
-def _before(row: Row) -> str | None:
+def _before(row: ManualRow) -> str | None:
     """The text of the step before an eop row, if its session has one."""
     return instruction_text(row.step_before.text) if row.step_before else None
 
@@ -166,3 +167,6 @@ def _entries(
             }
         )
     return entries
+
+
+ROWS = Rows(make, an_item=CELLS, edit=lambda row: "collage")

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from core.pictures.containers import ImageError
 from tasks.context import Context, base_row
 from tasks.prompts import instruction_text, scene_query
+from tasks.task import Row, Rows
 
 
-def rows(context: Context) -> Iterator[dict]:
+def make(context: Context) -> Iterator[Row]:
     """One row a step that has a picture, a text and an eop before it in its session (A4)."""
     for row in context.rows():
         step = row.instruction
@@ -35,3 +36,6 @@ def rows(context: Context) -> Iterator[dict]:
             annotator=None,
             confidence=1.0,
         )
+
+
+ROWS = Rows(make)

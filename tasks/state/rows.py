@@ -10,7 +10,6 @@ from core.part_names import part_labels
 from core.pictures.containers import ImageError
 from core.pictures.media import Picture, encode_rgba
 from core.records import Instruction
-from synthesis import boundary
 from synthesis.boxes import Box
 from synthesis.cutout import Cutout, bare_part
 from synthesis.foreground import DIFFERENCE_MIN, LOSSY_DIFFERENCE_MIN, foreground_mask
@@ -27,19 +26,14 @@ from synthesis.negatives import (
 from synthesis.printed import printed_marks
 from synthesis.segmentation import old_outline, segment
 from tasks.context import Context, EncodedImage, base_row, opaque_id
-from tasks.prompts import NO, YES, instruction_text, state_query
-from tasks.sessions import Row
+from tasks.outline import SessionColor, hex_color
+from tasks.prompts import instruction_text, state_query
+from tasks.sessions import ManualRow
 from tasks.state.corrections import correction, placed
+from tasks.state.text import NO, YES
+from tasks.task import Row, Rows
 
 ANNOTATOR, OVERRIDE = "boundary", "boundary-override"
-
-
-class SessionColor(NamedTuple):
-    """The vote of one session, the tolerance its pictures need, whether a person set it."""
-
-    vote: boundary.Vote
-    tolerance: int
-    by_hand: bool = False
 
 
 class Example(NamedTuple):
@@ -53,40 +47,11 @@ class Example(NamedTuple):
     part_box_px: Box | None
 
 
-def session_color(context: Context, session_id: str, rows: list[Row]) -> SessionColor:
-    """The boundary colour of a session: set by hand, or voted from its step pictures."""
-    thumbnails, lossy = [], False
-    for row in rows:
-        if not row.is_eop:  # one picture at a time: only its thumbnail stays
-            try:
-                picture = context.picture(row.instruction)
-            except ImageError:  # a drop where rows are made of it
-                picture = None
-            thumbnails.append(None if picture is None else boundary.thumbnail(picture.rgb))
-            lossy = lossy or (picture is not None and picture.lossy)
-    tolerance = boundary.LOSSY_TOLERANCE if lossy else boundary.TOLERANCE
-    vote = boundary.vote(thumbnails, tolerance)
-    by_hand = dict(context.options.boundary_colors)
-    if session_id in by_hand:
-        return SessionColor(_set_by_hand(by_hand[session_id], vote), tolerance, True)
-    return SessionColor(vote, tolerance)
-
-
-def _set_by_hand(color: str | None, vote: boundary.Vote) -> boundary.Vote:
-    rgb = None if color is None else (int(color[1:3], 16), int(color[3:5], 16), int(color[5:], 16))
-    return boundary.Vote(rgb, 1.0, vote.candidates)
-
-
-def hex_color(color: tuple[int, int, int]) -> str:
-    """(255, 0, 255) -> "#FF00FF"."""
-    return "#{:02X}{:02X}{:02X}".format(*color)
-
-
-def rows(context: Context, colors: dict[str, SessionColor]) -> Iterator[dict]:
+def make(context: Context) -> Iterator[Row]:
     """Four rows a step: one positive and three negatives, in the order of their opaque ids."""
     palette = _palette(context)
     for session_id, session in context.sessions.items():
-        color = colors[session_id]
+        color = context.colors[session_id]
         lifted: dict[str, Cutout] = {}  # parts of this session so far, by the text that names them
         for row in session:
             if row.is_eop or row.instruction.VLM.task_label is None:
@@ -104,11 +69,11 @@ def rows(context: Context, colors: dict[str, SessionColor]) -> Iterator[dict]:
 
 def _examples(
     context: Context,
-    row: Row,
+    row: ManualRow,
     color: SessionColor,
     lifted: dict[str, Cutout],
     palette: list[tuple[int, int, int]],
-) -> list[dict] | str:
+) -> list[Row] | str:
     """The rows of a step, or the reason why there are none. Raises `ImageError`."""
     reason = _reason_against(row, color)
     scene = _scene(context, row, color) if reason is None else reason
@@ -129,7 +94,7 @@ def _palette(context: Context) -> list[tuple[int, int, int]]:
     return sorted({COLORS[name] for name in names if name in COLORS})
 
 
-def _reason_against(row: Row, color: SessionColor) -> str | None:
+def _reason_against(row: ManualRow, color: SessionColor) -> str | None:
     """Why a step can't become state rows, before any picture is looked at."""
     if color.vote.color is None:
         return "no_boundary_color"
@@ -144,7 +109,7 @@ def _reason_against(row: Row, color: SessionColor) -> str | None:
     return None
 
 
-def _scene(context: Context, row: Row, color: SessionColor) -> Scene | str:
+def _scene(context: Context, row: ManualRow, color: SessionColor) -> Scene | str:
     """Segment the new part and take the step apart; the reason when that can't be done."""
     picture, before = _pictures(context, row.instruction, row.step_before)
     rgb = color.vote.color
@@ -194,7 +159,7 @@ def _pictures(
 
 def _wrong(
     context: Context,
-    row: Row,
+    row: ManualRow,
     scene: Scene,
     lifted: dict[str, Cutout],
     palette: list[tuple[int, int, int]],
@@ -213,8 +178,8 @@ def _wrong(
 
 
 def _group(
-    context: Context, row: Row, color: SessionColor, scene: Scene, wrong: list[Wrong]
-) -> list[dict]:
+    context: Context, row: ManualRow, color: SessionColor, scene: Scene, wrong: list[Wrong]
+) -> list[Row]:
     """The positive and its negatives; what an Example does not hold is the same in all."""
     step, eop_text = row.instruction, row.eop.text if row.eop else []
     found = sum(label.number for label in part_labels(row.eop)) if row.eop else 1
@@ -258,3 +223,12 @@ def _group(
             }
         )
     return sorted(made, key=lambda item: item["id"])
+
+
+ROWS = Rows(
+    make,
+    an_item=1 + NEGATIVES_PER_STEP,
+    outlined_only=True,
+    # The right one is put together, too: see synthesis/cutout.py.
+    edit=lambda row: row["negative_kind"] or "right",
+)

@@ -25,7 +25,7 @@ from builder.pipeline import BuildOptions
 from builder.release import validate
 from builder.release.assemble import AssembleOptions, assemble
 from core import store
-from core.manifest import MANIFEST
+from core.build import MANIFEST
 
 MANUALS = 2
 
@@ -215,7 +215,7 @@ def _rows(out: Path, config: str) -> dict[str, bytes]:
 
 
 def test_order_of_manuals_changes_nothing(built, tmp_path):
-    ids = [p.name for p in (built.work / store.TASKS).iterdir()]
+    ids = [p.name for p in (built.work / store.ROWS).iterdir()]
     options = AssembleOptions(tmp_path / "lego-arta", "demo")
     for order in (sorted(ids), sorted(ids, reverse=True)):
         assemble(order, BuildOptions(built.work), options)
@@ -225,7 +225,7 @@ def test_order_of_manuals_changes_nothing(built, tmp_path):
 
 def test_paper_split_keeps_groups_whole_and_takes_a_quarter(built, tmp_path):
     out = tmp_path / "lego-arta"
-    ids = [p.name for p in (built.work / store.TASKS).iterdir()]
+    ids = [p.name for p in (built.work / store.ROWS).iterdir()]
     manifest = assemble(ids, BuildOptions(built.work), AssembleOptions(out, "demo", "paper"))
     for splits in manifest["rows"].values():
         assert 0.2 < splits["test"] / sum(splits.values()) < 0.32

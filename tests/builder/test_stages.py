@@ -14,7 +14,8 @@ from builder.sources.audio import saved
 from builder.sources.demo import site as demo
 from builder.sources.released import importing as legacy
 from core import store
-from core.records import CrawledManual, UserError, load
+from core.errors import UserError
+from core.records import CrawledManual, load
 from core.store import DONE, stage
 
 ATTEMPTS = 6

@@ -25,6 +25,7 @@ from builder.sources.released import importing as legacy
 from core import code
 from core.pictures import images
 from core.pictures.media import encode
+from tasks import part_modules
 
 FOLDERS = ("core", "tasks", "builder", "synthesis", "evaluation", "review", "scripts")
 
@@ -108,7 +109,9 @@ CRAWLS = {"crawl", "saved", "legacy"}
         ("builder/annotate/qwen_vl.py", {"build"}),  # it is not asked
         ("core/pictures/media.py", {*ROWS, *CRAWLS, "pictures", "parse", "build"}),
         ("tasks/state/rows.py", {"tasks", "build"}),
-        ("tasks/prompts.py", {"legacy", "tasks", "imported", "build"}),
+        ("tasks/prompts.py", {"tasks", "imported", "build"}),
+        ("tasks/state/text.py", {"legacy", "tasks", "imported", "build"}),
+        ("tasks/state/check.py", set()),
         ("core/parquet.py", {"tasks", "imported", "build"}),
         ("builder/sources/released/rows.py", {"imported", "build"}),
         ("synthesis/negatives.py", {"tasks", "build"}),
@@ -205,7 +208,9 @@ def test_no_module_that_a_stage_loads_is_missing_from_its_code():
     run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     loaded = {Path(file) for file in json.loads(run.stdout) if Path(file).is_relative_to(ROOT)}
     ours = {p.relative_to(ROOT).as_posix() for p in loaded if ".venv" not in p.parts}
-    reached = code.closure(*stages._all_modules(), chosen=stages._chosen(ANNOTATORS))
+    reached = code.closure(
+        *stages._all_modules(), chosen=stages._chosen(ANNOTATORS, stages.ASSEMBLE)
+    )
     assert len(ours) > 50 and ours <= set(reached.files)
 
 
@@ -215,7 +220,8 @@ def test_every_data_file_is_named_by_a_module_beside_it():
     reached = code.closure(
         "builder.make", "builder.export.run", *formats, "review.page", "review.report",
         "review.gallery", "review.swatches",
-        chosen=[*stages._chosen(ANNOTATORS), ("builder.export.run", formats[0])],
+        chosen=[*stages._chosen(ANNOTATORS, stages.ASSEMBLE), *part_modules("score"),
+                ("builder.export.run", formats[0])],
     )  # fmt: skip
     data = {
         path.relative_to(ROOT).as_posix()

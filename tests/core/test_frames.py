@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from core.errors import UserError
 from core.frames import (
     RELEASED_PIXELS,
     RESIZES,
@@ -17,7 +18,6 @@ from core.frames import (
     llamafactory_resize,
     vlm_r1_resize,
 )
-from core.items import UserError
 
 # Third parties' own notices about themselves.
 pytestmark = [

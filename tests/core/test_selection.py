@@ -12,7 +12,7 @@ from test_export import error_of, records, run
 
 from builder.release.reviews import FORMAT as REVIEW
 from builder.release.reviews import read_reviews
-from core.records import UserError
+from core.errors import UserError
 from core.selection import COLUMNS, FORMAT, is_selection, read_selection
 from scripts import export
 

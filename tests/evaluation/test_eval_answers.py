@@ -7,8 +7,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.answers import final_text, format_boxes, parse_boxes, parse_text, parse_yes_no
+from core.errors import UserError
 from core.frames import FRAMES, Seen, from_norm100, infer_frame, smart_resize, to_norm100
-from core.items import UserError
 
 BOX = (57.0, 15.0, 82.0, 35.0)
 

@@ -9,7 +9,7 @@ from test_eval_score import gold, row, score, write
 
 from core.frames import Seen, fitting_frames
 from core.items import load_items
-from evaluation.baselines import answers as baseline
+from evaluation.baselines import baselines_of
 from scripts import evaluate
 
 
@@ -121,15 +121,15 @@ def test_an_unread_answer_has_no_right_count(build, tmp_path):
 def test_state_baselines_that_do_not_look(build):
     """Yes to the first of every four; where the part lies tells what it tells in train."""
     items, train = (load_items(build, "state", split) for split in ("test", "train"))
-    first = baseline("first-of-four", items, train)
+    first = baselines_of("state")["first-of-four"](items, train)
     assert first.count("Yes.") * 4 == len(items)
     assert {items[i].group_id for i, said in enumerate(first) if said == "Yes."} == {
         item.group_id for item in items
     }
     unknown = [replace(item, part_box_px=None) for item in train]
-    assert set(baseline("place", items, unknown)) == {None}
+    assert set(baselines_of("state")["place"](items, unknown)) == {None}
     moved = [[_at(item, 40.0 if item.is_yes else 5.0) for item in some] for some in (items, train)]
-    assert baseline("place", *moved) == [item.answer for item in items]
+    assert baselines_of("state")["place"](*moved) == [item.answer for item in items]
 
 
 def _at(item, x0):

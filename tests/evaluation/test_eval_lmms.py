@@ -15,10 +15,10 @@ from PIL import Image
 
 from core.answers import parse_boxes
 from core.items import load_items
-from core.metrics import METRICS
 from evaluation import vlmeval
+from tasks import TASKS
 
-TASKS = ROOT / "evaluation/lmms_tasks"
+TASK_FILES = ROOT / "evaluation/lmms_tasks"
 CONFIGS = ("scene", "object", "state")
 
 
@@ -35,11 +35,11 @@ def test_every_metric_of_a_task_file_has_its_function():
     loader = type("Loader", (yaml.SafeLoader,), {})
     loader.add_constructor("!function", lambda made, node: made.construct_scalar(node))
     for config in CONFIGS:
-        task = yaml.load((TASKS / f"lego_arta_{config}.yaml").read_text(), loader)
+        task = yaml.load((TASK_FILES / f"lego_arta_{config}.yaml").read_text(), loader)
         assert task["dataset_name"] == config
         names = [each["metric"] for each in task["metric_list"]]
-        assert names == list(utils.REPORTED[config])
-        up = {each.name: each.up for each in METRICS[config]}
+        assert names == list(TASKS[config].score.harness)
+        up = {each.name: each.up for each in TASKS[config].score.metrics}
         for each in task["metric_list"]:
             assert each["higher_is_better"] == up[each["metric"]]
             module, _, function = each["aggregation"].partition(".")
@@ -73,7 +73,7 @@ def test_the_real_lmms_eval_loads_and_scores_them(build, monkeypatch, tmp_path):
 
     monkeypatch.chdir(build.parent)
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path)
-    manager = TaskManager(include_path=str(TASKS), include_defaults=False)
+    manager = TaskManager(include_path=str(TASK_FILES), include_defaults=False)
     assert manager.all_groups == ["lego_arta"]
     assert manager.all_subtasks == sorted(f"lego_arta_{config}" for config in CONFIGS)
     for config in CONFIGS:

@@ -10,13 +10,16 @@ from hypothesis import strategies as st
 from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 from sklearn.metrics import balanced_accuracy_score, f1_score, matthews_corrcoef
 
-from core.items import Item, Place
+from core.build import Place
+from core.items import Item
 from core.matching import match, mean_over_all, whole_percents
-from core.metrics import METRICS, evaluate
+from core.metrics import Said
 from core.text_scores import bleu_method1, contains, label_similarity, rouge, token_overlap_f1
 from evaluation import bootstrap
-from evaluation.samples import Said, object_keywords, score_sample
+from evaluation.samples import evaluate, score_sample
 from synthesis.boxes import iou
+from tasks import TASKS
+from tasks.object.score import keywords as object_keywords
 
 HERE = Place(__import__("pathlib").Path("x"), 0, 0)
 
@@ -317,15 +320,16 @@ def test_copied_demos_are_counted():
     demo = "<p>1 black plate</p> {<57><15><82><35>}"
     gold = item("object", GOLD_TWO, "", ENTITIES)
     result = scores([
-        (gold, Said("<p>1 light purple brick</p><57><15><82><35>", demos=[demo])),
-        (gold, Said(GOLD_TWO, demos=[demo])),
+        (gold, Said("<p>1 light purple brick</p><57><15><82><35>", shown=[demo])),
+        (gold, Said(GOLD_TWO, shown=[demo])),
         (gold, Said(GOLD_TWO)),
     ])  # fmt: skip
     assert result["demo_copy_rate"] == 50.0
 
 
 def test_a_metric_s_name_is_its_own():
-    for config, metrics in METRICS.items():
+    for config, task in TASKS.items():
+        metrics = task.score.metrics
         assert len({each.name for each in metrics}) == len(metrics), config
 
 

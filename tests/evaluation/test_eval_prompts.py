@@ -3,9 +3,9 @@
 import pytest
 from benchmark_build import write_build
 
-from core.items import UserError, load_items, picture_bytes
-from core.queries import query, read
-from evaluation.examples import FIXED, Chooser, allowed, fixed_examples
+from core.errors import UserError
+from core.items import load_items, picture_bytes
+from evaluation.examples import Chooser, allowed, fixed_examples
 from evaluation.prompts import (
     PAPER_SETTINGS,
     Setting,
@@ -16,7 +16,9 @@ from evaluation.prompts import (
     setting_of,
     take_apart,
 )
+from tasks import TASKS
 from tasks import prompts as builder_prompts
+from tasks.queries import query, read
 
 CONFIGS = ("scene", "object", "state")
 # Table 6.1, to the letter and the space at an end.
@@ -112,7 +114,7 @@ def test_readable_queries_ask_for_other_forms_and_frames():
 @pytest.mark.parametrize("config", CONFIGS)
 def test_the_fixed_examples_are_in_the_words_of_the_question(config):
     paper, said = (fixed_examples(config, Setting(), words) for words in ("paper", "readable"))
-    assert [(e.query, e.answer) for e in paper] == list(FIXED[config])
+    assert [(e.query, e.answer) for e in paper] == list(TASKS[config].text.examples)
     assert [e.answer for e in said] == [e.answer for e in paper]
     for example, original in zip(said, paper, strict=True):
         assert take_apart(example.query, config).template == "readable"
@@ -152,7 +154,7 @@ def test_the_four_settings_of_table_8_4(build, config, name):
     )
     if with_examples:
         said = [(prompt.turns[i].text, prompt.turns[i + 1].text) for i in (0, 2)]
-        assert said == list(FIXED[config])
+        assert said == list(TASKS[config].text.examples)
     assert prompt.turns[-1].image is item
 
 

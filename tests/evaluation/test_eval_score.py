@@ -13,9 +13,9 @@ from outside import ROOT, demo_build
 
 from core import cli
 from core.items import load_items
-from core.metrics import METRICS
 from evaluation.prompts import take_apart
 from scripts import evaluate
+from tasks import TASKS
 
 CONFIGS = ("scene", "object", "state")
 
@@ -53,7 +53,7 @@ def test_a_perfect_predictor_scores_100_everywhere(build, tmp_path, capsys):
     scores = score(build, tmp_path / "s", tmp_path / "p")
     for config in CONFIGS:
         values = row(scores, "perfect", config)["values"]
-        for metric in METRICS[config]:
+        for metric in TASKS[config].score.metrics:
             expected = 100.0 if metric.up else 0.0
             if metric.name in ("t_acc_novel", "e_acc_novel", "demo_copy_rate"):
                 assert values[metric.name] in (None, expected)  # nothing to count

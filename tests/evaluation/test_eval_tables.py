@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from core.metrics import METRICS, metric
+from evaluation.samples import metric
 from evaluation.tables import (
     Cell,
     Entry,
@@ -18,6 +18,7 @@ from evaluation.tables import (
     terminal,
     to_csv,
 )
+from tasks import TASKS
 
 # Thesis Tables 8.1-8.3: without -> with tuning; None: not tunable, "/": a meaningless zero.
 REPORTED = {
@@ -177,7 +178,7 @@ def test_intervals_stand_in_the_full_table():
     worse = {"f1": Value(39.0), "fpr": Value(100.0)}
     runs = [("m", values, False), ("n", worse, False), ("always-yes", values, True)]
     table = full_table("state", runs)
-    assert len(table.head) == 1 + len(METRICS["state"])
+    assert len(table.head) == 1 + len(TASKS["state"].score.metrics)
     assert table.rows[0][1].text == "40.00 [38.50, 41.25]" and table.rows[0][1].bold
     assert not table.rows[2][1].bold and table.rules == [2]
     assert not any(row[3].bold for row in table.rows)  # FPR: all alike

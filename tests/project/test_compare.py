@@ -10,8 +10,8 @@ from makers import Brick, crawl_folder, parts_picture, plain, tiny_manual
 from benchmarks import compare, degrade
 from builder.annotate.models import ModelOptions
 from builder.pipeline import parse_manual
+from core.errors import UserError
 from core.pictures.media import Picture
-from core.records import UserError
 from scripts import measure
 
 MANUAL = "lego-60001-test-readscr"

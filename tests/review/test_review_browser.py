@@ -12,7 +12,7 @@ from review_build import HOSTILE, MANUALS, Folder, made
 from core.records import dump
 from core.selection import is_selection, read_selection
 from review import gallery, page, results, rows
-from review.criteria import TASKS
+from review.criteria import RATINGS
 from review.questions import NamedBox, Question
 from review.rows import as_webp
 from scripts import review
@@ -105,7 +105,7 @@ def test_a_whole_session_by_keyboard_with_a_reload_and_a_crash(built, browser, t
         scores = key.items[name].known or {"precision": 1 + number % 3, "clearness": 3}
         pressed[name] = dict(scores)
         tab.wait(12)
-        tab.keys(*(str(scores[c.name]) for c in TASKS["object"].criteria))
+        tab.keys(*(str(scores[c.name]) for c in RATINGS["object"].criteria))
         if number == 2:
             tab.keys("c")
             tab.page.keyboard.type("1 or 2?")
@@ -127,7 +127,7 @@ def test_a_whole_session_by_keyboard_with_a_reload_and_a_crash(built, browser, t
         tab.keys("Tab")
     (tmp_path / "ann.json").write_bytes(tab.saved("Enter"))
     tab.close()
-    result = results.read_result(tmp_path / "ann.json", key, TASKS["object"])
+    result = results.read_result(tmp_path / "ann.json", key, RATINGS["object"])
     assert result.complete and result.rater == "Ann"
     assert {name: answer.scores for name, answer in result.answers.items()} == pressed
     assert [a.comment for a in result.answers.values() if a.comment] == ["1 or 2?"]
@@ -271,7 +271,7 @@ def test_a_hostile_text_does_not_run(built, browser, tmp_path):
     boxes = (NamedBox(HOSTILE, (4.0, 4.0, 200.0, 200.0)),)
     question = Question("r", "m", HOSTILE, (picture,), (size,), boxes)
     file = tmp_path / "p.html"
-    page.write_page(file, *page.page_and_key(TASKS["object"], [question] * 2, {}, rotate=False))
+    page.write_page(file, *page.page_and_key(RATINGS["object"], [question] * 2, {}, rotate=False))
     tab = Tab(browser, file)
     tab.begin(HOSTILE)
     tab.keys("3", "3", "ArrowRight", "c")
@@ -387,8 +387,8 @@ def test_rows_are_selected_by_keyboard_kept_over_views_and_saved(built, browser,
     assert chosen == read_selection("--ids", saved["Save CSV"])
     manifest = json.loads((copy / "build.json").read_text())
     assert (chosen.build, chosen.fingerprint) == ("lego-arta", manifest["fingerprint"])
-    known = {e.id: e for c in ("object", "state") for e in rows.read_rows(copy, c)}
-    assert len(chosen.ids) == 8 and len({known[i].group for i in chosen.ids}) == 2
+    known = {e.id: e for c in ("object", "state") for e in rows.entries_of(copy, c)}
+    assert len(chosen.ids) == 8 and len({rows.group_of(known[i]) for i in chosen.ids}) == 2
     tab.page.get_by_role("button", name="Clear selection").click()
     tab.page.reload()
     assert not tab.page.locator("#selection").is_visible()

@@ -17,11 +17,11 @@ from review_build import HOSTILE, MANUALS, Folder, made
 from builder import command_line, make
 from builder.release import validate
 from builder.release.reviews import Reviews
+from core.build import missing_shards, picture_bytes
+from core.errors import UserError
 from core.parquet import schema
-from core.records import UserError
-from core.shards import missing_shards
 from review import fitting, gallery, page, rows, sampling
-from review.criteria import TASKS
+from review.criteria import RATINGS
 from review.questions import NamedBox, Question
 from scripts import review
 from synthesis.boxes import iou
@@ -41,12 +41,12 @@ def test_a_page_has_its_samples_and_check_questions(built, tmp_path, task, numbe
     known = [item for item in key.items.values() if item.row is None]
     assert len(data["items"]) == len(key.items) == number + checks
     assert len(known) == checks
-    wanted = {c.name for c in TASKS[task].criteria}
+    wanted = {c.name for c in RATINGS[task].criteria}
     assert all(item.known.keys() == wanted for item in known)
     # Different groups as long as there are any; neither ids nor answers are in the page.
     drawn = [item.row for item in key.items.values() if item.row]
-    entries = {entry.id: entry for entry in rows.read_rows(built.out, task)}
-    assert len({entries[i].group for i in drawn}) == number
+    entries = {entry.id: entry for entry in rows.entries_of(built.out, task)}
+    assert len({rows.group_of(entries[i]) for i in drawn}) == number
     assert not any(i in text for i in entries)
     assert "known" not in json.dumps(data)
 
@@ -71,8 +71,8 @@ def test_the_known_answers_of_objects_are_right(built, tmp_path):
     """By the boxes themselves: on nothing of the kind, half on it, exactly on it."""
     data, key, _ = made(built, tmp_path / "p.html", "object", "--n", 3)
     by_text = {}
-    for entry in rows.read_rows(built.out, "object"):
-        by_text.setdefault(entry.row["instruction"], []).append(entry.row)
+    for entry in rows.entries_of(built.out, "object"):
+        by_text.setdefault(entry.columns["instruction"], []).append(entry.columns)
     seen = set()
     for item in data["items"]:
         known = key.items[item["id"]].known
@@ -94,14 +94,18 @@ def test_the_known_answers_of_objects_are_right(built, tmp_path):
 def test_a_state_shows_the_wrong_one_and_its_right_one(built, tmp_path):
     data, key, _ = made(built, tmp_path / "p.html", "screening")
     _, pictures = page.read_page(tmp_path / "p.html")
-    entries = {entry.id: entry for entry in rows.read_rows(built.out, "state")}
+    entries = {entry.id: entry for entry in rows.entries_of(built.out, "state")}
     assert len(data["items"]) == 18  # every wrong state there is
-    right = {e.group: rows.picture_bytes(e) for e in entries.values() if e.row["label"] == 1}
+    right = {
+        rows.group_of(e): picture_bytes(e.place)
+        for e in entries.values()
+        if e.columns["label"] == 1
+    }
     for item in data["items"]:
         entry = entries[key.items[item["id"]].row]
-        assert entry.row["label"] == 0
-        assert pictures[item["pictures"][0]] == rows.picture_bytes(entry)
-        assert pictures[item["pictures"][1]] == right[entry.group]
+        assert entry.columns["label"] == 0
+        assert pictures[item["pictures"][0]] == picture_bytes(entry.place)
+        assert pictures[item["pictures"][1]] == right[rows.group_of(entry)]
     shown = {pictures[number] for item in data["items"] for number in item["pictures"]}
     assert len(pictures) == len(shown)  # every picture is in the page once
 
@@ -173,7 +177,9 @@ def test_what_can_not_be_done_is_one_line(built, tmp_path, capsys, arguments, wo
 def test_texts_can_not_break_out_of_the_page(tmp_path):
     boxes = (NamedBox(HOSTILE, (4.0, 4.0, 20.0, 20.0)),)
     question = Question("r", HOSTILE, HOSTILE, (b"picture",), ((40, 30),), boxes)
-    page.write_page(tmp_path / "p.html", *page.page_and_key(TASKS["object"], [question], {}, True))
+    page.write_page(
+        tmp_path / "p.html", *page.page_and_key(RATINGS["object"], [question], {}, True)
+    )
     text = (tmp_path / "p.html").read_text(encoding="utf-8")
     data, _ = page.read_page(tmp_path / "p.html")
     assert data["items"][0]["text"] == HOSTILE == data["items"][0]["boxes"][0]["name"]
@@ -354,8 +360,9 @@ def test_missing_shards_are_counted_by_split(tmp_path):
         "rows": {"state": {"train": 1200}, "scene": {"test": 7}},
     }
     (tmp_path / "data" / "state").mkdir(parents=True)
-    (tmp_path / "data" / "state" / "train-00001-of-00003.parquet").touch()
-    found = missing_shards(tmp_path, manifest, lambda path: 400)
+    shard = tmp_path / "data" / "state" / "train-00001-of-00003.parquet"
+    pq.write_table(pa.table({"id": ["r"] * 400}), shard)
+    found = missing_shards(tmp_path, manifest)
     assert [(one.config, one.split, one.rows, one.of, len(one.files)) for one in found] == [
         ("scene", "test", 7, 7, 1), ("state", "train", 800, 1200, 2),
     ]  # fmt: skip

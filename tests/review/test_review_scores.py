@@ -13,9 +13,10 @@ from raters import careful, key_of, ratings, true_kappa, truth_of
 from sklearn.metrics import cohen_kappa_score
 
 from builder.release.reviews import Reviews, read_reviews
-from core.records import UserError, dump
+from core.errors import UserError
+from core.records import dump
 from review import agreement, results, score
-from review.criteria import TASKS
+from review.criteria import RATINGS
 from scripts import review
 
 SHARES = {"precision": (0.1, 0.2, 0.7), "clearness": (0.15, 0.25, 0.6)}
@@ -26,7 +27,7 @@ ERRORS = (0.04, 0.08, 0.1, 0.12, 0.15)
 def study(task: str, samples: int, errors=ERRORS, shares=None, seed: int = 0) -> dict:
     """The summary of a study with raters of these error rates."""
     key, raters = raters_of(task, samples, errors, shares, seed)
-    return score.summary(key, TASKS[task], raters)
+    return score.summary(key, RATINGS[task], raters)
 
 
 def raters_of(task: str, samples: int, errors=ERRORS, shares=None, seed: int = 0):
@@ -35,14 +36,14 @@ def raters_of(task: str, samples: int, errors=ERRORS, shares=None, seed: int = 0
     key = key_of(task, samples)
     truth = truth_of(key, shares, seed)
     said = [careful(key, ratings(key, truth, e, 10 * seed + n)) for n, e in enumerate(errors)]
-    return key, results.checked(said, key, TASKS[task])
+    return key, results.checked(said, key, RATINGS[task])
 
 
 def values_of(task: str, name: str, *arguments, **options) -> np.ndarray:
     """Scores (samples, raters) of such a study."""
     key, raters = raters_of(task, *arguments, **options)
     samples = [question for question, item in key.items.items() if item.row is not None]
-    return score.matrix(raters, samples, TASKS[task].criterion(name))
+    return score.matrix(raters, samples, RATINGS[task].criterion(name))
 
 
 # Agreement ----------------------------------------------------------------------------------
@@ -129,7 +130,7 @@ def test_everybody_the_same_is_not_defined_and_not_a_pass():
 def test_means_are_on_the_papers_scales():
     """Stored from 1, told from 0: 0-2 for objects, 0-1 for states."""
     for task, best in (("object", 2), ("state", 1)):
-        names = [c.name for c in TASKS[task].criteria]
+        names = [c.name for c in RATINGS[task].criteria]
         top = {name: tuple([0.0] * best + [1.0]) for name in names}
         found = study(task, 20, shares=top, errors=[0, 0])
         assert [found["criteria"][n]["mean"]["value"] for n in names] == [best, best]
@@ -145,7 +146,7 @@ def test_the_papers_rule_is_a_pass_or_a_fail(errors, passed):
 
 
 def test_bias_and_drift_of_one_rater_are_found():
-    key, task = key_of("object", 200), TASKS["object"]
+    key, task = key_of("object", 200), RATINGS["object"]
     shares = {"precision": (0.0, 1.0, 0.0), "clearness": (0.2, 0.2, 0.6)}
     truth = truth_of(key, shares)
     said = [careful(key, ratings(key, truth, 0.05, n)) for n in range(3)]
@@ -171,7 +172,7 @@ def test_bias_and_drift_of_one_rater_are_found():
 
 
 def test_the_most_disputed_samples_come_first():
-    key, task = key_of("object", 40), TASKS["object"]
+    key, task = key_of("object", 40), RATINGS["object"]
     truth = truth_of(key, SHARES)
     said = [ratings(key, truth, 0, n) for n in range(3)]
     rows = [name for name, item in key.items.items() if item.row is not None]
@@ -204,7 +205,7 @@ def test_who_clicks_at_random_is_gated_out_and_who_looks_is_not(task):
             result = ratings(key, {n: truth[n] for n in asked}, error, number)
             answers = {n: result.answers.get(n) or results.Answer(truth[n], "", 9e3) for n in truth}
             result = msgspec.structs.replace(result, answers=answers)
-            kept += results.checked([result], key, TASKS[task])[0].counted
+            kept += results.checked([result], key, RATINGS[task])[0].counted
         return kept / 200
 
     assert counted(None) <= 0.04
@@ -212,7 +213,7 @@ def test_who_clicks_at_random_is_gated_out_and_who_looks_is_not(task):
 
 
 def test_a_random_rater_among_five_does_not_touch_the_kappa():
-    key, task = key_of("object", 100), TASKS["object"]
+    key, task = key_of("object", 100), RATINGS["object"]
     truth = truth_of(key, SHARES)
     good = [careful(key, ratings(key, truth, e, n)) for n, e in enumerate(ERRORS[:3])]
     random_one = ratings(key, truth, None, 77)
@@ -229,7 +230,7 @@ def changed(result, **changes):
 
 
 def test_unfinished_and_hurried_files_do_not_count_and_say_why():
-    key, task = key_of("object", 30), TASKS["object"]
+    key, task = key_of("object", 30), RATINGS["object"]
     truth = truth_of(key, SHARES)
     whole = ratings(key, truth, 0, 1)
     some = dict(list(whole.answers.items())[:-5])
@@ -248,7 +249,7 @@ def test_unfinished_and_hurried_files_do_not_count_and_say_why():
 
 
 def test_a_rater_who_saved_twice_counts_once_with_the_fuller_file():
-    key, task = key_of("object", 10), TASKS["object"]
+    key, task = key_of("object", 10), RATINGS["object"]
     whole = ratings(key, truth_of(key, SHARES), 0, 1)
     early = changed(
         whole, answers=dict(list(whole.answers.items())[:4]), answered=4, complete=False,
@@ -262,7 +263,7 @@ def test_a_rater_who_saved_twice_counts_once_with_the_fuller_file():
 
 
 def test_high_similarity_with_low_relevance_is_told():
-    key, task = key_of("state", 20), TASKS["state"]
+    key, task = key_of("state", 20), RATINGS["state"]
     said = ratings(key, truth_of(key, {"relevance": (1, 0), "similarity": (0, 1)}), 0, 1)
     rater = results.checked([said], key, task)[0]
     assert rater.counted and "20 samples of high similarity and low relevance" in rater.notes[0]

@@ -15,9 +15,9 @@ from PIL import Image, ImageFont
 from builder import command_line, make
 from builder.pipeline import BuildOptions, build_manual
 from builder.release.assemble import AssembleOptions, assemble
-from core.errors import describe
-from core.records import Manual, UserError, dump, load
-from core.store import COLORS_FILE, TASKS
+from core.errors import UserError, describe
+from core.records import Manual, dump, load
+from core.store import COLORS_FILE, ROWS
 from review import sheet as sheet_of
 from scripts import contact_sheet, swatches
 from tasks.context import TaskOptions
@@ -98,7 +98,7 @@ def test_names_of_sessions_can_not_break_the_page(work, tmp_path):
     folder = tmp_path / "work"
     shutil.copytree(work, folder)
     sign = '"><script>alert(1)</script>&'
-    tasks = folder / TASKS / OUTLINED
+    tasks = folder / ROWS / OUTLINED
     manual = load(tasks / "manual.json", Manual)
     rows = [
         msgspec.structs.replace(i, VLM=msgspec.structs.replace(i.VLM, id_sign=sign))

@@ -6,8 +6,7 @@ import doctest
 
 import pytest
 
-from core import queries
-from tasks import prompts
+from tasks import prompts, queries
 from tasks.prompts import (
     OBJECT_DIRECTIVE,
     found_text,
@@ -16,6 +15,7 @@ from tasks.prompts import (
     scene_query,
     state_query,
 )
+from tasks.state.text import NO, YES
 
 CLASP = [
     "Collect the following 2 pieces:",
@@ -118,7 +118,7 @@ def test_state_query():
         "the back. Put 2 horizontally on the plate 2x2 at the left back. Put the other 2 "
         "horizontally on the plate 2x2 at the right back. Just tell me Yes or No."
     )
-    assert (prompts.YES, prompts.NO) == ("Yes.", "No.")
+    assert (YES, NO) == ("Yes.", "No.")
 
 
 @pytest.mark.parametrize(

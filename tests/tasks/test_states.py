@@ -21,7 +21,7 @@ from PIL import Image
 
 from builder.pipeline import BuildOptions, build_manual
 from core.records import SessionColors, load
-from core.store import COLORS_FILE, TASKS
+from core.store import COLORS_FILE, ROWS
 from synthesis.boundary import color_mask
 from synthesis.negatives import KINDS
 from tasks.context import TaskOptions
@@ -102,7 +102,7 @@ SESSION = "lego-60001-test-readscr/Car"
 def test_every_state_has_a_picture_of_its_bare_part(tmp_path):
     rows = tiny_manual().rows[:8]
     built = build(tmp_path, rows)
-    folder = tmp_path / TASKS / built.manual.manual_id
+    folder = tmp_path / ROWS / built.manual.manual_id
     states = {row["step_num"]: row for row in built.rows["state"]}
     kept = [i for i in built.manual.instructions if i.VLM.parts_img_path]
     assert {i.VLM.step_num for i in kept} == set(states)
@@ -136,7 +136,7 @@ def test_a_colour_set_by_hand_goes_before_the_vote(tmp_path):
     assert {row["boundary_color"] for row in built.rows["state"]} == {"#00C8FF"}
     assert {r["provenance"]["annotator"] for r in built.rows["state"]} == {"boundary-override"}
     assert {row["confidence"] for row in built.rows["state"]} == {1.0}
-    colors = load(tmp_path / TASKS / built.manual.manual_id / COLORS_FILE, dict[str, SessionColors])
+    colors = load(tmp_path / ROWS / built.manual.manual_id / COLORS_FILE, dict[str, SessionColors])
     assert (colors[SESSION].color, colors[SESSION].by_hand) == ("#00C8FF", True)
 
 

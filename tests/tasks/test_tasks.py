@@ -34,7 +34,7 @@ from PIL import Image
 from builder.pipeline import BuildOptions, build_manual
 from core.part_names import PartLabel
 from core.pictures.media import pixel_hash
-from core.store import CRAWL, TASKS
+from core.store import CRAWL, ROWS
 from synthesis import boxes
 from synthesis.boundary import color_mask
 from synthesis.foreground import foreground_mask
@@ -506,15 +506,15 @@ def test_a_second_run_does_nothing_and_a_changed_option_rebuilds(tmp_path):
     manual_id = crawl_folder(tmp_path, tiny_manual().rows[:4])
     options = BuildOptions(tmp_path)
     assert build_manual(manual_id, options) == (manual_id, True)
-    first = _files(tmp_path / TASKS)
+    first = _files(tmp_path / ROWS)
     assert build_manual(manual_id, options) == (manual_id, False)
-    assert _files(tmp_path / TASKS) == first
+    assert _files(tmp_path / ROWS) == first
     other = BuildOptions(tmp_path, tasks=TaskOptions(seed=7))
     assert build_manual(manual_id, other) == (manual_id, True)
-    assert _files(tmp_path / TASKS) != first
+    assert _files(tmp_path / ROWS) != first
     # Back to the first options: the same bytes as the first time.
     assert build_manual(manual_id, options) == (manual_id, True)
-    assert _files(tmp_path / TASKS) == first
+    assert _files(tmp_path / ROWS) == first
 
 
 def test_a_changed_page_rebuilds_and_a_lost_folder_comes_back(tmp_path):
@@ -527,7 +527,7 @@ def test_a_changed_page_rebuilds_and_a_lost_folder_comes_back(tmp_path):
     assert crawled.is_file()
     assert build_manual(manual_id, options) == (manual_id, True)
     assert len(read(tmp_path, manual_id).rows["scene"]) == 2
-    (tmp_path / TASKS / manual_id / "done").unlink()
+    (tmp_path / ROWS / manual_id / "done").unlink()
     assert build_manual(manual_id, options) == (manual_id, True)
 
 

@@ -31,7 +31,8 @@ from builder.sources.audio.embedded import keep_embedded
 from builder.sources.audio.fetch import CrawlOptions as CrawlOptions  # callers take it from here
 from builder.sources.audio.links import base_of, is_web_url
 from builder.sources.audio.pictures import Picture, is_data, is_placeholder
-from core.records import CrawledImage, CrawledManual, Drop, UserError, split_slug
+from core.errors import UserError
+from core.records import CrawledImage, CrawledManual, Drop, split_slug
 from core.store import place_file
 
 _MAX_BARREN_PAGES = 3

@@ -17,7 +17,8 @@ from typing import BinaryIO
 
 import msgspec
 
-from core.records import CrawledManual, UserError, dump
+from core.errors import UserError
+from core.records import CrawledManual, dump
 from core.store import DONE, TEMPORARY, one_at_a_time, place_file, sha256, write_bytes
 
 REPORT, JOURNAL, INCOMING, PAGES = "report.jsonl", ".journal.jsonl", ".incoming", ".pages"

@@ -39,7 +39,7 @@ from builder.sources.audio.fetch_session import (
 )
 from builder.sources.audio.fetch_session import open_session as open_session
 from builder.sources.audio.links import refresh_of, resolve
-from core.records import UserError
+from core.errors import UserError
 
 RETRY_AFTER_CAP_S = 120.0  # a server that asks for more is asked again after this long
 _BACKOFF_CAP_S = 60.0

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 from protego import Protego
 
-from core.records import UserError
+from core.errors import UserError
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 

@@ -26,8 +26,9 @@ from builder.sources.audio.manual_page import CONTAINER, is_manual_page, read_pa
 from builder.sources.audio.pictures import Picture, is_data, is_placeholder
 from builder.sources.terms import Terms, unknown
 from core import code
+from core.errors import UserError
 from core.pictures import images
-from core.records import CrawledImage, CrawledManual, Drop, UserError, split_slug
+from core.records import CrawledImage, CrawledManual, Drop, split_slug
 from core.store import DONE, is_done, place_file, sha256, write_bytes
 
 _PAGES = {".html", ".htm"}

@@ -12,7 +12,7 @@ from builder.sources.demo import bricks
 from builder.sources.demo.brick_parts import RGB, Part
 from builder.sources.demo.bricks import Array, Camera, Canvas
 from builder.sources.demo.builds import Step
-from core.records import UserError
+from core.errors import UserError
 from core.store import write_bytes
 
 SIZE_WH = (960, 720)

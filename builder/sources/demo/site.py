@@ -30,7 +30,7 @@ from builder.sources.demo.plan import (
 from builder.sources.demo.text import Facts, Line
 from builder.sources.terms import ADDRESSES, Terms
 from core import code
-from core.records import UserError
+from core.errors import UserError
 from core.store import one_at_a_time, write_bytes, writing
 
 IMAGE_FOLDER = "wp-content/themes/mtt-wordpress-theme/assets/manual/manual-images"

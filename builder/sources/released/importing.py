@@ -23,9 +23,10 @@ from builder.sources.audio.crawl_store import finish_manual, writable
 from builder.sources.released.layout import FAKE, PAGE, ROOTS, Page, Step, Told, other_name
 from builder.sources.terms import Terms, unknown
 from core import store
+from core.errors import UserError
 from core.image_names import EOP_CLASSES, file_name, parse_image_name
-from core.records import CrawledManual, Drop, UserError, dump, split_slug
-from tasks.prompts import YES
+from core.records import CrawledManual, Drop, dump, split_slug
+from tasks.state.text import YES
 
 PREFIX = "legacy:"
 # What tells a row's task: its token, or a word in the name of its file or folder.

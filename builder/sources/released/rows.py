@@ -21,13 +21,14 @@ from core.image_names import file_name, parse_image_name
 from core.parquet import write_piece
 from core.pictures.containers import ImageError
 from core.pictures.media import read_picture
-from core.queries import read
 from core.records import CrawledImage, CrawledManual, Drop, Manual, ManualStats, dump, load
 from core.store import COLORS_FILE
 from evaluation.prompts import LEGO_R1_DIRECTIVE
 from synthesis.boxes import as_box, clip, norm100_to_px
 from tasks.context import EncodedImage, opaque_id
-from tasks.prompts import NO, OBJECT_DIRECTIVE, YES
+from tasks.prompts import OBJECT_DIRECTIVE
+from tasks.queries import read
+from tasks.state.text import NO, YES
 
 ANNOTATOR = "legacy"
 # The layout gives none. Steps and their texts stand in the manual, so scenes are sure.

@@ -26,7 +26,8 @@ from builder.annotate.models import Answer, Model, ModelOptions
 from builder.annotate.options import options_of
 from builder.pipeline import parse_manual
 from core.cli import pip_install
-from core.records import Annotation, UserError, load
+from core.errors import UserError
+from core.records import Annotation, load
 from core.store import ANNOTATE, ANSWERS, write_bytes
 
 pytestmark = MODEL_TEST

@@ -20,9 +20,9 @@ from builder.annotate import (
 )
 from builder.annotate.answers import identity_of
 from builder.annotate.models import Answer, ModelOptions, Question
+from core.errors import UserError
 from core.part_names import PartLabel
 from core.pictures.media import Picture
-from core.records import UserError
 
 pytestmark = MODEL_TEST
 RED, BLUE = PartLabel(2, "red", "tiles 1x2"), PartLabel(1, "dark blue", "hose")

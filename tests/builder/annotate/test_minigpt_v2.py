@@ -18,9 +18,9 @@ from builder.annotate import (
 )
 from builder.annotate.minigpt_v2_files import LORA_ALPHA
 from builder.annotate.models import ModelOptions, Question
+from core.errors import UserError
 from core.part_names import PartLabel
 from core.pictures.media import Picture
-from core.records import UserError
 
 pytestmark = MODEL_TEST
 TEXTS = ("Find 2 red tiles 1x2.", "Find 1 black brick.", "Find 3 long transparent yellow plates.")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from builder.engine.local import in_order
-from core.records import UserError
+from core.errors import UserError
 from core.store import ROOT
 
 

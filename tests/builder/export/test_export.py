@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import json
+import os
 import random
 import re
 import shutil
@@ -243,7 +244,11 @@ export.main(sys.argv[1:])
 def test_a_killed_export_with_workers_goes_on_and_ends_the_same(build, tmp_path):
     whole = files_of(run(build, tmp_path / "whole" / "x", "llava"))
     command = [str(build), "--format", "llava", "--out", str(tmp_path / "x")]
-    killed = subprocess.run([sys.executable, "-c", KILLED, *command, "--workers", "2"], cwd=ROOT)
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, *command, "--workers", "2"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+    )
     assert killed.returncode == -signal.SIGKILL
     assert json.loads((tmp_path / ".x.partial" / "progress.json").read_text())["done"]
     assert files_of(run(build, tmp_path / "x", "llava")) == whole
@@ -297,7 +302,7 @@ def test_half_an_example_picture_is_not_taken_for_one(build, tmp_path, monkeypat
 def test_a_new_wording_of_questions_is_another_export(build, tmp_path, monkeypatch, capsys):
     out = run(build, tmp_path / "x", "llava", "--config", "scene")
     copy = tmp_path / "code"
-    for folder in ("builder", "core", "evaluation", "review", "synthesis"):
+    for folder in ("builder", "core", "evaluation", "review", "synthesis", "tasks"):
         shutil.copytree(ROOT / folder, copy / folder)
     shutil.copy(ROOT / "lego_arta.py", copy)
     with (copy / "evaluation" / "prompts.py").open("a", encoding="utf-8") as file:

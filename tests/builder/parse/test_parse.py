@@ -22,8 +22,9 @@ from makers import (
 from builder.parse.manual import SCHEMA_FILE, parse_manual, validate_json
 from builder.sources.audio.charset import decode_html
 from builder.sources.audio.manual_page import read_page, row_pictures
+from core.errors import UserError
 from core.image_names import file_name, parse_image_name
-from core.records import Manual, UserError, Vlm, dump, load
+from core.records import Manual, Vlm, dump, load
 
 TILES = [
     ("verb", "Find"),

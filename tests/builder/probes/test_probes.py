@@ -25,9 +25,10 @@ from builder.probes import looks, patches
 from builder.probes.score import AUC_MAX, Score, auc, score
 from builder.release.assemble import AssembleOptions, assemble
 from core.cli import pip_install
+from core.errors import UserError
 from core.parquet import write_piece
-from core.records import ManualStats, UserError, dump
-from core.store import CRAWL, DONE, TASKS
+from core.records import ManualStats, dump
+from core.store import CRAWL, DONE, ROWS
 from lego_arta import CONFIGS, FEATURES
 from tasks.context import opaque_id
 
@@ -387,7 +388,7 @@ def _worked(work: Path, change: Rows) -> list[str]:
     for manual in range(4):
         rows = _rows(manual, 6, change=change)
         manual_id = rows[0]["manual_id"]
-        folder, crawled = work / TASKS / manual_id, work / CRAWL / manual_id
+        folder, crawled = work / ROWS / manual_id, work / CRAWL / manual_id
         folder.mkdir(parents=True)
         crawled.mkdir(parents=True)
         index = {

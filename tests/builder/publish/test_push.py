@@ -27,7 +27,7 @@ from pusher import ROOT, Result, pushing
 from builder.publish.hub import Hub as HubClient
 from builder.publish.hub import Patience
 from builder.publish.plan import LocalFile, make_plan
-from core.manifest import MANIFEST
+from core.build import MANIFEST
 from lego_arta import CONFIGS
 
 ANN, READER, STRANGER = "hf_ann_secret", "hf_reader_secret", "hf_bob_secret"

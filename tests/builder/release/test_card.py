@@ -20,6 +20,7 @@ from builder.release import card, card_parts, croissant, samples, validate
 from builder.release.validate_metadata import metadata_violations
 from builder.sources.terms import FAIR_PLAY_URL, Terms, lego
 from lego_arta import CONFIGS, FEATURES
+from tasks.drawing import pixels
 
 
 @pytest.fixture(scope="module")
@@ -140,10 +141,10 @@ def test_pictures_are_those_of_rows_with_boxes_drawn(build):
     """The scene's is a row's picture; the object's differs from its row's at boxes only."""
     row = samples._first_rows(build, "scene")[0]
     scene = np.array(Image.open(build / "assets/scene.webp").convert("RGB"))
-    assert np.array_equal(scene, samples._pixels(row))
+    assert np.array_equal(scene, pixels(row))
     row = samples._first_rows(build, "object")[0]
     drawn = np.array(Image.open(build / "assets/object.webp").convert("RGB"))
-    changed = (drawn != samples._pixels(row)).any(axis=2)
+    changed = (drawn != pixels(row)).any(axis=2)
     assert (drawn[changed] == samples.RIGHT_RGB).all(axis=1).any()
     near = np.zeros_like(changed)
     for entry in row["targets"] + row["distractors"]:

@@ -18,8 +18,8 @@ from pusher import ROOT, pushing
 from test_push import ANN, commits, content, ok, tree
 
 from builder.release import formats, validate
+from core.build import MANIFEST
 from core.errors import UserError
-from core.manifest import MANIFEST
 
 CONFIGS = ("scene", "object", "state")
 

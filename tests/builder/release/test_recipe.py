@@ -18,7 +18,7 @@ from test_make import make, one_line_error
 from builder.release import validate
 from builder.release.recipe import recipe_features
 from core import store
-from core.manifest import MANIFEST
+from core.build import MANIFEST
 from lego_arta import CONFIGS
 from tasks.context import site_path
 

@@ -26,7 +26,7 @@ from builder.release.split import (
 from builder.release.validate import violations
 from core.parquet import RowIndex, write_piece
 from core.records import split_slug
-from core.store import TASKS
+from core.store import ROWS
 from lego_arta import CONFIGS
 
 SETS = st.sets(st.integers(1, 99999).map(str), min_size=2, max_size=40)
@@ -250,7 +250,7 @@ def test_a_session_is_split_by_steps_and_what_shows_one_thing_stays_together(ste
 def test_a_build_of_one_session_loads_with_both_splits(mode, tmp_path):
     out, options = tmp_path / "lego-arta", BuildOptions(tmp_path / "w")
     build(options.work, tiny_manual().rows[:8])
-    (manual_id,) = (path.name for path in (options.work / TASKS).iterdir())
+    (manual_id,) = (path.name for path in (options.work / ROWS).iterdir())
     manifest = assemble([manual_id], options, AssembleOptions(out, "demo", mode, probe=False))
     assert list(violations(out)) == []
     for config, splits in manifest["rows"].items():

@@ -34,7 +34,8 @@ from outside import MANUAL_SITE, ROOT
 from builder.parse.manual import parse_manual
 from builder.sources.audio import crawl, crawl_store
 from builder.sources.audio.crawl import CrawlOptions, crawl_site
-from core.records import CrawledManual, UserError, load
+from core.errors import UserError
+from core.records import CrawledManual, load
 from core.store import sha256
 
 QUICK = {"delay_s": 0.0, "backoff_s": 0.01, "retries": 2, "timeout_s": 5.0}

@@ -7,7 +7,7 @@ from faulty_server import Reply, listing_html, png, serving, set_html
 from makers import div_row, find_line, page, put_line
 
 from builder import make
-from core.manifest import MANIFEST
+from core.build import MANIFEST
 
 MANUAL = "lego-7-a-car-readscr"
 

@@ -21,7 +21,7 @@ from builder.sources.demo.bricks import box_xyxy_px
 from builder.sources.demo.builds import Group, Step
 from builder.sources.demo.pictures import PRINT_RGB
 from core import code
-from core.records import UserError
+from core.errors import UserError
 
 SEED, COUNT = 42, 6  # manuals 4 and 5 share a set
 

@@ -13,7 +13,7 @@ from faulty_server import Reply, endless, hang_up, serving, short_body
 from builder.sources.audio import fetch
 from builder.sources.audio.crawl import together
 from builder.sources.audio.fetch import CrawlOptions, retry_after_s
-from core.records import UserError
+from core.errors import UserError
 
 QUICK = {"delay_s": 0.0, "backoff_s": 0.01, "retries": 2, "timeout_s": 5.0}
 NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=timezone.utc)

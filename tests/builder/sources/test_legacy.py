@@ -14,10 +14,11 @@ from builder.pipeline import BuildOptions, build_imported
 from builder.release import validate
 from builder.sources.released import importing as legacy
 from core.answers import parse_boxes
+from core.errors import UserError
 from core.items import load_items
 from core.pictures.media import encode
-from core.records import ManualStats, UserError, load
-from core.store import CRAWL, TASKS
+from core.records import ManualStats, load
+from core.store import CRAWL, ROWS
 from evaluation.examples import allowed
 
 LISTS = {"grounding_qwen.jsonl": ("scene", "lego"),
@@ -317,9 +318,9 @@ def test_a_released_manual_in_another_language_is_a_drop(release, tmp_path, with
     (page,) = legacy.read_pages(release).pages
     manual_id = legacy.import_manual(release, page, tmp_path / CRAWL)
     build_imported(manual_id, BuildOptions(tmp_path))
-    stats = load(tmp_path / TASKS / manual_id / "stats.json", ManualStats)
+    stats = load(tmp_path / ROWS / manual_id / "stats.json", ManualStats)
     assert [(d.item, d.reason) for d in stats.drops] == [("manual", "manual_in_German")]
-    index = json.loads((tmp_path / TASKS / manual_id / "index.json").read_text())
+    index = json.loads((tmp_path / ROWS / manual_id / "index.json").read_text())
     assert not any(index.values())
 
 

@@ -10,8 +10,9 @@ from faulty_server import manual_html, png
 from outside import MANUAL_SITE
 
 from builder.sources.audio import saved
+from core.errors import UserError
 from core.pictures import images
-from core.records import CrawledManual, UserError, load
+from core.records import CrawledManual, load
 
 
 def write(path: Path, data: bytes) -> Path:

@@ -1,0 +1,5 @@
+"""What must hold for scene rows: nothing besides what holds for all."""
+
+from tasks.task import Check
+
+CHECK = Check()
