@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from core.cli import ROOT
 from core.errors import UserError
 
-sys.path.insert(0, str(ROOT / "tests"))  # the Hub on loopback is that of the tests
+sys.path.insert(0, str(ROOT / "tests/helpers"))  # the Hub on loopback is that of the tests
 
 from hub_http import Hub
 from hub_server import serving

@@ -19,7 +19,7 @@ from core.build import DATASET_NAME, MANIFEST, Manifest, rows_of
 from core.errors import UserError
 from lego_arta import SPLITS
 
-LOADER = Path(__file__).with_name("push_load.py")
+LOADER = Path(__file__).with_name("loader.py")
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from command import make, one_line_error
 from outside import ROOT
 
 from builder.pipeline import BuildOptions
@@ -28,12 +29,6 @@ from core import store
 from core.build import MANIFEST
 
 MANUALS = 2
-
-
-def make(*arguments: object, cwd: Path = ROOT, **kwargs) -> subprocess.CompletedProcess:
-    """Run the command as a user does."""
-    command = [sys.executable, str(ROOT / "builder" / "make.py"), *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=240, **kwargs)
 
 
 def parquet_hashes(out: Path) -> dict[str, str]:
@@ -58,17 +53,6 @@ def built(tmp_path_factory) -> Built:
     build = Built(tmp_path_factory.mktemp("demo"))
     assert build.run.returncode == 0, build.run.stderr
     return build
-
-
-def one_line_error(run: subprocess.CompletedProcess, *words: str) -> str:
-    """The single line an error is told in; fails on a traceback."""
-    lines = [line for line in run.stderr.splitlines() if line.strip()]
-    assert "Traceback" not in run.stderr, run.stderr
-    errors = [line for line in lines if line.startswith("error:")]
-    assert len(errors) == 1, run.stderr
-    for word in words:
-        assert word in errors[0], errors[0]
-    return errors[0]
 
 
 def test_report_says_numbers_drops_and_how_to_load(built):

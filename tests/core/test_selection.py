@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from export_build import all_rows, export_build, rows_of
-from test_export import error_of, records, run
+from exported import error_of, records, run
 
 from builder.release.reviews import FORMAT as REVIEW
 from builder.release.reviews import read_reviews

@@ -9,9 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from benchmark_build import write_build
-from openai_server import serving
+from openai_server import answers, command, serving
 from PIL import Image
-from test_eval_endpoint import answers, command
 
 from core.items import load_items, picture_bytes
 from scripts import evaluate

@@ -2,17 +2,15 @@
 
 import base64
 import io
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from benchmark_build import write_build
-from openai_server import question_of, serving
+from openai_server import answers, command, question_of, serving
 from outside import ROOT
 from PIL import Image
 
@@ -37,18 +35,6 @@ def server():
 @pytest.fixture(autouse=True)
 def key(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-
-
-def command(build, server, out, *more, config="state"):
-    return [
-        "run", str(build), "--model", "openai:tiny", "--config", config, "--out", str(out),
-        "--base-url", server.url, *more,
-    ]  # fmt: skip
-
-
-def answers(out):
-    (path,) = Path(out).glob("*.jsonl")
-    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def test_what_is_asked_is_the_prompt_with_its_picture(build, server, tmp_path):

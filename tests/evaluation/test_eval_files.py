@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from benchmark_build import write_build
-from test_eval_score import gold, row, score, write
+from scored import gold, row, score, write
 
 from core.frames import Seen, fitting_frames
 from core.items import load_items

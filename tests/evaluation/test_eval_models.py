@@ -161,7 +161,8 @@ def test_a_killed_run_goes_on(build, tmp_path):
     """SIGKILL in the middle of a run in a process of its own."""
     model = MAKERS["llava"](tmp_path / "tiny-llava")
     out = tmp_path / "p"
-    command = [sys.executable, str(ROOT / "tests/tiny_models.py"), "run", str(build), "--model",
+    script = ROOT / "tests/helpers/tiny_models.py"
+    command = [sys.executable, str(script), "run", str(build), "--model",
                str(model), "--config", "object", "--out", str(out), *NEW_TOKENS]  # fmt: skip
     process = subprocess.Popen(command, cwd=tmp_path, env=_path(), stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 90

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import pytest
 from benchmark_build import write_build
 from outside import ROOT, demo_build
+from scored import gold, row, score, write
 
 from core import cli
 from core.items import load_items
@@ -24,27 +25,6 @@ CONFIGS = ("scene", "object", "state")
 def build(tmp_path_factory):
     """Twelve test manuals: enough for intervals."""
     return write_build(tmp_path_factory.mktemp("b") / "build", manuals=18, test_manuals=12)
-
-
-def write(path, answers):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [json.dumps({"id": name, "answer": text}) for name, text in answers]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path
-
-
-def gold(build, config):
-    return [(item.id, item.answer) for item in load_items(build, config, "test")]
-
-
-def score(build, out, *arguments):
-    assert evaluate.main(["score", str(build), *map(str, arguments), "--out", str(out)]) == 0
-    return json.loads((out / "scores.json").read_text())
-
-
-def row(scores, name, config):
-    (found,) = [s for s in scores["scores"] if (s["name"], s["config"]) == (name, config)]
-    return found
 
 
 def test_a_perfect_predictor_scores_100_everywhere(build, tmp_path, capsys):

@@ -15,10 +15,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from export_build import all_rows, export_build, rows_of
+from exported import error_of, in_workers, records, run
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from builder.engine.local import in_order
 from builder.export import job
 from builder.export.job import Job
 from builder.export.run import FORMATS
@@ -26,8 +26,6 @@ from core import code
 from core.store import ROOT
 from scripts import export
 
-ASKING = ("llava", "llamafactory", "vlm-r1", "otter", "messages", "ms-swift", "verl",
-          "easyr1", "llava-jsonl", "internvl")  # fmt: skip
 PICTURED = ("llava", "llamafactory", "vlm-r1", "ms-swift", "llava-jsonl", "internvl", "coco")
 NOT_LEGACY = tuple(name for name in FORMATS if name != "legacy")
 
@@ -44,13 +42,6 @@ def by_row(tmp_path_factory) -> Path:
     return export_build(tmp_path_factory.mktemp("b") / "lego-arta", manuals=3, by_row=True)
 
 
-def run(build: Path, out: Path, format_name: str, *more: str) -> Path:
-    """The command; fails with what it said."""
-    arguments = [str(build), "--format", format_name, "--out", str(out), *more, "--debug"]
-    assert export.main(arguments) == 0
-    return out
-
-
 def files_of(folder: Path) -> dict[str, bytes]:
     """Every file's bytes by its name, what says when or with which code left out."""
     return {
@@ -58,20 +49,6 @@ def files_of(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-
-
-def records(path: Path) -> list[dict]:
-    """The records of a list or a file of lines."""
-    text = path.read_text()
-    return json.loads(text) if path.suffix == ".json" else list(map(json.loads, text.splitlines()))
-
-
-def error_of(capsys) -> str:
-    """The one line that an error is told in."""
-    said = capsys.readouterr().err
-    lines = [line for line in said.splitlines() if line.startswith("error:")]
-    assert len(lines) == 1 and "Traceback" not in said, said
-    return lines[0]
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -213,11 +190,6 @@ def test_a_stopped_export_goes_on_and_ends_the_same(build, tmp_path, name, after
     assert len(left_over) > 1  # there was something to go on from
 
 
-def in_workers(function, calls, workers, preload, meanwhile):
-    """Small builds too: every call by a worker, none by this process until they stand."""
-    return in_order(function, calls, workers, preload)
-
-
 @pytest.mark.parametrize("name", FORMATS)
 def test_workers_write_the_same(build, tmp_path, name, monkeypatch):
     alone = files_of(run(build, tmp_path / "alone" / "x", name, "--workers", "1"))
@@ -229,7 +201,7 @@ KILLED = """
 import os, signal, sys
 from builder.export import job
 from scripts import export
-from test_export import in_workers
+from exported import in_workers
 saved, left = job.Job.save, [4]
 def save(self):
     left[0] -= 1

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import yaml
 from export_build import all_rows, export_build, pixels
+from exported import error_of, records, run
 from painted_build import iou, measured, painted_build
-from test_export import error_of, records, run
 
 from core import cli
 from scripts import export

@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 import yaml
 from export_build import all_rows, export_build
-from painted_build import painted_build
+from exported import error_of, records, run
+from painted_build import enclosed, painted_build, qwen_picture, qwen_processor, same_share
 from PIL import Image
-from test_export import error_of, records, run
-from test_export_pixels import enclosed, qwen_picture, qwen_processor, same_share
 
 from core.answers import parse_boxes
 from core.frames import from_norm100

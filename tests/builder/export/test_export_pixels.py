@@ -19,13 +19,21 @@ import pytest
 import yaml
 from datasets import load_dataset
 from export_build import all_rows, pixels
+from exported import records, run
 from factory import llamafactory
-from painted_build import iou, measured, painted_build
+from painted_build import (
+    LEAST_IOU,
+    enclosed,
+    iou,
+    measured,
+    painted_build,
+    qwen_picture,
+    qwen_processor,
+    same_share,
+)
 from PIL import Image
-from test_export import records, run
 
-from core.answers import parse_boxes
-from core.frames import RELEASED_PIXELS, to_norm100
+from core.frames import RELEASED_PIXELS
 
 # Third parties' own notices about themselves.
 pytestmark = [
@@ -34,7 +42,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
-LEAST_IOU = 0.98
 
 
 @pytest.fixture(scope="module")
@@ -45,47 +52,6 @@ def build(tmp_path_factory) -> Path:
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
-
-
-def enclosed(picture: np.ndarray, answer: str, row: dict, unit: float = 1.0) -> None:
-    """The answer's boxes, times `unit`, lie on the painted parts of what the model gets."""
-    boxes = parse_boxes(answer).boxes
-    assert len(boxes) == len(row["targets"])
-    for part, (said, target) in enumerate(zip(boxes, row["targets"], strict=True)):
-        there = measured(picture, part)
-        box = tuple(value * unit for value in said.box)
-        assert iou(box, there) >= LEAST_IOU, (box, there)
-        x0, y0, x1, y1 = (round(value) for value in box)
-        crop = picture[y0 + 2 : y1 - 2, x0 + 2 : x1 - 2, part]
-        assert crop.size and crop.max() < 40  # the part, and nothing else
-        assert target["box_norm100"]
-
-
-def same_share(answer: str, row: dict, frame: str, resized: tuple[int, int] | None = None) -> None:
-    """The answer's boxes are the source's, seen from the row's own picture."""
-    with Image.open(io.BytesIO(row["image"]["bytes"])) as picture:
-        size = picture.size
-    for said, target in zip(parse_boxes(answer).boxes, row["targets"], strict=True):
-        back = to_norm100(said.box, frame, size, resized)
-        assert iou(back, tuple(target["box_norm100"])) >= LEAST_IOU
-
-
-def qwen_picture(inputs: dict, number: int = 0) -> np.ndarray:
-    """The picture in a Qwen processor's `pixel_values`, (H, W, 3) from 0 to 255."""
-    grids = np.asarray(inputs["image_grid_thw"])
-    start = int(sum(np.prod(grid) for grid in grids[:number]))
-    _, high, wide = (int(value) for value in grids[number])
-    values = np.asarray(inputs["pixel_values"])[start : start + high * wide]
-    # By blocks of 2 x 2 patches; a patch is colour, two moments in time, 14 x 14.
-    values = values.reshape(high // 2, wide // 2, 2, 2, 3, 2, 14, 14)[:, :, :, :, :, 0]
-    picture = values.transpose(0, 2, 5, 1, 3, 6, 4).reshape(high * 14, wide * 14, 3)
-    mean, std = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-    return np.clip((picture * std + mean) * 255, 0, 255)
-
-
-def qwen_processor(bounds: tuple[int, int]):
-    module = pytest.importorskip("transformers.models.qwen2_vl.image_processing_pil_qwen2_vl")
-    return module.Qwen2VLImageProcessorPil(min_pixels=bounds[0], max_pixels=bounds[1])
 
 
 # LLaMA-Factory -----------------------------------------------------------------------------------

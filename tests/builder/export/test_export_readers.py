@@ -16,11 +16,11 @@ import pytest
 import yaml
 from datasets import load_dataset
 from export_build import all_rows, export_build, pixels
+from exported import records, run
 from factory import llamafactory
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from test_export import records, run
 
 from builder.export.llamafactory import RECIPE
 from core.answers import parse_boxes

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 from export_build import all_rows, export_build
+from exported import records, run
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
-from test_export import records, run
 
 from evaluation.rewards import REWARDS
 

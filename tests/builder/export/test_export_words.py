@@ -11,7 +11,7 @@ import pytest
 import yaml
 from datasets import load_dataset
 from export_build import all_rows, export_build
-from test_export import ASKING, error_of, records, run
+from exported import ASKING, error_of, records, run
 
 from builder.export.describe import FITS
 from builder.export.run import FORMATS, format_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from export_build import all_rows, export_build
-from test_export import run
+from exported import run
 
 from builder.export.label_studio import LOCAL_FILE
 

@@ -15,11 +15,10 @@ torch = pytest.importorskip("torch", reason="needs the extra `train`")
 
 from datasets import load_dataset
 from export_build import all_rows
+from exported import run
 from outside import MODEL_TEST
-from painted_build import painted_build
+from painted_build import enclosed, painted_build, qwen_picture, same_share
 from PIL import Image
-from test_export import run
-from test_export_pixels import enclosed, qwen_picture, same_share
 from tiny_models import MAKERS
 
 from evaluation.rewards import ALL_REWARDS, REWARDS

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 from export_build import all_rows
-from painted_build import iou, painted_build
+from exported import error_of, records, run
+from painted_build import enclosed, iou, painted_build, qwen_picture
 from swift_trainer import swift
-from test_export import error_of, records, run
-from test_export_pixels import enclosed, qwen_picture
 
 from core.answers import parse_boxes
 

@@ -15,11 +15,10 @@ from pathlib import Path
 import pytest
 from datasets import load_dataset
 from export_build import all_rows
-from painted_build import painted_build
+from exported import run
+from painted_build import enclosed, painted_build, qwen_picture, qwen_processor, same_share
 from PIL import Image
 from swift_trainer import qwen_vl_utils
-from test_export import run
-from test_export_pixels import enclosed, qwen_picture, qwen_processor, same_share
 
 from core.cli import ROOT
 from core.frames import RELEASED_PIXELS

@@ -4,8 +4,8 @@ import re
 
 import pytest
 from makers import div_row, page, table_row
+from manual_pages import LINES, PAIRS, parsed
 from outside import MANUAL_SITE
-from test_manual_page import LINES, PAIRS, parsed
 
 from core.records import Manual
 

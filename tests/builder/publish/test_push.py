@@ -22,7 +22,21 @@ from hub_server import environment, serving
 from hub_store import User
 from huggingface_hub import HfApi
 from outside import demo_build
-from pusher import ROOT, Result, pushing
+from pusher import (
+    ANN,
+    READER,
+    ROOT,
+    SECRETS,
+    STRANGER,
+    Result,
+    commits,
+    content,
+    failed,
+    no_secrets,
+    ok,
+    pushing,
+    tree,
+)
 
 from builder.publish.hub import Hub as HubClient
 from builder.publish.hub import Patience
@@ -30,8 +44,6 @@ from builder.publish.plan import LocalFile, make_plan
 from core.build import MANIFEST
 from lego_arta import CONFIGS
 
-ANN, READER, STRANGER = "hf_ann_secret", "hf_reader_secret", "hf_bob_secret"
-SECRETS = (ANN, READER, STRANGER)
 _numbers = itertools.count()
 
 
@@ -78,51 +90,6 @@ def repo(hub):
     yield f"lab/lego-arta-{next(_numbers)}"
     left, hub.faults[:] = list(hub.faults), []
     assert left == [], "a fault was never met"
-
-
-def tree(hub: Hub, repo: str, revision: str = "main") -> dict[str, str]:
-    """sha256 by path of a revision, without what the Hub itself put there."""
-    files = hub.store.repos[repo].commit(revision).files
-    return {path: blob.sha256 for path, blob in files.items() if path != ".gitattributes"}
-
-
-def content(out: Path) -> dict[str, str]:
-    """sha256 by path of a build."""
-    return {
-        path.relative_to(out).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in out.rglob("*")
-        if path.is_file()
-    }
-
-
-def commits(hub: Hub, repo: str, revision: str = "main") -> int:
-    """Commits after the first."""
-    return len(hub.store.repos[repo].history(revision)) - 1
-
-
-def ok(result: Result) -> str:
-    """What a push that worked said."""
-    assert result.code == 0, result.stderr + result.stdout
-    _no_secrets(result)
-    return result.stdout
-
-
-def failed(result: Result, *words: str) -> str:
-    """The one line of a push that did not."""
-    assert result.code == 1, (result.code, result.stdout, result.stderr)
-    assert "Traceback" not in result.stderr, result.stderr
-    errors = [line for line in result.stderr.splitlines() if line.startswith("error:")]
-    assert len(errors) == 1, result.stderr
-    for word in words:
-        assert word in errors[0], errors[0]
-    _no_secrets(result)
-    return errors[0]
-
-
-def _no_secrets(result: Result) -> None:
-    said = result.stdout + result.stderr
-    assert not any(secret in said for secret in SECRETS), said
-    assert "X-Amz-Signature" not in said, said
 
 
 def put_file(hub: Hub, repo: str, path: str, data: bytes | None) -> None:
@@ -255,7 +222,7 @@ def test_the_main_command_builds_and_pushes(build, hub, repo, tmp_path):
         capture_output=True, text=True, timeout=240,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
-    _no_secrets(Result(0, run.stdout, run.stderr))
+    no_secrets(Result(0, run.stdout, run.stderr))
     assert tree(hub, repo) == content(build)
 
 
@@ -454,7 +421,7 @@ def test_what_went_up_before_an_error_is_not_sent_again(build, hub, pusher, repo
 
 
 def test_nobody_answers(build, pusher, hub):
-    code = "from builder import hub; from scripts import push; import sys; " \
+    code = "from builder.publish import hub; from scripts import push; import sys; " \
            "sys.exit(push.main(sys.argv[1:], hub.Patience(2, 2, 0.01)))"  # fmt: skip
     # Port 9 of loopback: nobody listens there.
     dead = {**environment(hub, ANN, pusher.home), "HF_ENDPOINT": "http://127.0.0.1:9"}
@@ -542,7 +509,7 @@ def test_large_files_go_up_in_parts(build, hub, pusher, repo):
 
 @pytest.mark.timeout(400)
 def test_killed_at_random_moments_nothing_is_lost(build, other_build, tmp_path):
-    """A short run of `python tests/kill_push.py`."""
+    """A short run of `python tests/helpers/kill_push.py`."""
     from kill_push import trial
 
     tally = trial(build, other_build, tmp_path, kills=3, seed=os.getpid())

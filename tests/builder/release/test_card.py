@@ -15,6 +15,7 @@ from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCard, DatasetCardData
 from outside import ROOT, demo_build
 from PIL import Image
+from snippets import run_snippets
 
 from builder.release import card, card_parts, croissant, samples, validate
 from builder.release.validate_metadata import metadata_violations
@@ -41,23 +42,6 @@ def manifest_of(out: Path) -> dict:
 
 def text_of(out: Path) -> str:
     return (out / "README.md").read_text(encoding="utf-8")
-
-
-def python_blocks(markdown: str) -> list[str]:
-    """The Python snippets of a page, in order."""
-    return re.findall(r"```python\n(.*?)```", markdown, re.DOTALL)
-
-
-def run_snippets(markdown: str, folder: Path, home: Path) -> str:
-    """Run all snippets as one program, seen from `folder`; what it printed."""
-    env = {"HF_HOME": str(home), "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT), "HOME": str(home),
-           "PATH": "", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}  # fmt: skip
-    run = subprocess.run(  # without a PATH there is no viewer that could open a window
-        [sys.executable, "-c", "\n".join(python_blocks(markdown))], cwd=folder, env=env,
-        capture_output=True, text=True, timeout=240,
-    )  # fmt: skip
-    assert run.returncode == 0, run.stderr
-    return run.stdout
 
 
 def test_the_snippets_of_the_card_run(build, tmp_path):

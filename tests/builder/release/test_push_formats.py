@@ -14,8 +14,7 @@ from hub_server import environment, serving
 from hub_store import User
 from outside import demo_build
 from PIL import Image
-from pusher import ROOT, pushing
-from test_push import ANN, commits, content, ok, tree
+from pusher import ANN, ROOT, commits, content, ok, pushing, tree
 
 from builder.release import formats, validate
 from core.build import MANIFEST

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from command import make, one_line_error
 from hub_server import serving
 from hub_store import User
 from PIL import Image
 from pusher import ROOT, pushing
-from test_make import make, one_line_error
+from snippets import run_snippets
 
 from builder.release import validate
 from builder.release.recipe import recipe_features
@@ -189,8 +190,6 @@ def test_columns_of_a_recipe_follow_the_code():
 
 
 def test_the_snippet_of_the_recipes_card_runs(released, tmp_path):
-    from test_card import run_snippets
-
     text = (released / "lego-arta-recipe/README.md").read_text()
     assert "'op':" in run_snippets(text, released, tmp_path)
     assert "--from-recipe lego-arta-recipe" in text and "$" not in text.split("---\n", 2)[2]

@@ -11,8 +11,8 @@ from urllib.parse import unquote
 import cv2
 import numpy as np
 import pytest
+from manual_pages import check_page
 from selectolax.lexbor import LexborHTMLParser
-from test_manual_page import check_page
 
 from builder.sources.demo import plan as demo_plan
 from builder.sources.demo import site as demo

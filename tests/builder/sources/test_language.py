@@ -2,7 +2,7 @@
 
 import pytest
 from makers import div_row, find_line, page, put_line
-from test_manual_page import drops_of, parsed
+from manual_pages import drops_of, parsed
 
 from builder.sources.language import language_of
 from builder.sources.language_words import WORDS

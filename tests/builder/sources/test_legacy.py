@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from export_build import all_rows, export_build, pixels
-from test_export import run
+from exported import run
 
 from builder import make
 from builder.pipeline import BuildOptions, build_imported

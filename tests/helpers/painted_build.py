@@ -9,11 +9,13 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pytest
 from export_build import export_build
 from PIL import Image
 
 from core.answers import parse_boxes
 from core.boxtext import box_answer
+from core.frames import to_norm100
 
 SIZES = [(600, 400), (300, 800), (1100, 700), (500, 500), (900, 300)]
 # Percent of the picture; the first part lacks red, the second green.
@@ -85,3 +87,47 @@ def iou(one: tuple[float, ...], other: tuple[float, ...]) -> float:
     shared = max(wide, 0) * max(high, 0)
     areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
     return shared / (sum(areas) - shared)
+
+
+LEAST_IOU = 0.98
+
+
+def enclosed(picture: np.ndarray, answer: str, row: dict, unit: float = 1.0) -> None:
+    """The answer's boxes, times `unit`, lie on the painted parts of what the model gets."""
+    boxes = parse_boxes(answer).boxes
+    assert len(boxes) == len(row["targets"])
+    for part, (said, target) in enumerate(zip(boxes, row["targets"], strict=True)):
+        there = measured(picture, part)
+        box = tuple(value * unit for value in said.box)
+        assert iou(box, there) >= LEAST_IOU, (box, there)
+        x0, y0, x1, y1 = (round(value) for value in box)
+        crop = picture[y0 + 2 : y1 - 2, x0 + 2 : x1 - 2, part]
+        assert crop.size and crop.max() < 40  # the part, and nothing else
+        assert target["box_norm100"]
+
+
+def same_share(answer: str, row: dict, frame: str, resized: tuple[int, int] | None = None) -> None:
+    """The answer's boxes are the source's, seen from the row's own picture."""
+    with Image.open(io.BytesIO(row["image"]["bytes"])) as picture:
+        size = picture.size
+    for said, target in zip(parse_boxes(answer).boxes, row["targets"], strict=True):
+        back = to_norm100(said.box, frame, size, resized)
+        assert iou(back, tuple(target["box_norm100"])) >= LEAST_IOU
+
+
+def qwen_picture(inputs: dict, number: int = 0) -> np.ndarray:
+    """The picture in a Qwen processor's `pixel_values`, (H, W, 3) from 0 to 255."""
+    grids = np.asarray(inputs["image_grid_thw"])
+    start = int(sum(np.prod(grid) for grid in grids[:number]))
+    _, high, wide = (int(value) for value in grids[number])
+    values = np.asarray(inputs["pixel_values"])[start : start + high * wide]
+    # By blocks of 2 x 2 patches; a patch is colour, two moments in time, 14 x 14.
+    values = values.reshape(high // 2, wide // 2, 2, 2, 3, 2, 14, 14)[:, :, :, :, :, 0]
+    picture = values.transpose(0, 2, 5, 1, 3, 6, 4).reshape(high * 14, wide * 14, 3)
+    mean, std = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+    return np.clip((picture * std + mean) * 255, 0, 255)
+
+
+def qwen_processor(bounds: tuple[int, int]):
+    module = pytest.importorskip("transformers.models.qwen2_vl.image_processing_pil_qwen2_vl")
+    return module.Qwen2VLImageProcessorPil(min_pixels=bounds[0], max_pixels=bounds[1])

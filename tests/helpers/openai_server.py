@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from loopback import running
@@ -124,3 +125,15 @@ def serving() -> Iterator[OpenAiServer]:
     """A running server on a free port of 127.0.0.1."""
     with running(OpenAiServer()) as server:
         yield server
+
+
+def command(build, server, out, *more, config="state"):
+    return [
+        "run", str(build), "--model", "openai:tiny", "--config", config, "--out", str(out),
+        "--base-url", server.url, *more,
+    ]  # fmt: skip
+
+
+def answers(out):
+    (path,) = Path(out).glob("*.jsonl")
+    return [json.loads(line) for line in path.read_text().splitlines()]

@@ -1,6 +1,6 @@
 """kill -9 of the pushing process at random moments: is the branch ever neither old nor new?
 
-    python tests/kill_push.py BUILD OTHER_BUILD --kills 200
+    python tests/helpers/kill_push.py BUILD OTHER_BUILD --kills 200
 
 Pushes two builds in turn to a Hub on loopback, kills most pushes somewhere in the middle and looks
 at the branch, from start to end, through the store's own eyes; a killed push is run again (and
@@ -19,7 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent.parent)]
 
 from hub_http import Hub
 from hub_server import serving

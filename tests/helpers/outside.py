@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 # Made from real LEGO models; it is no part of the project: tests marked manual_site skip without.
 MANUAL_SITE = ROOT.parent / "shared" / "manual-site"
 NO_MANUAL_SITE = "the manual site does not stand beside the checkout"

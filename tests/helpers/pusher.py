@@ -6,6 +6,7 @@ to one server.
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import select
@@ -19,13 +20,14 @@ from typing import NamedTuple
 from hub_http import Hub
 from hub_server import environment
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 POLL_S = 0.002
+ANN, READER, STRANGER = SECRETS = ("hf_ann_secret", "hf_reader_secret", "hf_bob_secret")
 _CODE = """
 import json, os, sys
 sys.path.insert(0, sys.argv[1])
-import builder.push  # once, for all that are forked
-from builder.hub import Patience
+import builder.publish.push  # once, for all that are forked
+from builder.publish.options import Patience
 from scripts.push import main
 for line in sys.stdin:
     job = json.loads(line)
@@ -120,3 +122,48 @@ def pushing(hub: Hub, home: Path) -> Iterator[Pusher]:
         yield pusher
     finally:
         pusher.close()
+
+
+def tree(hub: Hub, repo: str, revision: str = "main") -> dict[str, str]:
+    """sha256 by path of a revision, without what the Hub itself put there."""
+    files = hub.store.repos[repo].commit(revision).files
+    return {path: blob.sha256 for path, blob in files.items() if path != ".gitattributes"}
+
+
+def content(out: Path) -> dict[str, str]:
+    """sha256 by path of a build."""
+    return {
+        path.relative_to(out).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in out.rglob("*")
+        if path.is_file()
+    }
+
+
+def commits(hub: Hub, repo: str, revision: str = "main") -> int:
+    """Commits after the first."""
+    return len(hub.store.repos[repo].history(revision)) - 1
+
+
+def ok(result: Result) -> str:
+    """What a push that worked said."""
+    assert result.code == 0, result.stderr + result.stdout
+    no_secrets(result)
+    return result.stdout
+
+
+def failed(result: Result, *words: str) -> str:
+    """The one line of a push that did not."""
+    assert result.code == 1, (result.code, result.stdout, result.stderr)
+    assert "Traceback" not in result.stderr, result.stderr
+    errors = [line for line in result.stderr.splitlines() if line.startswith("error:")]
+    assert len(errors) == 1, result.stderr
+    for word in words:
+        assert word in errors[0], errors[0]
+    no_secrets(result)
+    return errors[0]
+
+
+def no_secrets(result: Result) -> None:
+    said = result.stdout + result.stderr
+    assert not any(secret in said for secret in SECRETS), said
+    assert "X-Amz-Signature" not in said, said

@@ -176,7 +176,7 @@ def make_llava(folder: Path) -> Path:
 MAKERS = {"qwen": make_qwen, "llava": make_llava}
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
     from scripts.evaluate import main
 
     with warnings.catch_warnings():
