@@ -265,7 +265,7 @@ def report(manifest: Manifest, out: Path, built: int, manuals: int, seconds: flo
             "\nlicence of the pictures and texts: not known; --licence and --attribution state it"
         )
     print(f"\n{out}: {manuals} manuals, {built} of them (re)built, in {seconds:.1f} s")
-    some = next(config for config in ("state", *TASKS) if any(manifest["rows"][config].values()))
+    some = next(config for config in reversed(TASKS) if any(manifest["rows"][config].values()))
     print(f"load it with: {loading_call(out, some)}")
     print(f"look at it first: {command('scripts/review.py', 'gallery', out)}")
 

@@ -14,16 +14,14 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from core.answers import PredictedBox, final_text, parse_boxes, parse_text, parse_yes_no
+from core.answers import PredictedBox, final_text, parse_boxes
 from core.frames import Size, to_norm100
 from core.matching import Pair, match
-from core.text_scores import bleu_method1, label_similarity, rouge
+from core.text_scores import label_similarity
+from tasks import TASKS
 
 SCENE, OBJECT, STATE, UNKNOWN = "scene", "object", "state", "unknown"
 COUNT_BONUS = 0.1
-SCENE_MAX = 2.0
-# Names that rows and LEGO-R1 use for a task.
-_TASKS = {"scene": SCENE, "grounding": SCENE, "grnd": SCENE, "object": OBJECT, "state": STATE}
 
 _ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
 _THINK = re.compile(r"<think>.*?</think>", re.DOTALL)
@@ -50,8 +48,9 @@ def task_of(solution: str | None, task: str | None = None) -> str:
     Boxes in any form that can be read are an object's, also as bare lists, in a code block or
     without tags; an empty list stands for a scene, as LEGO-R1 has it.
     """
-    if task is not None and str(task) in _TASKS:
-        return _TASKS[str(task)]
+    for each in TASKS.values():
+        if str(task) in (each.name, *each.text.other_names):
+            return each.name
     said = final_text(solution or "")
     if not said:
         return UNKNOWN
@@ -90,7 +89,7 @@ def format_reward(completions: Completions, solution: Sequence[str], **columns: 
 def _format(text: str, gold: str, task: str, size: Size | None) -> float:
     answer = _ANSWER.search(text)
     tags = [_THINK.search(text) is not None, answer is not None]
-    if task != OBJECT:
+    if not TASKS[task].text.in_boxes:
         return 0.5 * sum(tags)
     items = _json_list(answer[1]) if answer else None
     boxed = items is not None and all(_numbers(_field(item, "bbox_2d")) for item in items)
@@ -201,24 +200,22 @@ def _penalised(text: str, gold: str, task: str, size: Size | None) -> float:
     return sum(scores) / max(len(wanted), len(answer.boxes))
 
 
-def state_reward(completions: Completions, solution: Sequence[str], **columns: Any) -> list[float]:
-    """R8: 1.0 when Yes or No is that of the solution, else 0."""
-    return _each(STATE, _state, completions, solution, columns)
+def _own_reward(task: str) -> Reward:
+    """The reward that a task's room gives."""
+
+    def reward(completions: Completions, solution: Sequence[str], **columns: Any) -> list[float]:
+        def score(text: str, gold: str, task: str, size: Size | None) -> float:
+            own = TASKS[task].score.reward
+            return 0.0 if own is None else own(text, gold)
+
+        return _each(task, score, completions, solution, columns)
+
+    reward.__name__ = f"{task}_reward"  # trainers log rewards by it
+    return reward
 
 
-def _state(text: str, gold: str, task: str, size: Size | None) -> float:
-    said, wanted = parse_yes_no(text).value, parse_yes_no(gold).value
-    return float(said is not None and said == wanted)
-
-
-def scene_reward(completions: Completions, solution: Sequence[str], **columns: Any) -> list[float]:
-    """R8: ROUGE-1 F1 + BLEU-4 (nltk, method1), at most 2."""
-    return _each(SCENE, _scene, completions, solution, columns)
-
-
-def _scene(text: str, gold: str, task: str, size: Size | None) -> float:
-    said, wanted = parse_text(text).value, parse_text(gold).value
-    return min(rouge(wanted, said).rouge1 + bleu_method1(wanted, said), SCENE_MAX)
+# R8: ROUGE-1 F1 + BLEU-4, at most 2; and 1.0 when Yes or No is that of the solution.
+scene_reward, state_reward = _own_reward(SCENE), _own_reward(STATE)
 
 
 def _mean_iou(pairs: Sequence[Pair]) -> float:

@@ -60,6 +60,7 @@ class Rows:
     make: Callable[[Context], Iterator[Row]]
     an_item: int = 1
     outlined_only: bool = False
+    same_boxes: bool = False  # the rows of an item show the same boxes: raters judge all in one
     # What was done to source pictures to make a row's picture: "copy", "collage", ...
     edit: Callable[[Row], str] = lambda row: "copy"
 

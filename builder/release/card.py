@@ -175,7 +175,7 @@ def front_matter(infos: Mapping[str, DatasetInfo], terms: Terms, rows: int) -> s
                 "data_files": [
                     {"split": split, "path": f"data/{config}/{split}-*"} for split in info.splits
                 ],
-                **({"default": True} if config == "scene" else {}),
+                **({"default": True} if config == next(iter(TASKS)) else {}),
             }
             for config, info in infos.items()
         }

@@ -125,14 +125,12 @@ def _stripped(row: dict, config: str, urls: Mapping[tuple[str, str], str]) -> di
         **row,
         "image_name": image["path"],
         "image_sha256": hashlib.sha256(image["bytes"]).hexdigest(),
-        "edit": {"op": _op(row, config), "sources": sources, "shift_xy_px": _shift(row)},
+        "edit": {
+            "op": TASKS[config].rows.edit(row),
+            "sources": sources,
+            "shift_xy_px": _shift(row),
+        },
     }
-
-
-def _op(row: Mapping[str, Any], config: str) -> str:
-    if config == "state":  # the right one too is put together: see synthesis/cutout.py
-        return row["negative_kind"] or "right"
-    return "collage" if config == "object" else "copy"
 
 
 def _shift(row: Mapping[str, Any]) -> list[int] | None:

@@ -17,7 +17,7 @@ from core.errors import UserError
 from core.parquet import RowIndex
 from core.records import Drop, ManualStats
 from core.selection import is_selection, read_selection
-from synthesis.collage import CELLS
+from tasks import TASKS
 
 FORMAT = "lego-arta review 1"
 # A row goes when this share of those who could judge it reject it: two of three.
@@ -160,7 +160,7 @@ def apply_reviews(
     found = 0
     for manual_id, configs in index.items():
         for config, rows in configs.items():
-            for ids in _units(config, rows):
+            for ids in _items(rows):
                 found += sum(i in rejected or i in decided for i in ids)
                 if rejected & set(ids):
                     for i in ids:
@@ -168,7 +168,7 @@ def apply_reviews(
                         dropped[manual_id].append(Drop(manual_id, config, f"id {i}", left_out[i]))
                     continue
                 known = [decided[i] for i in ids if i in decided]
-                if config == "object" and known:
+                if TASKS[config].rows.same_boxes and known:
                     weights |= dict.fromkeys(ids, sum(known) / len(known))
                 else:
                     weights |= {i: decided[i] for i in ids if i in decided}
@@ -184,14 +184,12 @@ def apply_reviews(
     return Applied(left_out, weights, changed, counts if reviews else {})
 
 
-def _units(config: str, rows: Sequence[RowIndex]) -> list[list[str]]:
-    """Ids of the rows that stay or go together. An object's collages follow each other."""
-    if config == "object":
-        return [[r.id for r in rows[i : i + CELLS]] for i in range(0, len(rows), CELLS)]
-    groups: dict[str, list[str]] = {}
+def _items(rows: Sequence[RowIndex]) -> list[list[str]]:
+    """Ids of the rows that stay or go together."""
+    items: dict[str, list[str]] = {}
     for row in rows:
-        groups.setdefault(row.group, []).append(row.id)
-    return list(groups.values())
+        items.setdefault(row.item or row.group, []).append(row.id)
+    return list(items.values())
 
 
 def card_text(reviews: Mapping | None) -> str:

@@ -169,4 +169,4 @@ def _entries(
     return entries
 
 
-ROWS = Rows(make, an_item=CELLS, edit=lambda row: "collage")
+ROWS = Rows(make, an_item=CELLS, same_boxes=True, edit=lambda row: "collage")
