@@ -43,6 +43,7 @@ class Closure(NamedTuple):
 
     files: tuple[str, ...]
     libraries: tuple[str, ...]
+    outside: tuple[Path, ...] = ()  # of chosen modules that are not in the checkout
 
 
 @functools.cache
@@ -57,8 +58,8 @@ def of(
     reached = closure(*modules, root=root, chosen=chosen)
     libraries = versions(reached.libraries if with_libraries else ())
     digest = hashlib.sha256(repr(sorted(libraries.items())).encode())
-    for file in reached.files:
-        digest.update(f"\n{file}\n".encode() + (root / file).read_bytes())
+    for file in map(Path, (*reached.files, *reached.outside)):
+        digest.update(f"\n{file.as_posix()}\n".encode() + (root / file).read_bytes())
     return digest.hexdigest()
 
 
@@ -75,9 +76,13 @@ def closure(
     named: dict[str, list[str]] = {}
     for module, name in chosen:
         named.setdefault(module, []).append(name)
+    outside: list[Path] = []
     for name in (*modules, *(name for _, name in chosen)):
         if not _file_of(root, name):
-            raise LookupError(f"{name}: no such module in {root}")
+            spec = None if _is_ours(root, name) else importlib.util.find_spec(name)
+            if spec is None or spec.origin is None:
+                raise LookupError(f"{name}: no such module in {root}")
+            outside.append(Path(spec.origin))
     waiting = list(modules)
     seen: set[str] = set()
     files: set[Path] = set()
@@ -110,6 +115,7 @@ def closure(
     return Closure(
         tuple(sorted(file.relative_to(root).as_posix() for file in files)),
         tuple(sorted(libraries - sys.stdlib_module_names)),
+        tuple(sorted(outside)),
     )
 
 

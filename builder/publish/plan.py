@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from core.build import MANIFEST, Manifest, file_sha256
-from lego_arta import CONFIGS, SPLITS
-
-# With rows in a format (`push_formats`), whose folders begin like their config's.
-_SHARD = re.compile(rf"data/({'|'.join(CONFIGS)})(_[a-z]+)?/({'|'.join(SPLITS)})-.*")
+from core.names import SPLITS
+from tasks import TASKS
 
 
 class LocalFile(NamedTuple):
@@ -108,4 +106,6 @@ def foreign_shards(
     local: Mapping[str, LocalFile], remote: Mapping[str, RemoteFile], earlier: Mapping[str, str]
 ) -> list[str]:
     """Files on the Hub that are nobody's build but would be read as part of ours."""
-    return sorted(n for n in remote.keys() - local.keys() - earlier.keys() if _SHARD.fullmatch(n))
+    # Rows in a format lie in folders that begin like their config's.
+    shard = re.compile(rf"data/({'|'.join(TASKS)})(_[a-z]+)?/({'|'.join(SPLITS)})-.*")
+    return sorted(n for n in remote.keys() - local.keys() - earlier.keys() if shard.fullmatch(n))

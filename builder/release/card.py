@@ -15,6 +15,7 @@ from builder.release.reviews import card_text
 from builder.sources.terms import Terms
 from core.features import add_to_card
 from lego_arta import CONFIGS, SPLITS
+from tasks import TASKS
 
 FILE = "README.md"
 TEMPLATE = Path(__file__).with_name("card.md")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from datasets import DatasetInfo, SplitDict, SplitInfo
+from datasets import DatasetInfo, Features, SplitDict, SplitInfo
 from datasets.info import DatasetInfosDict
 from huggingface_hub.repocard import DatasetCard
 
@@ -37,8 +37,6 @@ from tasks import TASKS
 
 # By name, the columns of a format's rows.
 FEATURES = {"messages": MESSAGES}
-COLUMNS = {**BUILD, **{formatted(c, name): columns for name, columns in FEATURES.items()
-                       for c in BUILD}}  # fmt: skip
 BEFORE = "\n## Statistics\n"  # where a card says more
 SECTION = """
 ## For trainers
@@ -54,6 +52,12 @@ rows = load_dataset(name, "{first}", split="{split}")
 print(rows[0]["messages"][-1], rows[0]["images"][0].size)
 ```
 """
+
+
+def columns_of(config: str) -> Features | None:
+    """The columns of a config of a build, also of one in a format; None for neither."""
+    hosted = {formatted(c, n): columns for n, columns in FEATURES.items() for c in TASKS}
+    return {**BUILD, **hosted}.get(config)
 
 
 def with_format(build: Path, name: str) -> Path:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pyarrow.parquet as pq
 from PIL import Image
 
-from builder.release.formats import COLUMNS
+from builder.release.formats import columns_of
 from builder.release.formats import violations as format_violations
 from builder.release.recipe import KIND, recipe_violations
 from builder.release.validate_metadata import metadata_violations
@@ -124,7 +124,7 @@ def _parquet_file(path: Path, name: str) -> Iterator[str]:
     if path.stat().st_size > SHARD_BYTES:
         yield f"{name}: shards of at most {SHARD_BYTES} bytes, found {path.stat().st_size}"
     with pq.ParquetFile(path) as file:
-        columns = COLUMNS.get(Path(name).parent.name)
+        columns = columns_of(Path(name).parent.name)
         if columns is None or file.schema_arrow != columns.arrow_schema:
             yield f"{name}: its columns are not those of lego_arta.FEATURES"
         for index in range(file.metadata.num_row_groups):

@@ -15,7 +15,7 @@ from builder.release import croissant
 from builder.release.assemble import INFOS
 from builder.release.card import FILE as CARD
 from builder.release.card import SIZES
-from builder.release.formats import COLUMNS
+from builder.release.formats import columns_of
 from builder.sources.terms import OTHER
 from core.build import Manifest, rows_of
 
@@ -41,7 +41,7 @@ def metadata_violations(out: Path, manifest: Manifest) -> Iterator[str]:
         found = {name: part["num_examples"] for name, part in info["splits"].items()}
         if found != counts.get(config):
             yield f"{INFOS}: {config} has {counts.get(config)} rows, found {found}"
-        if Features.from_dict(info["features"]) != COLUMNS.get(config):
+        if Features.from_dict(info["features"]) != columns_of(config):
             yield f"{INFOS}: the columns of {config} are not those of lego_arta.FEATURES"
     if infos.keys() != counts.keys():
         yield f"{INFOS}: configs {sorted(counts)}, found {sorted(infos)}"
@@ -102,7 +102,7 @@ def _same_infos(
         found = {name: part.num_examples for name, part in (info.splits or {}).items()}
         if found != counts.get(config):
             yield f"{where}: {config} has {counts.get(config)} rows, found {found}"
-        if info.features != COLUMNS.get(config):
+        if info.features != columns_of(config):
             yield f"{where}: the columns of {config} are not those of lego_arta.FEATURES"
 
 
