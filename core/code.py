@@ -58,8 +58,8 @@ def of(
     reached = closure(*modules, root=root, chosen=chosen)
     libraries = versions(reached.libraries if with_libraries else ())
     digest = hashlib.sha256(repr(sorted(libraries.items())).encode())
-    for file in map(Path, (*reached.files, *reached.outside)):
-        digest.update(f"\n{file.as_posix()}\n".encode() + (root / file).read_bytes())
+    for file in [*reached.files, *map(str, reached.outside)]:
+        digest.update(f"\n{file}\n".encode() + (root / file).read_bytes())
     return digest.hexdigest()
 
 

@@ -18,7 +18,7 @@ def test_a_new_task_is_built_checked_pushed_exported_scored_and_shown(tmp_path):
         done = subprocess.run(
             [sys.executable, "-m", "toy_task.walk", str(tmp_path), "lab/toy"],
             env={**environment(hub, TOKEN, tmp_path), "PYTHONPATH": os.pathsep.join(
-                [str(ROOT / "tests"), str(ROOT)])},
+                [str(ROOT / "tests/helpers"), str(ROOT)])},
             capture_output=True, text=True, timeout=900,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr + done.stdout
