@@ -32,13 +32,14 @@ from tasks import TASKS
 # Told apart from the start of Python and the imports, which a small export mostly is.
 TIMED = """
 import logging, sys, time
-from scripts import export
+from builder.export.run import export
+from scripts.export import parser, request_of
 logging.disable()
-command_line = export.parser()
+command_line = parser()
 options = command_line.parse_args(sys.argv[1:])
-request = export.request_of(options, command_line)
+request = request_of(options, command_line)
 started = time.perf_counter()
-export.export(request, options.workers)
+export(request, options.workers)
 print(time.perf_counter() - started)
 """
 

@@ -1,6 +1,7 @@
 """Rows as training examples for TRL (SFT and GRPO), of a build or of its `messages` export."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,26 +9,29 @@ from datasets import Dataset, concatenate_datasets, load_dataset
 
 from core.build import as_patterns, shards
 from core.errors import UserError
+from core.frames import MAX_PIXELS, MIN_PIXELS
 from core.items import Item, load_items
 from evaluation.prompts import Setting, ask, expected_answer
 
-# LEGO-R1 trains with and without thinking; boxes as JSON in both.
-PLAIN = Setting(examples="none", boxes="json")
-THINK = Setting(examples="none", boxes="json", template="think")
-
-
-EXPORTED, FORMAT = "export.json", "messages"
-
 
 class Bounds(NamedTuple):
-    """Least and most area of a picture that the boxes of an export are made for, in pixels."""
+    """Least and most area of a picture that boxes are made for, in pixels."""
 
     min_pixels: int
     max_pixels: int
 
 
+# LEGO-R1 trains with and without thinking; boxes as JSON in both, in the pixels that come out of
+# Qwen2.5-VL's processor within these bounds.
+PLAIN = Setting(
+    examples="none", boxes="json", frame="resized_px", pixels=Bounds(MIN_PIXELS, MAX_PIXELS)
+)
+THINK = replace(PLAIN, template="think")
+EXPORTED, FORMAT = "export.json", "messages"
+
+
 def bounds_of(folder: Path) -> Bounds | None:
-    """The bounds of an export; None for a build, whose boxes are the same at any size."""
+    """The bounds of an export; None for a build, and for boxes that are the same at any size."""
     pixels = _record(folder).get("pixels")
     return Bounds(*pixels) if pixels else None
 

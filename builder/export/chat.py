@@ -24,12 +24,17 @@ from builder.export.units import (
 from core import store
 from core.answers import parse_boxes
 from core.errors import UserError
+from core.frames import MAX_PIXELS, MIN_PIXELS
 from core.items import Item, load_items, picture_bytes
 from evaluation.examples import Chooser
 from evaluation.prompts import Example, Setting, ask, expected_answer
 
 IMAGE = "<image>"
 QWEN = "<|"  # begins its special tokens, which end a turn or stand for a picture wherever they are
+# What trainers of Qwen2.5-VL are given: boxes in the pixels that come out of its processor.
+QWEN_SETTING = Setting(
+    examples="none", boxes="json", frame="resized_px", pixels=(MIN_PIXELS, MAX_PIXELS)
+)
 Choose = Callable[[Item], list[Example]]
 
 
@@ -114,6 +119,17 @@ def _sayable(item: Item, setting: Setting, reserved: Collection[str]) -> bool:
     except Dropped:
         return False
     return True
+
+
+def bounds(setting: Setting) -> dict[str, int]:
+    """The bounds on a picture's area that boxes are made for, as scripts name them."""
+    least, most = setting.pixels or (MIN_PIXELS, MAX_PIXELS)
+    return {"MIN_PIXELS": least, "MAX_PIXELS": most}
+
+
+def tagged(answer: str) -> str:
+    """An answer in the tags that rewards read, whether it has them already or not."""
+    return answer if answer.startswith("<answer>") else f"<answer>{answer}</answer>"
 
 
 def turns(sample: Sample, mark: str) -> list[dict[str, str]]:

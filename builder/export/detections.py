@@ -5,12 +5,12 @@ part where it is in the picture. Numbers of categories are the same in every fil
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from builder.export.job import Dropped
+from builder.export.job import Dropped, Part
 from builder.export.units import Request, Row, Unit, size_of
 from core.build import read_rows
 from core.part_names import PartLabel
@@ -64,6 +64,15 @@ def of_supervision(seen: Found, ids: Mapping[str, tuple[int, str]]) -> "sv.Detec
         xyxy=np.array([box for box, _, _ in seen.boxes], float),
         class_id=np.array([ids[kind][0] - 1 for _, kind, _ in seen.boxes]),
     )
+
+
+def every_found(part: Part, unit: Unit) -> Iterator[tuple[Row, Found]]:
+    """The rows of a unit with their boxes; those that can't be said are dropped."""
+    for row in part.rows(unit, UNREAD):
+        try:
+            yield row, found(unit, row)
+        except Dropped as dropped:
+            part.drop(row.item.id, unit, dropped)
 
 
 def found(unit: Unit, row: Row) -> Found:

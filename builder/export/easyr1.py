@@ -5,28 +5,19 @@ It shrinks or enlarges pictures to its own bounds before Qwen's processor rounds
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from datasets import Features, Image, List, Value
 
-from builder.export.chat import IMAGE, QWEN, samples
+from builder.export.chat import IMAGE, QWEN, QWEN_SETTING, bounds, samples, tagged
 from builder.export.job import Job, Part
 from builder.export.tables import write_tables
 from builder.export.units import Unit
-from builder.export.verl import tagged
 from core.features import arrow_schema
-from core.frames import MAX_PIXELS, MIN_PIXELS
-from evaluation.prompts import Setting
 
 EXAMPLES = ("none",)
-SETTING = Setting(
-    examples="none",
-    template="think",
-    boxes="json",
-    frame="resized_px",
-    pixels=(MIN_PIXELS, MAX_PIXELS),
-    resize="easyr1",
-)
+SETTING = replace(QWEN_SETTING, template="think", resize="easyr1")
 # What EasyR1 splits texts at.
 RESERVED = (IMAGE, "<video>", QWEN)
 PICTURES = "the build's own bytes, in `images`"
@@ -64,7 +55,7 @@ python3 -m verl.trainer.main config=examples/config.yaml \\
     worker.actor.model.model_path="${MODEL:-Qwen/Qwen2.5-VL-7B-Instruct}" \\
     worker.actor.model.freeze_vision_tower=true worker.actor.optim.lr=1e-5 \\
     worker.rollout.n=2 worker.rollout.tensor_parallel_size=1 \\
-    worker.reward.reward_type=batch worker.reward.reward_function="$reward:compute_scores" \\
+    worker.reward.reward_function="$reward:compute_scores" \\
     trainer.n_gpus_per_node="${GPUS:-1}" trainer.max_steps=500 trainer.save_freq=100 \\
     trainer.val_before_train=false trainer.val_freq=-1 trainer.logger='["console"]' \\
     trainer.save_checkpoint_path="${OUT:-$here/tuned}" "$@"
@@ -75,9 +66,7 @@ def write(job: Job) -> list[str]:
     """Write the files and a script; returns the files' names."""
     names = write_tables(job, arrow_schema(FEATURES), records, folder="{split}/")
     if any(name.startswith("train/") for name in names):
-        least, most = job.request.setting.pixels or (MIN_PIXELS, MAX_PIXELS)
-        script = _SCRIPT.replace("@MIN_PIXELS@", str(least)).replace("@MAX_PIXELS@", str(most))
-        job.write_script("train.sh", script)
+        job.write_script("train.sh", _SCRIPT, **bounds(job.request.setting))
     return names
 
 

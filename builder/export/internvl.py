@@ -62,7 +62,7 @@ def write(job: Job) -> list[str]:
         if meta:
             (job.folder / file).write_text(json.dumps(meta, indent=2) + "\n")
     if (job.folder / METAS["train"]).is_file():
-        job.write_script("train.sh", _SCRIPT.replace("@TILES@", str(TILES)))
+        job.write_script("train.sh", _SCRIPT, TILES=TILES)
     return names
 
 

@@ -148,8 +148,10 @@ class Job:
             self._done["lists"] = 1
             self.save()
 
-    def write_script(self, name: str, text: str) -> None:
-        """Write a file that can be run."""
+    def write_script(self, name: str, text: str, **values: object) -> None:
+        """Write a file that can be run, with values in the place of their `@NAMES@`."""
+        for key, value in values.items():
+            text = text.replace(f"@{key}@", str(value))
         path = self.folder / name
         path.write_text(text, encoding="utf-8")
         path.chmod(0o755)

@@ -8,25 +8,30 @@ a picture's tokens if need be.
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
 
-from builder.export.chat import IMAGE, QWEN, example_pictures, file_name, files, samples, turns
+from builder.export.chat import (
+    IMAGE,
+    QWEN,
+    QWEN_SETTING,
+    bounds,
+    example_pictures,
+    file_name,
+    files,
+    samples,
+    turns,
+)
 from builder.export.job import Job, Part
 from builder.export.units import Unit, every_unit
-from core.frames import MAX_PIXELS, MIN_PIXELS, RELEASED_PIXELS
+from core.frames import RELEASED_PIXELS
 from core.store import ROOT
 from evaluation.prompts import Setting
 
 EXAMPLES = ("none", "fixed", "dynamic")
-SETTING = Setting(
-    examples="none",
-    boxes="json",
-    frame="resized_px",
-    pixels=(MIN_PIXELS, MAX_PIXELS),
-    resize="llamafactory",
-)
+SETTING = replace(QWEN_SETTING, resize="llamafactory")
 # What LLaMA-Factory replaces by media, wherever it stands, and what the model's tokens begin with.
 RESERVED = (IMAGE, "<video>", "<audio>", QWEN)
 NOT_IN_PATHS = ("*?[", "LLaMA-Factory loads by `datasets`, which takes a path for a pattern at")
@@ -79,10 +84,9 @@ def dataset_name(file: str) -> str:
 def _recipe(setting: Setting, names: list[str]) -> str:
     """The project's SFT recipe for these data sets; of a row only the last answer is learnt."""
     recipe = yaml.safe_load(RECIPE.read_text(encoding="utf-8"))
-    least, most = setting.pixels or (MIN_PIXELS, MAX_PIXELS)
     recipe |= {"dataset_dir": ".", "dataset": ",".join(names)}
-    recipe |= {"image_min_pixels": least, "image_max_pixels": most}
-    recipe["cutoff_len"] = max(recipe["cutoff_len"], _tokens(setting, most))
+    recipe |= {f"image_{name.lower()}": value for name, value in bounds(setting).items()}
+    recipe["cutoff_len"] = max(recipe["cutoff_len"], _tokens(setting, recipe["image_max_pixels"]))
     if setting.examples != "none":
         recipe["mask_history"] = True
     return "# cd here; llamafactory-cli train sft.yaml\n" + yaml.safe_dump(recipe, sort_keys=False)

@@ -53,7 +53,7 @@ def write(job: Job) -> list[str]:
     job.close_lists(names)
     train = [name for name in names if name.endswith("train.json")]
     if train:
-        job.write_script("train.sh", _SCRIPT.replace("@FILE@", train[0]))
+        job.write_script("train.sh", _SCRIPT, FILE=train[0])
     return names
 
 

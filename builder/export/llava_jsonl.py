@@ -9,21 +9,23 @@ import json
 
 import yaml
 
-from builder.export.chat import IMAGE, QWEN, example_pictures, file_name, files, samples, turns
+from builder.export.chat import (
+    IMAGE,
+    QWEN,
+    QWEN_SETTING,
+    bounds,
+    example_pictures,
+    file_name,
+    files,
+    samples,
+    turns,
+)
 from builder.export.job import Job, Part
 from builder.export.llamafactory import TEXT_TOKENS, dataset_name
 from builder.export.units import Unit, every_unit
-from core.frames import MAX_PIXELS, MIN_PIXELS
-from evaluation.prompts import Setting
 
 EXAMPLES = ("none", "fixed", "dynamic")
-SETTING = Setting(
-    examples="none",
-    boxes="json",
-    frame="resized_px",
-    pixels=(MIN_PIXELS, MAX_PIXELS),
-    resize="qwen",
-)
+SETTING = QWEN_SETTING
 # What the trainers put pictures and videos at.
 RESERVED = (IMAGE, "<video>", QWEN)
 TRAIN = "REPO=path/to/Qwen3-VL bash {folder}/train.sh"
@@ -37,7 +39,9 @@ TRAINING = f"""\
 resize that boxes are made for; it registers the files by `train.py`.
 
 LLaVA-NeXT and OneVision take `{NEXT}` as `--data_path`, with `--image_folder .`, started in this
-folder. They cut pictures into tiles of their own sizes: export with `--frame norm1000` for them.
+folder. Of a single picture they show the whole, squeezed to a square, before its tiles: export with
+`--frame norm1000` for them. Several pictures are each padded to a square, whatever
+`--image_aspect_ratio` says: `--examples dynamic --frame padded_norm`.
 """
 _PYTHON = '''\
 """Tells qwen-vl-finetune of the files of this folder, and starts its training."""
@@ -95,18 +99,10 @@ def write(job: Job) -> list[str]:
 
 def _write_training(job: Job, train: dict[str, str]) -> None:
     setting = job.request.setting
-    least, most = setting.pixels or (MIN_PIXELS, MAX_PIXELS)
     pictures = 1 + (setting.shots if setting.examples == "dynamic" else 0)
-    values = {
-        "NAMES": ",".join(train),
-        "MIN_PIXELS": least,
-        "MAX_PIXELS": most,
-        "LENGTH": pictures * (most // 28**2 + 1) + TEXT_TOKENS,
-    }
-    script = _SCRIPT
-    for name, value in values.items():
-        script = script.replace(f"@{name}@", str(value))
-    job.write_script("train.sh", script)
+    given = bounds(setting)
+    length = pictures * (given["MAX_PIXELS"] // 28**2 + 1) + TEXT_TOKENS
+    job.write_script("train.sh", _SCRIPT, NAMES=",".join(train), LENGTH=length, **given)
     (job.folder / "train.py").write_text(_PYTHON.replace("@FILES@", json.dumps(train)))
     datasets = [{"json_path": name, "sampling_strategy": "all"} for name in train.values()]
     (job.folder / NEXT).write_text(yaml.safe_dump({"datasets": datasets}, sort_keys=False))

@@ -14,24 +14,17 @@ from typing import Any
 
 from datasets import Features, Image, List, Value
 
-from builder.export.chat import IMAGE, QWEN, samples
+from builder.export.chat import IMAGE, QWEN, QWEN_SETTING, bounds, samples, tagged
 from builder.export.job import Job, Part
 from builder.export.tables import config_names, write_tables
 from builder.export.tables import front_matter as yaml_of
 from builder.export.units import Unit, size_of
 from core.answers import parse_boxes
 from core.features import arrow_schema
-from core.frames import MAX_PIXELS, MIN_PIXELS
-from evaluation.prompts import Setting, ask, expected_answer
+from evaluation.prompts import ask, expected_answer
 
 EXAMPLES = ("none",)  # TRL puts all pictures before the first text
-SETTING = Setting(
-    examples="none",
-    boxes="json",
-    frame="resized_px",
-    pixels=(MIN_PIXELS, MAX_PIXELS),
-    resize="qwen",
-)
+SETTING = QWEN_SETTING
 # Placeholders that chat templates write themselves, and what ends a turn.
 RESERVED = (IMAGE, QWEN)
 PICTURES = "the build's own bytes, in `images`"
@@ -107,7 +100,7 @@ def records(part: Part, unit: Unit) -> Iterator[dict[str, Any]]:
                 {"role": "assistant", "content": [_part("text", answer)]},
             ],
             "prompt": [{"role": "user", "content": ask(row.item, thinking)}],
-            "solution": f"<answer>{bare}</answer>",
+            "solution": tagged(bare),
             "answer": bare,
             "labels": [box.label for box in boxes],
             "boxes": [list(box.box) for box in boxes],
@@ -122,11 +115,10 @@ def _part(kind: str, text: str | None) -> dict[str, str | None]:
 def words(job: Job) -> dict[str, str]:
     """What README.md says of this export alone."""
     request, setting = job.request, job.request.setting
-    bounds = why = ""
+    given = why = ""
     if setting.frame == "resized_px":
-        least, most = setting.pixels or (MIN_PIXELS, MAX_PIXELS)
-        bounds, why = f", min_pixels={least}, max_pixels={most}", WHY
-    return {"split": request.splits[0], "bounds": bounds, "why": why}
+        why, given = WHY, "".join(f", {k.lower()}={v}" for k, v in bounds(setting).items())
+    return {"split": request.splits[0], "bounds": given, "why": why}
 
 
 def front_matter(job: Job, names: list[str]) -> str:

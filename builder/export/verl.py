@@ -6,26 +6,18 @@ them, with the picture, to Qwen's own helper.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from datasets import Features, List, Value
 
-from builder.export.chat import IMAGE, QWEN, samples
+from builder.export.chat import IMAGE, QWEN, QWEN_SETTING, samples, tagged
 from builder.export.job import Job, Part
 from builder.export.tables import write_tables
 from builder.export.units import Unit
-from core.frames import MAX_PIXELS, MIN_PIXELS
-from evaluation.prompts import Setting
 
 EXAMPLES = ("none",)
-SETTING = Setting(
-    examples="none",
-    template="think",
-    boxes="json",
-    frame="resized_px",
-    pixels=(MIN_PIXELS, MAX_PIXELS),
-    resize="qwen",
-)
+SETTING = replace(QWEN_SETTING, template="think")
 # What verl splits texts at.
 RESERVED = (IMAGE, "<video>", "<audio>", QWEN)
 PICTURES = "the build's own bytes, in `images`"
@@ -88,7 +80,7 @@ def write(job: Job) -> list[str]:
     names = write_tables(job, FEATURES.arrow_schema.remove_metadata(), records)
     train = [name for name in names if "train-" in name]
     if train:
-        job.write_script("train.sh", _SCRIPT.replace("@FILES@", " ".join(train)))
+        job.write_script("train.sh", _SCRIPT, FILES=" ".join(train))
     return names
 
 
@@ -110,8 +102,3 @@ def records(part: Part, unit: Unit) -> Iterator[dict[str, Any]]:
                 "task": unit.config,
             },
         }  # fmt: skip
-
-
-def tagged(answer: str) -> str:
-    """An answer in the tags that rewards read, whether it has them already or not."""
-    return answer if answer.startswith("<answer>") else f"<answer>{answer}</answer>"

@@ -12,22 +12,25 @@ the one number that it finds in a text, so "1" is as good as "Put the plate 1x2 
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
-from builder.export.chat import IMAGE, QWEN, Sample, example_pictures, file_name, files, samples
+from builder.export.chat import (
+    IMAGE,
+    QWEN,
+    QWEN_SETTING,
+    Sample,
+    bounds,
+    example_pictures,
+    file_name,
+    files,
+    samples,
+)
 from builder.export.job import Job, Part
 from builder.export.units import Request, Unit, every_unit
-from core.frames import MAX_PIXELS, MIN_PIXELS
-from evaluation.prompts import Setting
 
 EXAMPLES = ("none", "fixed", "dynamic")
-SETTING = Setting(
-    examples="none",
-    boxes="fenced",
-    frame="resized_px",
-    pixels=(MIN_PIXELS, MAX_PIXELS),
-    resize="vlm-r1",
-)
+SETTING = replace(QWEN_SETTING, boxes="fenced", resize="vlm-r1")
 # VLM-R1 takes <image> out of questions and answers.
 RESERVED = (IMAGE, QWEN)
 NOT_IN_PATHS = (":", "VLM-R1 splits paths at")
@@ -79,27 +82,17 @@ def write(job: Job) -> list[str]:
     names = files(job, units, "jsonl")
     train = [name for name in names if name.endswith("train.jsonl")]
     if train:
-        job.write_script("train.sh", _script(job, train))
+        setting = job.request.setting
+        job.write_script(
+            "train.sh",
+            _SCRIPT,
+            FILES=":".join(f"$here/{name}" for name in train),
+            FOLDERS=":".join("$here" for _ in train),
+            LENGTH=max(_tokens(job.folder / name) for name in train),
+            **bounds(setting),
+            **(_FORK if setting.boxes in ("json", "lego-r1") else _RELEASED),
+        )
     return names
-
-
-def _script(job: Job, train: list[str]) -> str:
-    """The script that trains on these files, in the frame and with the rewards of this export."""
-    setting = job.request.setting
-    rewards = _FORK if setting.boxes in ("json", "lego-r1") else _RELEASED
-    least, most = setting.pixels or (MIN_PIXELS, MAX_PIXELS)
-    values = {
-        "FILES": ":".join(f"$here/{name}" for name in train),
-        "FOLDERS": ":".join("$here" for _ in train),
-        "MIN_PIXELS": least,
-        "MAX_PIXELS": most,
-        "LENGTH": max(_tokens(job.folder / name) for name in train),
-        **rewards,
-    }
-    script = _SCRIPT
-    for name, value in values.items():
-        script = script.replace(f"@{name}@", str(value))
-    return script
 
 
 def _tokens(path: Path) -> int:

@@ -10,8 +10,8 @@ import json
 from pathlib import Path
 
 from builder.export.detections import CONFIGS as CONFIGS
-from builder.export.detections import UNREAD, categories, folder_of, found, of_supervision
-from builder.export.job import Dropped, Job, Part
+from builder.export.detections import categories, every_found, folder_of, of_supervision
+from builder.export.job import Job, Part
 from builder.export.units import Unit, every_unit
 from builder.export.yolo import words as words
 
@@ -56,12 +56,7 @@ def _write(ids: dict[str, tuple[int, str]], part: Part, unit: Unit) -> None:
 
     folder = folder_of(part.request, unit)
     classes = [name for _, name in ids.values()]
-    for row in part.rows(unit, UNREAD):
-        try:
-            seen = found(unit, row)
-        except Dropped as dropped:
-            part.drop(row.item.id, unit, dropped)
-            continue
+    for row, seen in every_found(part, unit):
         width, height = seen.size_wh
         name = f"{row.item.id}{Path(row.picture_name).suffix}"
         text = detections_to_pascal_voc(

@@ -10,8 +10,8 @@ from pathlib import Path
 import yaml
 
 from builder.export.detections import CONFIGS as CONFIGS
-from builder.export.detections import UNREAD, categories, folder_of, found, of_supervision
-from builder.export.job import Dropped, Job, Part
+from builder.export.detections import categories, every_found, folder_of, of_supervision
+from builder.export.job import Job, Part
 from builder.export.units import Unit, every_unit
 
 EXAMPLES = ("none",)
@@ -66,12 +66,7 @@ def _write(ids: dict[str, tuple[int, str]], part: Part, unit: Unit) -> None:
     from supervision.dataset.formats.yolo import detections_to_yolo_annotations
 
     folder = folder_of(part.request, unit)
-    for row in part.rows(unit, UNREAD):
-        try:
-            seen = found(unit, row)
-        except Dropped as dropped:
-            part.drop(row.item.id, unit, dropped)
-            continue
+    for row, seen in every_found(part, unit):
         width, height = seen.size_wh
         lines = detections_to_yolo_annotations(of_supervision(seen, ids), (height, width))
         name, suffix = row.item.id, Path(row.picture_name).suffix

@@ -5,16 +5,20 @@ import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.cli import Parser, command, positive, require, run, whole, writable
 from core.errors import UserError
+from core.frames import MAX_PIXELS, MIN_PIXELS
 from tasks import TASKS
+
+if TYPE_CHECKING:
+    from evaluation.training import Bounds
 
 MODEL = "Qwen/Qwen2.5-VL-7B-Instruct"
 # LEGO-R1 keeps the vision side frozen: adapters go on the language side only.
 VISION = r".*(visual|vision_tower|vision_model|multi_modal_projector|merger).*"
-MAX_PIXELS = 2600 * 28 * 28
+FACTOR = 28  # sides of what Qwen2-VL and Qwen2.5-VL see are multiples of it
 
 
 def parser(script: str, doc: str) -> Parser:
@@ -25,7 +29,8 @@ def parser(script: str, doc: str) -> Parser:
         "build",
         type=Path,
         metavar="BUILD",
-        help="a build folder, or an export of --format messages; its train split is used",
+        help="a build folder, whose boxes are said in pixels of the picture as Qwen2.5-VL sees it, "
+        "or an export of --format messages, in its own --frame; the train split is used",
     )
     add("--out", type=writable, required=True, help="where the adapter goes")
     add("--model", default=MODEL, metavar="ID|DIR", help="(%(default)s)")
@@ -45,21 +50,24 @@ def parser(script: str, doc: str) -> Parser:
     return result
 
 
-def pixels(folder: Path, max_pixels: int | None) -> tuple[int, int | None]:
-    """Most and least area of a picture, None for the processor's own; raises `UserError` when the
-    boxes of an export are made for another.
-    """
-    from evaluation.training import bounds_of
+def bounds(options: argparse.Namespace) -> "Bounds | None":
+    """The area of pictures that boxes are made for, in pixels; None where boxes hold at any size.
 
-    bounds = bounds_of(folder)
-    if bounds is None:
-        return max_pixels or MAX_PIXELS, None
-    if max_pixels not in (None, bounds.max_pixels):
+    Raises `UserError` when those of an export are made for another than asked for.
+    """
+    from evaluation.training import Bounds, bounds_of
+
+    asked = options.max_pixels
+    if is_build(options.build):
+        most = asked or MAX_PIXELS
+        return Bounds(min(MIN_PIXELS, most), most)
+    made = bounds_of(options.build)
+    if made and asked not in (None, made.max_pixels):
         raise UserError(
-            f"--max-pixels {max_pixels}: the boxes in {folder} are made for "
-            f"{bounds.max_pixels}; leave it out, or export again with --max-pixels {max_pixels}"
+            f"--max-pixels {asked}: the boxes in {options.build} are made for "
+            f"{made.max_pixels}; leave it out, or export again with --max-pixels {asked}"
         )
-    return bounds.max_pixels, bounds.min_pixels
+    return made
 
 
 def load(options: argparse.Namespace) -> tuple[Any, Any, bool]:
@@ -69,7 +77,7 @@ def load(options: argparse.Namespace) -> tuple[Any, Any, bool]:
 
     from evaluation.runners.local import LOADING_ERRORS, cannot_load, limit_pixels
 
-    bounds = pixels(options.build, options.max_pixels)
+    made = bounds(options)
     bf16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
     try:
         processor = AutoProcessor.from_pretrained(options.model)
@@ -78,8 +86,15 @@ def load(options: argparse.Namespace) -> tuple[Any, Any, bool]:
         )
     except LOADING_ERRORS as error:
         raise UserError(cannot_load(options.model, error)) from error
-    # Others than Qwen's scale every picture to one size anyway.
-    limit_pixels(processor, *bounds)
+    pictures = getattr(processor, "image_processor", None)
+    factor = getattr(pictures, "patch_size", 0) * getattr(pictures, "merge_size", 0)
+    if made and "object" in options.configs and factor != FACTOR:
+        raise UserError(
+            f"--model {options.model}: it does not see pictures as Qwen2.5-VL does, in whose "
+            "pixels the boxes are; give an export of --format messages --frame norm1000"
+        )
+    least, most = made or (None, options.max_pixels or MAX_PIXELS)
+    limit_pixels(processor, most, least)
     return model, processor, bf16
 
 
@@ -104,7 +119,7 @@ def shared_arguments(options: argparse.Namespace, bf16: bool) -> dict[str, Any]:
     }
 
 
-def finish(trainer: Any, options: argparse.Namespace) -> float:
+def finish(trainer: Any, options: argparse.Namespace, template: str = "plain") -> float:
     """Train, check the loss, save the adapter; returns the last loss."""
     trainer.train(resume_from_checkpoint=options.resume or None)
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
@@ -115,7 +130,9 @@ def finish(trainer: Any, options: argparse.Namespace) -> float:
           f"loss {losses[-1]:.4f}")  # fmt: skip
     if is_build(options.build):
         asking = command("scripts/evaluate.py", "run", options.build, "--model", options.model,
-                         "--adapter", options.out, "--config", options.configs[0])  # fmt: skip
+                         "--adapter", options.out, "--config", options.configs[0],
+                         "--setting", "no-examples", "--template", template, "--boxes", "json",
+                         "--example-frame", "resized_px")  # fmt: skip
         print(f"ask it with: {asking}")
     return float(losses[-1])
 

@@ -10,6 +10,7 @@ LEGO-R1's own box reward (accuracy) can be gamed by one good box; `penalised` ca
 import argparse
 import functools
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,8 @@ def train(options: argparse.Namespace) -> float:
     """Tune and save an adapter; returns the last loss."""
     from evaluation.training import THINK, rows_of
 
-    rows = rows_of(options.build, options.configs, THINK, options.max_samples, options.seed)
+    setting = replace(THINK, pixels=common.bounds(options))
+    rows = rows_of(options.build, options.configs, setting, options.max_samples, options.seed)
     pictures = {"image", "images"} & set(rows.column_names)
     rows = rows.select_columns(["prompt", *pictures, "solution", "task"])
     model, processor, bf16 = common.load(options)
@@ -66,7 +68,7 @@ def train(options: argparse.Namespace) -> float:
             task_type="CAUSAL_LM",
         ),
     )
-    return common.finish(trainer, options)
+    return common.finish(trainer, options, "think")
 
 
 def _named(name: str) -> "Reward":

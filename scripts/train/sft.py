@@ -9,6 +9,7 @@ LEGO-R1 saw 500 rows a task (--max-samples 500); the default is all of them.
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
@@ -20,7 +21,8 @@ def train(options: argparse.Namespace) -> float:
     """Tune and save an adapter; returns the last loss."""
     from evaluation.training import PLAIN, rows_of
 
-    rows = rows_of(options.build, options.configs, PLAIN, options.max_samples, options.seed)
+    setting = replace(PLAIN, pixels=common.bounds(options))
+    rows = rows_of(options.build, options.configs, setting, options.max_samples, options.seed)
     pictures = {"image", "images"} & set(rows.column_names)
     rows = rows.select_columns(["prompt", "completion", *pictures])
     model, processor, bf16 = common.load(options)

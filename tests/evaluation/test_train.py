@@ -1,6 +1,7 @@
 """The tuning recipes end to end on tiny random models, and the rewards through TRL's own call."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from outside import ROOT
@@ -10,13 +11,17 @@ torch = pytest.importorskip("torch", reason="needs the extra `train`")
 
 import yaml
 from benchmark_build import write_build
+from export_build import all_rows
 from outside import MODEL_TEST
+from painted_build import enclosed, painted_build, qwen_picture, qwen_processor, same_share
 from tiny_models import MAKERS
 
+from core.frames import MAX_PIXELS
 from core.items import load_items
+from evaluation.prompts import FRAME_WORDS
 from evaluation.rewards import ALL_REWARDS, REWARDS
-from evaluation.training import PLAIN, THINK, training_rows
-from scripts.train import common, grpo, sft
+from evaluation.training import PLAIN, THINK, Bounds, training_rows
+from scripts.train import grpo, sft
 
 pytestmark = MODEL_TEST
 TINY = ("--max-steps", "2", "--max-samples", "6", "--debug")
@@ -119,6 +124,25 @@ def test_training_rows_are_the_train_split_s(build):
     assert few["id"][:] == training_rows(build, ["scene", "state"], PLAIN, 3)["id"][:]
 
 
+@pytest.mark.parametrize("most", [MAX_PIXELS, 200_000])
+def test_boxes_are_in_the_frame_that_the_prompt_names(tmp_path, most):
+    """They lie on the parts in what Qwen2.5-VL's processor makes of the picture."""
+    build, bounds = painted_build(tmp_path / "lego-arta"), Bounds(3136, most)
+    every, processor = all_rows(build), qwen_processor(bounds)
+    for row in training_rows(build, ["object"], replace(THINK, pixels=bounds)).select(range(5)):
+        assert FRAME_WORDS["resized_px"] in row["prompt"][0]["content"]
+        picture = qwen_picture(processor(images=[row["image"]], return_tensors="np"))
+        enclosed(picture, row["solution"], every[row["id"]])
+        same_share(row["solution"], every[row["id"]], "resized_px", picture.shape[1::-1])
+
+
+def test_boxes_of_another_model_s_pixels_are_refused(build, tmp_path, capsys):
+    other = MAKERS["llava"](tmp_path / "tiny")
+    arguments = [str(build), "--out", str(tmp_path / "o"), "--model", str(other)]
+    assert sft.main(arguments) == 1
+    assert "--format messages --frame norm1000" in capsys.readouterr().err
+
+
 def test_the_recipes_have_the_papers_numbers():
     """R13."""
     recipe = yaml.safe_load((ROOT / "scripts/train/llamafactory_sft.yaml").read_text())
@@ -133,7 +157,7 @@ def test_the_recipes_have_the_papers_numbers():
     assert "max_samples" not in recipe
     zero = json.loads((ROOT / "scripts/train/zero2.json").read_text())
     assert zero["zero_optimization"]["stage"] == 2
-    assert common.MAX_PIXELS == 2_038_400
+    assert MAX_PIXELS == 2_038_400
 
 
 def test_bad_input_gives_one_line(build, tmp_path, capsys):

@@ -23,6 +23,7 @@ def test_a_new_task_is_built_checked_pushed_exported_scored_and_shown(tmp_path):
         )  # fmt: skip
         assert done.returncode == 0, done.stderr + done.stdout
         files = hub.store.repos["lab/toy"].commit("main").files
+        card = hub.store.object_path(files["README.md"].sha256).read_text(encoding="utf-8")
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["violations"] == []
     assert all(found["rows"].values())
@@ -30,5 +31,4 @@ def test_a_new_task_is_built_checked_pushed_exported_scored_and_shown(tmp_path):
     assert found["exported"] == dict.fromkeys(("llava", "webdataset"), sum(found["rows"].values()))
     assert found["shown"] == found["all"]
     assert {path.split("/")[1] for path in files if path.endswith(".parquet")} >= {"toy", "state"}
-    card = files["README.md"].data.decode()
     assert "config_name: toy" in card and "assets/toy.webp" in card and "Counting" in card

@@ -13,7 +13,14 @@ import pytest
 import yaml
 from export_build import all_rows, export_build
 from exported import error_of, records, run
-from painted_build import enclosed, painted_build, qwen_picture, qwen_processor, same_share
+from painted_build import (
+    enclosed,
+    llava_picture,
+    painted_build,
+    qwen_picture,
+    qwen_processor,
+    same_share,
+)
 from PIL import Image
 
 from core.answers import parse_boxes
@@ -119,8 +126,56 @@ def test_the_files_that_are_registered_are_train_s(build, tmp_path):
     files, folders = registered(out, tmp_path)
     wanted = [out / f"{config}_train.jsonl" for config in ("scene", "object", "state")]
     assert list(map(Path, files)) == wanted and set(map(Path, folders)) == {out}
-    listed = yaml.safe_load((out / "llava_next.yaml").read_text())["datasets"]
-    assert [out / one["json_path"] for one in listed] == wanted
+
+
+# LLaVA-NeXT and OneVision ------------------------------------------------------------------------
+
+
+def llava_next_samples(data_path: Path) -> list[dict]:
+    """Its reading of a YAML: paths from where it was started, the format by the suffix, and a
+    share only where the strategy is a word and a number.
+    """
+    samples = []
+    for one in yaml.safe_load(data_path.read_text())["datasets"]:
+        text, suffix = Path(one["json_path"]).read_text(), Path(one["json_path"]).suffix
+        assert suffix in (".json", ".jsonl")
+        found = json.loads(text) if suffix == ".json" else list(map(json.loads, text.splitlines()))
+        how, _, number = one.get("sampling_strategy", "all").partition(":")
+        assert not number and how == "all"  # first:, end: and random: would take a part
+        samples += found
+    return samples
+
+
+@pytest.mark.parametrize("examples", ["none", "dynamic"])
+def test_llava_next(build, tmp_path, monkeypatch, examples):
+    """A single picture is squeezed to a square, before its tiles; several are padded each."""
+    rows, frame = all_rows(build), "norm1000" if examples == "none" else "padded_norm"
+    out = run(build, tmp_path / "x", "llava-jsonl", "--examples", examples, "--frame", frame)
+    monkeypatch.chdir(out)
+    samples, seen = llava_next_samples(Path("llava_next.yaml")), 0
+    assert {line["id"] for line in samples} == {
+        i for i, row in rows.items() if row["split"] == "train"
+    }
+    for line in samples:
+        turns, files = line["conversations"], [Path(".", name) for name in line["image"]]
+        assert [turn["from"] for turn in turns] == ["human", "gpt"] * (len(turns) // 2)
+        asked = [turn["value"] for turn in turns[::2]]
+        # It brings the picture of a turn to the front itself; a picture for each, in this order.
+        assert all(text.rfind("<image>") <= 0 for text in asked)
+        assert sum(text.count("<image>") for text in asked) == len(files)
+        assert files[-1].read_bytes() == rows[line["id"]]["image"]["bytes"]
+        assert all(path.is_file() for path in files)
+        single = len(files) == 1
+        if rows[line["id"]]["config"] == "object" and single == (examples == "none") and seen < 4:
+            if single:
+                with Image.open(files[0]) as opened:
+                    picture, unit = np.asarray(opened.convert("RGB").resize((384, 384))), 0.384
+            else:
+                picture, unit = llava_picture(files[-1]), 336
+            enclosed(picture, turns[-1]["value"], rows[line["id"]], unit)
+            same_share(turns[-1]["value"], rows[line["id"]], frame)
+            seen += 1
+    assert seen == 4
 
 
 # InternVL ----------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from painted_build import (
     LEAST_IOU,
     enclosed,
     iou,
+    llava_picture,
     measured,
     painted_build,
     qwen_picture,
@@ -164,23 +165,6 @@ def test_vlm_r1(build, tmp_path, more):
 
 
 # LLaVA and Otter ---------------------------------------------------------------------------------
-
-
-def llava_picture(path: Path) -> np.ndarray:
-    """expand2square in the mean colour, then CLIP's own processor, as LLaVA's trainer has it."""
-    module = pytest.importorskip("transformers.models.clip.image_processing_pil_clip")
-    processor = module.CLIPImageProcessorPil(
-        size={"shortest_edge": 336}, crop_size={"height": 336, "width": 336}
-    )
-    with Image.open(path) as opened:
-        image = opened.convert("RGB")
-    width, height = image.size
-    side = max(width, height)
-    square = Image.new("RGB", (side, side), tuple(int(x * 255) for x in processor.image_mean))
-    square.paste(image, ((side - width) // 2, (side - height) // 2))
-    values = processor(images=[square], return_tensors="np")["pixel_values"][0]
-    picture = values.transpose(1, 2, 0) * processor.image_std + processor.image_mean
-    return np.clip(picture * 255, 0, 255)
 
 
 def vicuna(conversations: list[dict]) -> str:
