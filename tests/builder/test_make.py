@@ -22,9 +22,9 @@ import pytest
 from command import make, make_here, one_line_error
 from outside import ROOT
 
-from builder.pipeline import BuildOptions
 from builder.release import validate
 from builder.release.assemble import AssembleOptions, assemble
+from builder.stages import BuildOptions
 from core import store
 from core.build import MANIFEST
 

@@ -28,26 +28,12 @@ from builder.sources.demo.plan import (
     plan_set,
 )
 from builder.sources.demo.text import Facts, Line
-from builder.sources.terms import ADDRESSES, Terms
 from core import code
 from core.errors import UserError
 from core.store import one_at_a_time, write_bytes, writing
 
 IMAGE_FOLDER = "wp-content/themes/mtt-wordpress-theme/assets/manual/manual-images"
 BRAILLE_FOLDER = "wp-content/uploads/braille"
-
-
-TERMS = Terms(
-    "manuals drawn by lego-arta's own demo source",
-    "apache-2.0",
-    "The pictures and texts were drawn by lego-arta itself: Apache-2.0, no LEGO material.",
-    licence_url=ADDRESSES["apache-2.0"],
-)
-
-
-def terms(source: str) -> Terms:
-    """The project's own: nothing here is anybody else's."""
-    return TERMS
 
 
 def draw_manual(root: Path, index: int, seed: int) -> str:
