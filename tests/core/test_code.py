@@ -21,7 +21,7 @@ from builder.annotate.models import ModelOptions
 from builder.export.run import FORMATS
 from builder.sources.audio import saved
 from builder.sources.audio.crawl import CrawlOptions, crawl_site
-from builder.sources.demo import site as demo
+from builder.sources.demo import manuals as demo
 from builder.sources.released import importing as legacy
 from builder.sources.released.source import RELEASED
 from core import code

@@ -17,7 +17,7 @@ from builder.annotate import owlv2
 from builder.engine.local import Workers
 from builder.sources import kinds
 from builder.sources.audio import crawl
-from builder.sources.demo import site as demo
+from builder.sources.demo import manuals as demo
 from builder.sources.kinds import check_source
 from core import cli, net
 from core.errors import UserError

@@ -19,7 +19,8 @@ TERMS = Terms(
 def bring(options: argparse.Namespace, engine: Engine) -> Manuals:
     """Draw the manuals, as many as --limit says, and import them."""
     from builder.sources.audio.saved import import_site
-    from builder.sources.demo.site import draw_manual, finish_site
+    from builder.sources.demo.manuals import draw_manual
+    from builder.sources.demo.site import finish_site
 
     root, count = options.work / store.DEMO, options.limit or MANUALS
     calls = [(root, index, options.seed) for index in range(count)]
