@@ -29,9 +29,9 @@ from hub_store import User
 from pusher import pushing
 
 from builder import make
-from builder.pipeline import BuildOptions
 from builder.release import validate
 from builder.release.assemble import AssembleOptions, assemble
+from builder.stages import BuildOptions
 from core.build import file_sha256, manifest_of
 from core.parquet import write_piece
 from core.pictures.media import encode

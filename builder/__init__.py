@@ -2,6 +2,7 @@
 
 source (sources/) -> crawl -> parse -> annotate/ -> tasks/ -> assemble (split, export/, card)
 
-Every stage after the crawl is a pure function of one manual and the options (`pipeline.py`);
-`folders.py` says where things lie and how they are written, `records.py` what they look like.
+Every stage after the crawl is a pure function of one manual and the options (`stages.py`);
+`core/store.py` says where things lie and how they are written, `core/records.py` what they look
+like.
 """

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from builder.annotate.options import add_options as add_annotators
 from builder.publish import options
 from builder.release.split import MODES
-from core.cli import Parser, command, not_negative, positive, whole, writable
+from builder.sources import known
+from core.cli import Parser, command, positive, whole, writable
 from core.errors import UserError
 from core.names import IMAGE_FORMATS
 from tasks.options import HEX_RE, NEGATIVES, POSITIVES
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("lego_arta")
 
-DEMO_MANUALS = 12
-
 
 def parser() -> Parser:
     """The command line, the whole of it."""
@@ -34,10 +33,9 @@ def parser() -> Parser:
     add = result.add_argument
     add(
         "--source",
-        default="demo",
-        metavar="demo|URL|DIR|legacy:DIR",
-        help="where manuals come from: drawn here (demo, the default), a listing page to crawl, "
-        "a folder with a saved site, or one in the layout of the originally released dataset",
+        default=known.forms()[0],
+        metavar="|".join(known.forms()),
+        help="where manuals come from: " + "; ".join(source.help for source in known.SOURCES),
     )
     add("--out", type=writable, default="lego-arta", help="the build folder (%(default)s)")
     add(
@@ -67,12 +65,7 @@ def parser() -> Parser:
         default=os.cpu_count() or 1,
         help="processes; the result does not depend on it (%(default)s)",
     )
-    add(
-        "--limit",
-        type=positive,
-        metavar="N",
-        help=f"take at most N manuals; for the demo, draw N ({DEMO_MANUALS})",
-    )
+    add("--limit", type=positive, metavar="N", help="take at most N manuals")
     add(
         "--reviews",
         type=Path,
@@ -123,27 +116,8 @@ def parser() -> Parser:
         "fails",
     )
     add_annotators(result.add_argument_group("boxes"))
-    crawl = result.add_argument_group("crawling")
-    crawl.add_argument(
-        "--delay",
-        type=not_negative,
-        metavar="S",
-        help="seconds between requests to a host (0.5)",
-    )
-    crawl.add_argument(
-        "--concurrency",
-        type=positive,
-        metavar="N",
-        help="requests at a time to a host (4)",
-    )
-    crawl.add_argument(
-        "--allow-host",
-        action="append",
-        default=[],
-        metavar="HOST",
-        help="also fetch from this host, e.g. where images lie (repeatable)",
-    )
-    crawl.add_argument("--contact", metavar="MAIL", help="told to the site in the User-Agent")
+    for source in known.SOURCES:
+        source.add_options(result)
     without = result.add_argument_group("without pictures", "when they may not be passed on")
     without.add_argument(
         "--recipe",

@@ -5,12 +5,11 @@ import logging
 import sys
 import time
 from pathlib import Path
-from types import ModuleType
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a file, from anywhere
 
-from builder.command_line import DEMO_MANUALS, colors_by_hand, parser, reviews_of
-from builder.engine.local import run_parallel, start_server
+from builder.command_line import colors_by_hand, parser, reviews_of
+from builder.engine.local import Workers, start_server
 from builder.publish.options import options_of as push_options_of
 from core.build import Manifest, loading_call
 
@@ -21,21 +20,18 @@ if __name__ == "__main__":
 from builder import probes
 from builder.annotate import answers, asking
 from builder.annotate.options import options_of as model_options_of
-from builder.pipeline import BuildOptions, build_imported, build_manual, parse_manual
 from builder.publish import push
 from builder.release import recipe, stats
 from builder.release.assemble import AssembleOptions, assemble, check_out
 from builder.release.reviews import from_json
-from builder.sources import kinds
-from builder.sources.audio import saved, web
-from builder.sources.audio.crawl import Crawl, CrawlOptions, crawl_site
-from builder.sources.demo import site as demo
-from builder.sources.released import importing as legacy
-from builder.sources.terms import UNKNOWN, Terms, stated
+from builder.sources import known
+from builder.sources.source import ReadyMade, Source
+from builder.sources.terms import UNKNOWN, stated
+from builder.stages import BuildOptions, build_manual, parse_manual
 from core.cli import command, run
 from core.errors import UserError
 from core.records import SessionColors, load
-from core.store import COLORS_FILE, CRAWL, DEMO, ROWS, working_in
+from core.store import COLORS_FILE, CRAWL, ROWS, working_in
 from tasks import TASKS
 from tasks.context import TaskOptions
 
@@ -72,10 +68,9 @@ def build(options: argparse.Namespace) -> Manifest:
     """All stages in order; returns the manifest of the build."""
     options.out = options.out.resolve()  # "." and links have no name to put a new folder beside
     if not options.source.strip():
-        raise UserError("--source is empty; give demo, the URL of a listing page, or a folder")
-    source = source_of(options.source)
-    if source in (web, saved):
-        kinds.check_source(options.source)
+        raise UserError(f"--source is empty; give one of {', '.join(known.forms())}")
+    source = known.source_of(options.source)
+    source.check(options.source)
     check_out(options.out)
     if options.recipe:
         check_out(recipe.recipe_folder(options.out))
@@ -85,23 +80,33 @@ def build(options: argparse.Namespace) -> Manifest:
             f"--work {options.work}: it lies in --out and a new build would delete it; "
             "choose a folder outside"
         )
-    if source is legacy:
-        # What is imported was made elsewhere: these say how, for the card and the manifest.
-        options.annotator, options.negatives, options.positives = "legacy", "paper", "original"
-        if options.templates != "paper":
-            raise UserError("--templates: an imported dataset keeps its own queries; leave it out")
-        if options.recipe or options.from_recipe:
-            raise UserError("--recipe: an imported dataset holds no edits that could be repeated")
+    if source.ready_made:
+        take_over(options, source.ready_made)
     with working_in(options.work):
-        return run_stages(options)
+        return run_stages(options, source)
 
 
-def run_stages(options: argparse.Namespace) -> Manifest:
+def take_over(options: argparse.Namespace, rows: ReadyMade) -> None:
+    """The options that say how rows were made elsewhere, for the card and the manifest."""
+    vars(options).update(rows.options)
+    if options.templates != "paper":
+        raise UserError("--templates: an imported dataset keeps its own queries; leave it out")
+    if options.recipe or options.from_recipe:
+        raise UserError("--recipe: an imported dataset holds no edits that could be repeated")
+
+
+def run_stages(options: argparse.Namespace, source: Source) -> Manifest:
     """Crawl, the manuals, the build folder, the report."""
-    started = time.monotonic()
+    started, engine = time.monotonic(), Workers(options.workers)
     wanted = follow_recipe(options) if options.from_recipe else None
     reviews = from_json(wanted["options"]["reviews"]) if wanted else reviews_of(options.reviews)
-    terms = recipe.terms_of(wanted) if wanted else terms_stated(options)
+    terms = (
+        recipe.terms_of(wanted)
+        if wanted
+        else stated(
+            source.terms(options.source), options.licence, options.licence_url, options.attribution
+        )
+    )
     task = BuildOptions(
         options.work,
         options.annotator,
@@ -116,9 +121,10 @@ def run_stages(options: argparse.Namespace) -> Manifest:
             if wanted
             else colors_by_hand(options.boundary_colors),
         ),
+        source.ready_made,
     )
     answers.check_models(task.annotator, task.models)
-    manual_ids, crawl_drops = crawl_stage(options)
+    manual_ids, crawl_drops = source.bring(options, engine)
     if wanted:
         manual_ids = recipe.check_sources(wanted, options.work, manual_ids)
         crawl_drops = recipe.crawl_drops(wanted)
@@ -126,13 +132,10 @@ def run_stages(options: argparse.Namespace) -> Manifest:
     crawled = options.work / CRAWL
     manual_ids = sorted(manual_ids, key=lambda m: -(crawled / m / "crawl.json").stat().st_size)
     if names := answers.with_models(task.annotator):
-        run_parallel(
-            "texts", parse_manual, [(m, options.work) for m in manual_ids], options.workers
-        )
+        engine.map("texts", parse_manual, [(m, options.work) for m in manual_ids])
         asking.ask_all(options.work, manual_ids, names, task.models)
     calls = [(manual_id, task) for manual_id in manual_ids]
-    make_rows = build_imported if legacy.is_source(options.source) else build_manual
-    results = run_parallel("manuals", make_rows, calls, options.workers)
+    results = engine.map("manuals", build_manual, calls)
     check_sessions(task, manual_ids)
     log.info("writing %s", options.out)
     manifest = assemble(
@@ -155,21 +158,6 @@ def run_stages(options: argparse.Namespace) -> Manifest:
     if wanted:
         recipe.check_result(wanted, options.out)
     return manifest
-
-
-def source_of(source: str) -> ModuleType:
-    """The module of a source: it brings manuals to disk, or knows the site, and says its terms."""
-    if legacy.is_source(source):
-        return legacy
-    if "://" in source:
-        return web
-    return demo if source == "demo" else saved
-
-
-def terms_stated(options: argparse.Namespace) -> Terms:
-    """What the source says of itself, and the command line of a source that says nothing."""
-    said = source_of(options.source).terms(options.source)
-    return stated(said, options.licence, options.licence_url, options.attribution)
 
 
 def check_sessions(task: BuildOptions, manual_ids: list[str]) -> None:
@@ -196,45 +184,6 @@ def follow_recipe(options: argparse.Namespace) -> Manifest:
                  "templates"):  # fmt: skip
         setattr(options, name, wanted["options"][name])
     return wanted
-
-
-def crawl_stage(options: argparse.Namespace) -> Crawl:
-    """Stage 1: manuals on disk, whatever the source."""
-    crawl_dir, module = options.work / CRAWL, source_of(options.source)
-    if module is web:
-        agent = CrawlOptions().user_agent
-        given = {"delay_s": options.delay, "concurrency": options.concurrency}
-        crawl_options = CrawlOptions(
-            allowed_hosts=tuple(options.allow_host),
-            user_agent=f"{agent} contact: {options.contact}" if options.contact else agent,
-            **{name: value for name, value in given.items() if value is not None},
-        )
-        return crawl_site(options.source, crawl_dir, crawl_options, options.limit)
-    if module is legacy:
-        imported = legacy.import_all(options.source, crawl_dir, options.limit, options.workers)
-        return Crawl(*imported)
-    site = demo_site(options) if module is demo else Path(options.source)
-    if legacy.is_legacy(site):
-        raise UserError(
-            f"--source {site}: a folder in the released dataset's layout; "
-            f"give --source {legacy.PREFIX}{site}"
-        )
-    found = saved.find_pages(site)
-    calls = [(site, page, crawl_dir) for page in found.pages[: options.limit]]
-    ids = run_parallel("pages", saved.import_manual, calls, options.workers)
-    return Crawl(ids, found.drops)
-
-
-def demo_site(options: argparse.Namespace) -> Path:
-    """Draw the demo's manuals as a saved site."""
-    root, count = options.work / DEMO, options.limit or DEMO_MANUALS
-    run_parallel(
-        "drawings",
-        demo.draw_manual,
-        [(root, index, options.seed) for index in range(count)],
-        options.workers,
-    )
-    return demo.finish_site(root, count, options.seed)
 
 
 def report(manifest: Manifest, out: Path, built: int, manuals: int, seconds: float) -> None:

@@ -1,40 +1,137 @@
-"""The stages, the modules that each of them runs, and the keys under which results are kept.
+"""The stages that make a manual's rows, in one table, and the keys under which results are kept.
 
-A stage's key is a hash of its code (every file that these modules reach by imports, see
-`core/code.py`), its inputs, its options and the versions of its libraries. A result with another
-key is made anew.
+A stage reads the folders of those before it and writes its own: a pure function of one manual and
+the options, run in worker processes. Its key is a hash of its code (every file that its module
+reaches by imports, see `core/code.py`), its inputs, its options and the versions of its libraries;
+a result with another key is made anew. What a stage does lies in a module of its own, so that its
+key holds that module's code and no other's.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
+from typing import NamedTuple
 
-from builder.annotate import ANNOTATORS, READERS
-from core import code
+from builder.annotate import ANNOTATORS, READERS, answers
+from builder.annotate import manual as annotate
+from builder.annotate.models import ModelOptions
+from builder.parse import manual as parse
+from builder.sources import known
+from builder.sources.source import ReadyMade
+from core import code, store
+from core.store import ANNOTATE, CRAWL, PARSE, ROWS
+from tasks import manual as tasks
 from tasks import part_modules
+from tasks.context import TaskOptions
 
-STAGES = {
-    "demo": ("builder.sources.demo.site",),
-    "crawl": ("builder.sources.audio.crawl",),
-    "saved": ("builder.sources.audio.saved",),
-    "legacy": ("builder.sources.released.importing",),
-    "pictures": ("core.pictures.images",),  # what kind of picture a file is, looked at once
-    "parse": ("builder.parse.manual",),
-    "annotate": ("builder.annotate.manual",),
-    "tasks": ("tasks.manual",),
-    "imported": ("builder.sources.released.rows",),
-}
 # What comes after: manuals' rows put together.
 ASSEMBLE = "builder.release.assemble"
-# The parts of tasks that a stage uses; "text" where it is not here.
-PARTS = {"tasks": ("text", "rows"), ASSEMBLE: ("text", "rows", "show")}
-# What imports annotators by their names.
-_BY_NAME = "builder.annotate.answers"
+# The parts of tasks that a build uses; a stage uses "text" where it doesn't say more.
+BUILD_PARTS = ("text", "rows", "show")
 
 
-def key(stage: str, *parts: object, annotators: str = "") -> str:
-    """The key of a result: `parts` are its inputs and options, `annotators` who is asked for it."""
-    return _hash(stage, code_of(stage, annotators), *parts)
+@dataclass(frozen=True)
+class BuildOptions:
+    """What a build's rows depend on besides the manuals."""
+
+    work: Path
+    annotator: str = "foreground"  # or several, with commas: their consensus
+    models: ModelOptions = field(default_factory=ModelOptions)
+    tasks: TaskOptions = field(default_factory=TaskOptions)
+    ready_made: ReadyMade | None = None  # rows that come with the manuals
+
+
+class Stage(NamedTuple):
+    """One stage: `make` fills the folder of a manual, below `folder` in --work.
+
+    `inputs` are (folder, file) that it reads of the manual; `options` give what it depends on of
+    the build's. `module` is where its code begins, `parts` are those of tasks that it uses.
+    """
+
+    name: str
+    folder: str
+    module: str
+    inputs: tuple[tuple[str, str], ...]
+    make: Callable[[str, BuildOptions, Path], None]
+    options: Callable[[str, BuildOptions], Sequence[object]] = lambda manual_id, build: ()
+    parts: tuple[str, ...] = ("text",)
+
+
+CRAWLED = (CRAWL, "crawl.json")
+PARSED = (PARSE, "manual.json")
+ANNOTATED = (ANNOTATE, "annotations.json")
+STAGES = (
+    Stage(
+        "parse", PARSE, parse.__name__, (CRAWLED,),
+        lambda manual_id, build, target: parse.write_manual(
+            build.work / CRAWL / manual_id / "crawl.json", target
+        ),
+    ),
+    Stage(
+        "annotate", ANNOTATE, annotate.__name__, (PARSED,),
+        lambda manual_id, build, target: annotate.write_annotations(
+            build.work, manual_id, build.annotator, build.models, target
+        ),
+        lambda manual_id, build: identities(build),
+    ),
+    Stage(
+        "tasks", ROWS, tasks.__name__, (PARSED, ANNOTATED),
+        lambda manual_id, build, target: tasks.write_rows(
+            build.work, manual_id, build.tasks.of_manual(manual_id), target
+        ),
+        lambda manual_id, build: [build.tasks.of_manual(manual_id)],
+        ("text", "rows"),
+    ),
+)  # fmt: skip
+
+
+def ready_made_stage(rows: ReadyMade) -> Stage:
+    """The only stage of manuals that come with their rows."""
+    return Stage(
+        "ready_made", ROWS, rows.module, (CRAWLED,),
+        lambda manual_id, build, target: import_module(rows.module).write_rows(
+            build.work / CRAWL / manual_id, build.tasks.image_format, target
+        ),
+        lambda manual_id, build: [build.tasks.image_format],
+    )  # fmt: skip
+
+
+def build_manual(manual_id: str, build: BuildOptions) -> tuple[str, bool]:
+    """Bring a manual's stages up to date; returns its id and whether anything was done."""
+    stages = (ready_made_stage(build.ready_made),) if build.ready_made else STAGES
+    done = [run(stage, manual_id, build) for stage in stages]
+    return manual_id, any(done)
+
+
+def parse_manual(manual_id: str, work: Path) -> bool:
+    """The first stage alone, which models need before they are asked; whether it was run."""
+    return run(STAGES[0], manual_id, BuildOptions(work))
+
+
+def run(stage: Stage, manual_id: str, build: BuildOptions) -> bool:
+    """Bring one stage of a manual up to date; whether there was anything to do."""
+    files = [build.work / folder / manual_id / file for folder, file in stage.inputs]
+    key = _hash(
+        stage.name,
+        code_of(stage, build.annotator),
+        *stage.options(manual_id, build),
+        *(store.sha256(file.read_bytes()) for file in files),
+    )
+    target = build.work / stage.folder / manual_id
+    return store.stage(target, key, lambda folder: stage.make(manual_id, build, folder))
+
+
+def identities(build: BuildOptions) -> list[str]:
+    """Who annotates: the name, and for a model what its answers depend on."""
+    return [
+        answers.identity_of(name, build.models) if answers.needs_model(name) else name
+        for name in build.annotator.split(",")
+    ]
+
+
+# Keys --------------------------------------------------------------------------------------------
 
 
 def build_key(*parts: object) -> str:
@@ -46,30 +143,34 @@ def _hash(*parts: object) -> str:
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
 
 
-def code_of(stage: str, annotators: str = "", root: Path | None = None) -> str:
+def code_of(stage: Stage, annotators: str, root: Path | None = None) -> str:
     """Hash of a stage's code and libraries, in a checkout (this one); `annotators` with commas."""
-    return code.of(*STAGES[stage], root=root, chosen=_chosen(annotators.split(","), stage))
+    return code.of(stage.module, root=root, chosen=_chosen(annotators.split(","), stage.parts))
 
 
 def code_sha256(root: Path | None = None) -> str:
-    """Hash of all code and libraries that a build may depend on: of every stage and annotator."""
-    return code.of(*_all_modules(), root=root, chosen=_chosen(ANNOTATORS, ASSEMBLE))
+    """Hash of all code and libraries that a build may depend on: of all stages, sources and
+    annotators, which `ASSEMBLE` reaches through this module."""
+    return code.of(ASSEMBLE, root=root, chosen=every_choice())
 
 
 def library_versions() -> dict[str, str]:
     """Versions of the libraries that a build may depend on, by package."""
-    reached = code.closure(*_all_modules(), chosen=_chosen(ANNOTATORS, ASSEMBLE))
+    reached = code.closure(ASSEMBLE, chosen=every_choice())
     return dict(sorted(code.versions(reached.libraries).items()))
 
 
-def _all_modules() -> list[str]:
-    return [ASSEMBLE, *(module for modules in STAGES.values() for module in modules)]
+def every_choice() -> tuple[tuple[str, str], ...]:
+    """All that this and other modules import by names that are computed, for `core/code.py`."""
+    rows = [(__name__, source.ready_made.module) for source in known.SOURCES if source.ready_made]
+    return (*_chosen(ANNOTATORS, BUILD_PARTS), *rows)
 
 
-def _chosen(annotators: Iterable[str], stage: str) -> tuple[tuple[str, str], ...]:
-    """Annotators, what reads their answers, and the parts of tasks that a stage uses. An annotator
-    that is not known here ran elsewhere: the rows of an imported dataset have it."""
+def _chosen(annotators: Iterable[str], parts: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Annotators, what reads their answers, and parts of tasks. An annotator that is not known
+    here ran elsewhere: rows that came with their manuals have it."""
     tables = (ANNOTATORS, READERS)
     names = sorted(set(annotators))
-    chosen = [(_BY_NAME, table[name]) for name in names for table in tables if name in table]
-    return (*chosen, *part_modules(*PARTS.get(stage, ("text",))))
+    chosen = [(answers.__name__, table[name]) for name in names for table in tables
+              if name in table]  # fmt: skip
+    return (*chosen, *part_modules(*parts))

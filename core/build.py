@@ -55,6 +55,7 @@ class Manifest(TypedDict, total=False):
     options: dict[str, Any]
     terms: dict[str, Any]
     annotators: list[str]
+    ready_made: bool  # rows that came with the manuals; older builds don't say
     statistics: dict[str, float]
     rows: dict[str, dict[str, int]]
     formats: dict[str, dict[str, Any]]

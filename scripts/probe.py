@@ -51,7 +51,7 @@ def paper_name(row: dict) -> str:
 
 def probe(options: argparse.Namespace) -> bool:
     """Run the probes and print what they found; whether one leaks. Raises `UserError`."""
-    from builder.engine.local import run_parallel, start_server
+    from builder.engine.local import Workers, start_server
     from builder.probes import patches
     from core.build import manifest_of
 
@@ -62,7 +62,7 @@ def probe(options: argparse.Namespace) -> bool:
         options.build,
         options.groups,
         paper_name if options.paper_names else None,
-        lambda what, function, calls: run_parallel(what, function, calls, options.workers),
+        Workers(options.workers).map,
         options.only or list(probes.PROBES if options.thorough else probes.GATE_PROBES),
         patches.THOROUGH if options.thorough else patches.QUICK,
     )

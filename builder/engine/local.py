@@ -17,14 +17,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 log = logging.getLogger("lego_arta")
 
 ROOT = Path(__file__).resolve().parents[2]
-PRELOAD = ["builder.pipeline", "builder.sources.demo.site", "builder.sources.audio.saved",
-           "sklearn.cluster", "scipy.optimize"]  # fmt: skip
+# What a build's workers run: the table of stages, and what importing it does not bring.
+PRELOAD = ("builder.stages", "sklearn.cluster", "scipy.optimize")
 
 
 def start_server(preload: Sequence[str] = PRELOAD) -> None:
@@ -60,27 +61,32 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def run_parallel(what: str, function: Callable, calls: list[tuple], workers: int) -> list:
-    """`function(*call)` for every call, in worker processes, results in the order of the calls.
+@dataclass(frozen=True)
+class Workers:
+    """The engine of this machine: so many worker processes, or this one alone."""
 
-    A call that raises ends the whole; what others have finished by then stays on disk.
-    """
-    workers = min(workers, len(calls))
-    if workers <= 1:
-        init_worker()
-        return [function(*call) for call in progress(calls, what, len(calls))]
-    start_server()
-    context = multiprocessing.get_context("forkserver")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=init_worker) as pool:
-        futures = {pool.submit(function, *call): index for index, call in enumerate(calls)}
-        results: list = [None] * len(calls)
-        try:
-            for future in progress(as_completed(futures), what, len(calls)):
-                results[futures[future]] = future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return results
+    number: int
+
+    def map(self, what: str, function: Callable[..., Any], calls: list[tuple]) -> list[Any]:
+        """`function(*call)` for every call, results in the order of the calls.
+
+        A call that raises ends the whole; what others have finished by then stays on disk.
+        """
+        workers = min(self.number, len(calls))
+        if workers <= 1:
+            init_worker()
+            return [function(*call) for call in progress(calls, what, len(calls))]
+        start_server()
+        context = multiprocessing.get_context("forkserver")
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=init_worker) as pool:
+            futures = [pool.submit(function, *call) for call in calls]
+            try:
+                for future in progress(as_completed(futures), what, len(calls)):
+                    future.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        return [future.result() for future in futures]
 
 
 def in_order(

@@ -15,13 +15,13 @@ import msgspec
 from datasets import DatasetInfo, SplitDict, SplitInfo
 
 from builder import probes, stages
-from builder.engine.local import run_parallel
-from builder.pipeline import BuildOptions, identities
+from builder.engine.local import Workers
 from builder.probes.score import AUC_MAX
 from builder.release import card, card_parts, croissant, split, stats
 from builder.release.reviews import NO_REVIEWS, Applied, Reviews, apply_reviews
 from builder.release.samples import write_samples
 from builder.sources.terms import UNSTATED, Terms
+from builder.stages import BuildOptions, identities
 from core import store
 from core.build import DATASET_NAME, MANIFEST, File, Manifest, file_sha256, manifest_of
 from core.errors import UserError
@@ -287,6 +287,7 @@ def _finish(
         "options": settings,
         "terms": msgspec.to_builtins(options.terms),
         "annotators": identities(build),
+        "ready_made": build.ready_made is not None,
         "statistics": numbers,
         "rows": splits,
         "split_exceptions": exceptions,
@@ -306,13 +307,7 @@ def _finish(
 
 def _probe(folder: Path, options: AssembleOptions) -> list[probes.Result]:
     """Look for shortcuts in the state rows; raises `UserError` for a leak."""
-    results = probes.run(
-        folder,
-        probes.GATE_GROUPS,
-        run_calls=lambda what, function, calls: run_parallel(
-            what, function, calls, options.workers
-        ),
-    )
+    results = probes.run(folder, probes.GATE_GROUPS, run_calls=Workers(options.workers).map)
     leaks = probes.leaks(results)
     if leaks:
         worst = max(leaks, key=lambda result: result.score.auc if result.score else 0)

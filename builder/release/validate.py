@@ -15,6 +15,7 @@ from builder.release.formats import columns_of
 from builder.release.formats import violations as format_violations
 from builder.release.recipe import KIND, recipe_violations
 from builder.release.validate_metadata import metadata_violations
+from builder.sources.known import source_of
 from core.build import MANIFEST, Manifest, Row, file_sha256, manifest_of, read_rows
 from core.errors import UserError
 from core.parquet import ROW_GROUP_BYTES, ROW_GROUP_ROWS, SHARD_BYTES, item_of
@@ -47,7 +48,9 @@ def violations(out: Path) -> Iterator[str]:
     yield from metadata_violations(out, manifest)
     yield from format_violations(out, manifest)
     words = manifest["options"].get("templates", "paper")
-    imported = str(manifest["options"]["source"]).startswith("legacy:")
+    imported = manifest.get("ready_made")
+    if imported is None:
+        imported = source_of(manifest["options"]["source"]).ready_made is not None
     pictures: dict[bytes, Picture] = {}
     ids: collections.Counter = collections.Counter()
     sets: dict[str, set[str]] = {split: set() for split in SPLITS}

@@ -1,1 +1,1 @@
-"""Where manuals come from, one file a source: demo (drawn here), saved (a folder), web (a site)."""
+"""Where manuals come from: a folder a source (`source.py`), in the list of `known.py`."""

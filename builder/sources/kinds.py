@@ -24,7 +24,7 @@ FILES_LOOKED_AT = 10_000
 def check_source(source: str) -> None:
     """Raise `UserError` for a source that can't hold manuals, before anything is read from it.
 
-    `demo` and `legacy:DIR` are not looked at here.
+    It is an address or a folder: what the audio manuals are read from.
     """
     if "://" in source:
         _check_address(source)

@@ -1,6 +1,6 @@
 """What a source says of its pictures and texts: whose they are, and on what terms.
 
-Every source has `terms(source) -> Terms`; the manifest of a build keeps them, and the card, the
+Every source says its terms (`source.py`); the manifest of a build keeps them, and the card, the
 metadata and a recipe take them from there. Who knows more of a saved site than the site itself says
 so on the command line (`stated`).
 """

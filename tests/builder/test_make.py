@@ -19,12 +19,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from command import make, one_line_error
+from command import make, make_here, one_line_error
 from outside import ROOT
 
-from builder.pipeline import BuildOptions
 from builder.release import validate
 from builder.release.assemble import AssembleOptions, assemble
+from builder.stages import BuildOptions
 from core import store
 from core.build import MANIFEST
 
@@ -247,8 +247,8 @@ def test_state_rows_of_a_group_differ_in_nothing_that_tells_the_label(built):
         ["--annotator", "nobody"],  # not in the registry
     ],
 )
-def test_wrong_usage_exits_with_2(arguments, tmp_path):
-    run = make(*arguments, "--out", tmp_path / "lego-arta", "--work", tmp_path / "w")
+def test_wrong_usage_exits_with_2(arguments, tmp_path, capsys):
+    run = make_here(capsys, *arguments, "--out", tmp_path / "lego-arta", "--work", tmp_path / "w")
     assert run.returncode == 2
     assert run.stderr.startswith(f"error: {arguments[0]}") and run.stderr.count("\n") == 1
     assert not list(tmp_path.iterdir())
@@ -262,14 +262,14 @@ def test_help_names_every_option():
 
 
 @pytest.mark.parametrize("kind", ["folder", "file", "module_name"])
-def test_never_overwrites_what_is_not_a_build(kind, tmp_path):
+def test_never_overwrites_what_is_not_a_build(kind, tmp_path, capsys):
     out = tmp_path / ("lego_arta" if kind == "module_name" else "mine")
     if kind == "folder":
         out.mkdir()
         (out / "thesis.txt").write_text("years of work")
     elif kind == "file":
         out.write_text("years of work")
-    run = make("--limit", 1, "--out", out, "--work", tmp_path / "w")
+    run = make_here(capsys, "--limit", 1, "--out", out, "--work", tmp_path / "w")
     assert run.returncode == 1
     one_line_error(run, str(out))
     kept = out / "thesis.txt" if kind == "folder" else out
@@ -287,12 +287,12 @@ def test_never_overwrites_what_is_not_a_build(kind, tmp_path):
         ("{tmp}/not-a-manual", "not-a-manual"),  # pages, but none is a manual
     ],
 )
-def test_a_source_without_manuals_is_one_clear_line(source, word, tmp_path):
+def test_a_source_without_manuals_is_one_clear_line(source, word, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     (tmp_path / "not-a-manual").mkdir()
     (tmp_path / "not-a-manual" / "index.html").write_text("<html><p>Hello</p></html>")
-    run = make("--source", source.format(tmp=tmp_path), "--out", tmp_path / "lego-arta",
-               "--work", tmp_path / "w", "--delay", 0)  # fmt: skip
+    places = ["--out", tmp_path / "lego-arta", "--work", tmp_path / "w"]
+    run = make_here(capsys, "--source", source.format(tmp=tmp_path), *places, "--delay", 0)
     assert run.returncode == 1
     one_line_error(run, word)
     assert not (tmp_path / "lego-arta").exists()
@@ -381,9 +381,9 @@ def test_only_our_own_leftovers_are_cleared_away(tmp_path):
         (["--out", "{tmp}/file/lego-arta"], "file"),
     ],
 )
-def test_odd_places_are_one_clear_line(arguments, word, tmp_path):
+def test_odd_places_are_one_clear_line(arguments, word, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     places = ["--work", tmp_path / "w", "--out", tmp_path / "lego-arta"]
-    run = make(*places, *(a.format(tmp=tmp_path) for a in arguments), "--limit", 1)
+    run = make_here(capsys, *places, *(a.format(tmp=tmp_path) for a in arguments), "--limit", 1)
     assert run.returncode == 1
     one_line_error(run, word)

@@ -13,10 +13,11 @@ from picture_files import RGB, chunk, png, saved, with_segment
 
 from builder.annotate import asking
 from builder.annotate.models import Model, Question
-from builder.pipeline import BuildOptions, build_imported, build_manual
 from builder.release import samples, validate
 from builder.sources.audio import saved as saved_site
 from builder.sources.released.importing import Page, Told
+from builder.sources.released.source import RELEASED
+from builder.stages import BuildOptions, build_manual
 from core.pictures import media
 from core.pictures.containers import ImageError
 from core.pictures.images import FAULTS
@@ -215,7 +216,7 @@ def test_a_damaged_picture_of_a_released_dataset_is_a_drop(tmp_path):
     (folder / "legacy.json").write_bytes(dump(Page("lego-1-x", [], told)))
     record = CrawledManual("lego-1-x", "1", "", "", "legacy.json", "0" * 64, images)
     (folder / "crawl.json").write_bytes(dump(record))
-    build_imported("lego-1-x", BuildOptions(tmp_path))
+    build_manual("lego-1-x", BuildOptions(tmp_path, ready_made=RELEASED.ready_made))
     built = read(tmp_path, "lego-1-x")
     assert len(built.rows["scene"]) == 1
     (drop,) = built.stats.drops

@@ -11,7 +11,7 @@ import pytest
 from faulty_server import manual_html, png
 
 from builder.sources.audio import saved
-from builder.sources.demo import site as demo
+from builder.sources.demo import manuals as demo
 from builder.sources.released import importing as legacy
 from core import store
 from core.errors import UserError

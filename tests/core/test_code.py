@@ -15,19 +15,25 @@ from faulty_server import Reply, listing_html, manual_html, png, serving
 from makers import saved_site, tiny_manual
 from outside import ROOT
 
-from builder import make, pipeline, stages
+from builder import make, stages
 from builder.annotate import ANNOTATORS, answers
 from builder.annotate.models import ModelOptions
 from builder.export.run import FORMATS
 from builder.sources.audio import saved
 from builder.sources.audio.crawl import CrawlOptions, crawl_site
+from builder.sources.demo import manuals as demo
 from builder.sources.released import importing as legacy
+from builder.sources.released.source import RELEASED
 from core import code
 from core.pictures import images
 from core.pictures.media import encode
 from tasks import part_modules
 
 FOLDERS = ("core", "tasks", "builder", "synthesis", "evaluation", "review", "scripts")
+
+
+assert RELEASED.ready_made
+STAGES = (*stages.STAGES, stages.ready_made_stage(RELEASED.ready_made))
 
 
 def copied(root: Path) -> Path:
@@ -72,8 +78,9 @@ def change(path: Path) -> None:
 def keys(root: Path, annotators: str = "foreground") -> dict[str, str]:
     """The key of every stage, and of a build, in a checkout as it is now."""
     code.of.cache_clear()
-    found = {stage: stages.code_of(stage, annotators, root) for stage in stages.STAGES}
-    return {**found, "build": stages.code_sha256(root)}
+    found = {stage.name: stages.code_of(stage, annotators, root) for stage in STAGES}
+    drawn, looked = (code.of(module.__name__, root=root) for module in (demo, images))
+    return {**found, "demo": drawn, "pictures": looked, "build": stages.code_sha256(root)}
 
 
 unchanged = functools.cache(keys)
@@ -90,41 +97,40 @@ def moved(root: Path, file: str, annotators: str = "foreground") -> set[str]:
     return {stage for stage in before if before[stage] != after[stage]}
 
 
-ROWS = {"annotate", "tasks", "imported"}
-CRAWLS = {"crawl", "saved", "legacy"}
+ROWS = {"annotate", "tasks", "ready_made"}
 
 
 @pytest.mark.parametrize(
     ("file", "expected"),
     [
         ("builder/sources/demo/bricks.py", {"demo", "build"}),
-        ("builder/sources/audio/fetch.py", {*CRAWLS, "build"}),
-        ("builder/sources/released/importing.py", {"legacy", "build"}),
-        ("core/pictures/images.py", {*CRAWLS, "pictures", "parse", "build"}),
-        ("core/image_names.py", {*CRAWLS, "parse", "tasks", "imported", "build"}),
+        ("builder/sources/audio/fetch.py", {"build"}),
+        ("builder/sources/released/importing.py", {"build"}),
+        ("core/pictures/images.py", {"pictures", "parse", "build"}),
+        ("core/image_names.py", {"parse", "tasks", "ready_made", "build"}),
         ("builder/parse/manual.py", {"parse", "build"}),
         ("builder/parse/manual.schema.json", {"parse", "build"}),
-        ("builder/sources/audio/charset.py", {*CRAWLS, "parse", "build"}),
+        ("builder/sources/audio/charset.py", {"parse", "build"}),
         ("builder/annotate/foreground.py", {"annotate", "build"}),
         ("builder/annotate/qwen_vl.py", {"build"}),  # it is not asked
-        ("core/pictures/media.py", {*ROWS, *CRAWLS, "pictures", "parse", "build"}),
+        ("core/pictures/media.py", {*ROWS, "pictures", "parse", "build"}),
         ("tasks/state/rows.py", {"tasks", "build"}),
-        ("tasks/prompts.py", {"tasks", "imported", "build"}),
-        ("tasks/state/text.py", {"legacy", "tasks", "imported", "build"}),
+        ("tasks/prompts.py", {"tasks", "ready_made", "build"}),
+        ("tasks/state/text.py", {"tasks", "ready_made", "build"}),
         ("tasks/state/check.py", set()),
-        ("core/parquet.py", {"tasks", "imported", "build"}),
-        ("builder/sources/released/rows.py", {"imported", "build"}),
+        ("core/parquet.py", {"tasks", "ready_made", "build"}),
+        ("builder/sources/released/rows.py", {"ready_made", "build"}),
         ("synthesis/negatives.py", {"tasks", "build"}),
         ("synthesis/boxes.py", {*ROWS, "build"}),
-        ("core/answers/boxes.py", {"imported", "build"}),  # its boxes are read as answers are
+        ("core/answers/boxes.py", {"ready_made", "build"}),  # its boxes are read as answers are
         ("core/metrics.py", set()),
         ("builder/release/split.py", {"build"}),
         ("builder/release/card.md", {"build"}),
         ("builder/probes/patches.py", {"build"}),
-        ("lego_arta.py", {"tasks", "imported", "build"}),
+        ("lego_arta.py", {"tasks", "ready_made", "build"}),
         (
             "builder/__init__.py",
-            {*stages.STAGES, "build"} - {"pictures", "tasks"},
+            {"demo", "parse", "annotate", "ready_made", "build"},
         ),  # imports run it
         ("builder/publish/push.py", set()),
         ("builder/release/validate.py", set()),
@@ -142,7 +148,7 @@ def test_a_change_moves_the_stages_that_depend_on_it_and_no_others(file, expecte
         ("builder/annotate/foreground.py", {"build"}),
         ("builder/annotate/qwen_vl.py", {"annotate", "build"}),
         ("builder/annotate/qwen_vl_reading.py", {"annotate", "build"}),
-        ("core/answers/boxes.py", {"annotate", "imported", "build"}),
+        ("core/answers/boxes.py", {"annotate", "ready_made", "build"}),
         ("builder/annotate/owlv2.py", {"build"}),
     ],
 )
@@ -183,8 +189,8 @@ def test_libraries_count_but_those_that_change_no_byte(checkout, monkeypatch):
     before = keys(checkout)
     real = code._version
     for library, expected in (
-        ("cv2", {"demo", "legacy", *ROWS, "build"}),
-        ("selectolax", {*CRAWLS, "parse", "build"}),
+        ("cv2", {"demo", *ROWS, "build"}),
+        ("selectolax", {"parse", "build"}),
         ("tqdm", set()),
         ("torch", set()),
     ):
@@ -201,16 +207,14 @@ def test_no_module_that_a_stage_loads_is_missing_from_its_code():
     """Checked by Python itself: what really gets imported, function-level imports aside."""
     program = (
         "import importlib, json, sys\n"
-        f"for module in {[m for modules in stages.STAGES.values() for m in modules]}:\n"
+        f"for module in {[stage.module for stage in STAGES]}:\n"
         "    importlib.import_module(module)\n"
         "print(json.dumps([m.__file__ for m in sys.modules.values() if getattr(m, '__file__', 0)]))"
     )
     run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     loaded = {Path(file) for file in json.loads(run.stdout) if Path(file).is_relative_to(ROOT)}
     ours = {p.relative_to(ROOT).as_posix() for p in loaded if ".venv" not in p.parts}
-    reached = code.closure(
-        *stages._all_modules(), chosen=stages._chosen(ANNOTATORS, stages.ASSEMBLE)
-    )
+    reached = code.closure(stages.ASSEMBLE, chosen=stages.every_choice())
     assert len(ours) > 50 and ours <= set(reached.files)
 
 
@@ -220,7 +224,7 @@ def test_every_data_file_is_named_by_a_module_beside_it():
     reached = code.closure(
         "builder.make", "builder.export.run", *formats, "review.page", "review.report",
         "review.gallery", "review.swatches",
-        chosen=[*stages._chosen(ANNOTATORS, stages.ASSEMBLE), *part_modules("score"),
+        chosen=[*stages.every_choice(), *part_modules("score"),
                 ("builder.export.run", formats[0])],
     )  # fmt: skip
     data = {
@@ -337,10 +341,10 @@ def test_a_changed_box_parser_rebuilds_an_import(checkout, tmp_path, monkeypatch
                        "[{'bbox_2d': [10, 10, 30, 30], 'label': '1 red brick'}]")  # fmt: skip
     page = legacy.Page("lego-10001-hut-readscr", [], [told])
     manual_id = legacy.import_manual(root, page, tmp_path / "w" / "1_crawl")
-    options = pipeline.BuildOptions(tmp_path / "w")
+    options = stages.BuildOptions(tmp_path / "w", ready_made=RELEASED.ready_made)
     monkeypatch.setattr(code, "ROOT", checkout)
-    assert pipeline.build_imported(manual_id, options) == (manual_id, True)
-    assert pipeline.build_imported(manual_id, options) == (manual_id, False)
+    assert stages.build_manual(manual_id, options) == (manual_id, True)
+    assert stages.build_manual(manual_id, options) == (manual_id, False)
     for file, expected in (
         ("core/answers/boxes.py", True),
         ("tasks/state/rows.py", False),
@@ -348,10 +352,10 @@ def test_a_changed_box_parser_rebuilds_an_import(checkout, tmp_path, monkeypatch
         data = (checkout / file).read_bytes()
         change(checkout / file)
         code.of.cache_clear()
-        assert pipeline.build_imported(manual_id, options) == (manual_id, expected)
+        assert stages.build_manual(manual_id, options) == (manual_id, expected)
         (checkout / file).write_bytes(data)
         code.of.cache_clear()
-        assert pipeline.build_imported(manual_id, options) == (manual_id, expected)
+        assert stages.build_manual(manual_id, options) == (manual_id, expected)
 
 
 def test_a_page_that_changed_where_no_row_looks_is_in_the_manifest(tmp_path):

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from makers import PageRow, crawl_folder
 from PIL import Image
 
-from builder.pipeline import BuildOptions, build_manual
+from builder.stages import BuildOptions, build_manual
 from core.records import Manual, ManualStats, load
 from core.store import ROWS
 from tasks.context import TaskOptions

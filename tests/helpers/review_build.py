@@ -4,8 +4,8 @@ from pathlib import Path
 
 from makers import crawl_folder, tiny_manual
 
-from builder.pipeline import BuildOptions, build_manual
 from builder.release.assemble import AssembleOptions, assemble
+from builder.stages import BuildOptions, build_manual
 from review import page, results
 from review.results import Key
 from scripts import review

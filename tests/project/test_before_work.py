@@ -14,8 +14,10 @@ from PIL import Image
 
 from builder import command_line, make
 from builder.annotate import owlv2
+from builder.engine.local import Workers
 from builder.sources import kinds
-from builder.sources.demo import site as demo
+from builder.sources.audio import crawl
+from builder.sources.demo import manuals as demo
 from builder.sources.kinds import check_source
 from core import cli, net
 from core.errors import UserError
@@ -30,7 +32,7 @@ def no_work(monkeypatch, tmp_path):
     def work(*_):
         raise AssertionError("the work began")
 
-    for module, name in ((demo, "draw_manual"), (make, "crawl_site"), (make, "run_parallel")):
+    for module, name in ((demo, "draw_manual"), (crawl, "crawl_site"), (Workers, "map")):
         monkeypatch.setattr(module, name, work)
 
     def told(*words: object) -> int:

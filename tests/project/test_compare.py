@@ -9,7 +9,7 @@ from makers import Brick, crawl_folder, parts_picture, plain, tiny_manual
 
 from benchmarks import compare, degrade
 from builder.annotate.models import ModelOptions
-from builder.pipeline import parse_manual
+from builder.stages import parse_manual
 from core.errors import UserError
 from core.pictures.media import Picture
 from scripts import measure

@@ -13,8 +13,8 @@ from makers import crawl_folder, tiny_manual
 from PIL import Image, ImageFont
 
 from builder import command_line, make
-from builder.pipeline import BuildOptions, build_manual
 from builder.release.assemble import AssembleOptions, assemble
+from builder.stages import BuildOptions, build_manual
 from core.errors import UserError, describe
 from core.records import Manual, dump, load
 from core.store import COLORS_FILE, ROWS

@@ -19,7 +19,7 @@ from makers import (
 )
 from PIL import Image
 
-from builder.pipeline import BuildOptions, build_manual
+from builder.stages import BuildOptions, build_manual
 from core.records import SessionColors, load
 from core.store import COLORS_FILE, ROWS
 from synthesis.boundary import color_mask

@@ -31,7 +31,7 @@ from makers import (
 )
 from PIL import Image
 
-from builder.pipeline import BuildOptions, build_manual
+from builder.stages import BuildOptions, build_manual
 from core.part_names import PartLabel
 from core.pictures.media import pixel_hash
 from core.store import CRAWL, ROWS

@@ -11,7 +11,6 @@ import collections
 import logging
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import httpx
 from msgspec.structs import replace
@@ -31,6 +30,7 @@ from builder.sources.audio.embedded import keep_embedded
 from builder.sources.audio.fetch import CrawlOptions as CrawlOptions  # callers take it from here
 from builder.sources.audio.links import base_of, is_web_url
 from builder.sources.audio.pictures import Picture, is_data, is_placeholder
+from builder.sources.source import Manuals
 from core.errors import UserError
 from core.records import CrawledImage, CrawledManual, Drop, split_slug
 from core.store import place_file
@@ -48,16 +48,9 @@ _CURES = {
 log = logging.getLogger("lego_arta.crawl")
 
 
-class Crawl(NamedTuple):
-    """What a crawl brought home, and what a link led to that it could not: drops by address."""
-
-    manual_ids: list[str]
-    drops: list[Drop]
-
-
 def crawl_site(
     listing_url: str, crawl_dir: Path, options: CrawlOptions, limit: int | None = None
-) -> Crawl:
+) -> Manuals:
     """Crawl the manuals that a listing page leads to; ids and drops are sorted.
 
     `limit` is a number of manuals. Raises `UserError` when nothing can be crawled.
@@ -74,7 +67,7 @@ def crawl_site(
 
 async def _crawl(
     listing_url: str, root: Path, options: CrawlOptions, limit: int | None, journal: Journal
-) -> Crawl:
+) -> Manuals:
     incoming = root / INCOMING
     incoming.mkdir(exist_ok=True)
     async with fetch.open_session(listing_url, options, incoming) as session:
@@ -93,7 +86,7 @@ async def _crawl(
                 journal.note(entry_of(None, "robots", fetched))
             crawl_store.write_report(root, journal)
     _log_summary(run)
-    return Crawl(sorted(run.manuals), [run.drops[url] for url in sorted(run.drops)])
+    return Manuals(sorted(run.manuals), [run.drops[url] for url in sorted(run.drops)])
 
 
 def _log_summary(run: Run) -> None:

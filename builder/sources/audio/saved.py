@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
 
+from builder.engine import Engine
 from builder.sources import kinds
 from builder.sources.audio import web
 from builder.sources.audio.charset import decode_html
@@ -24,7 +25,8 @@ from builder.sources.audio.fetch import CrawlOptions
 from builder.sources.audio.links import base_of
 from builder.sources.audio.manual_page import CONTAINER, is_manual_page, read_page, row_pictures
 from builder.sources.audio.pictures import Picture, is_data, is_placeholder
-from builder.sources.terms import Terms, unknown
+from builder.sources.released.layout import PREFIX, is_released
+from builder.sources.source import Manuals
 from core import code
 from core.errors import UserError
 from core.pictures import images
@@ -46,9 +48,16 @@ class SavedSite(NamedTuple):
     drops: list[Drop]
 
 
-def terms(source: str) -> Terms:
-    """Nothing: a folder does not say whose it was."""
-    return unknown("a saved site")
+def import_site(root: Path, crawl_dir: Path, limit: int | None, engine: Engine) -> Manuals:
+    """Bring the manuals of a saved site, at most `limit`, into crawl folders."""
+    if is_released(root):
+        raise UserError(
+            f"--source {root}: a folder in the released dataset's layout; "
+            f"give --source {PREFIX}{root}"
+        )
+    found = find_pages(root)
+    calls = [(root, page, crawl_dir) for page in found.pages[:limit]]
+    return Manuals(engine.map("pages", import_manual, calls), found.drops)
 
 
 def find_pages(root: Path) -> SavedSite:

@@ -14,23 +14,13 @@ from selectolax.lexbor import LexborHTMLParser
 
 from builder.sources.audio import dom
 from builder.sources.audio.links import base_of, is_web_url, refresh_of, resolve
-from builder.sources.terms import Terms, lego, unknown
 
-LEGO_SITE = "legoaudioinstructions.com"
 # Endings of links that are pages; anything else behind a button is a file to download (.txt
 # for braille readers, .pdf, ...).
 _PAGE_SUFFIXES = {"", ".html", ".htm", ".php"}
 _NAME_LIMIT = 100
 # Characters that are kept as they are in a src; `%` is looked at apart.
 _SRC_SAFE = "/:?&=@+,;!$'()*~-._[]"
-
-
-def terms(listing_url: str) -> Terms:
-    """The LEGO Group's for its own site; of other sites nothing is known."""
-    host = (urlsplit(listing_url.strip()).hostname or "").rstrip(".")
-    described = "manuals crawled from a listing"
-    own = host == LEGO_SITE or host.endswith(f".{LEGO_SITE}")
-    return lego(described) if own else unknown(described)
 
 
 def parse_listing(html: str, page_url: str) -> tuple[list[str], str | None]:

@@ -10,8 +10,9 @@ import numpy as np
 
 from builder.sources.demo import bricks
 from builder.sources.demo.brick_parts import RGB, Part
-from builder.sources.demo.bricks import Array, Camera, Canvas
+from builder.sources.demo.bricks import Canvas
 from builder.sources.demo.builds import Step
+from builder.sources.demo.sprites import Array, Camera, camera
 from core.errors import UserError
 from core.store import write_bytes
 
@@ -41,10 +42,10 @@ class Drawn:
 
 def session_canvas(parts: Sequence[Part], angles_deg: tuple[float, float], back: RGB) -> Canvas:
     """An empty canvas whose fixed camera shows all `parts`, centred."""
-    u0, v0, u1, v1 = bricks.bounds_uv(parts, bricks.camera(*angles_deg, 4.0))
+    u0, v0, u1, v1 = bricks.bounds_uv(parts, camera(*angles_deg, 4.0))
     room = (2 * SIZE_WH[0] * FILL_WH[0], 2 * SIZE_WH[1] * FILL_WH[1])
     scale = min(4.0 * room[0] / (u1 - u0), 4.0 * room[1] / (v1 - v0), MAX_PX_PER_MM)
-    cam = bricks.camera(*angles_deg, scale)
+    cam = camera(*angles_deg, scale)
     u0, v0, u1, v1 = bricks.bounds_uv(parts, cam)
     return Canvas(cam, SIZE_WH, back, (SIZE_WH[0] - (u0 + u1) // 2, SIZE_WH[1] - (v0 + v1) // 2))
 
@@ -68,10 +69,10 @@ def draw_found(
     A group that is needed more often than it is drawn, by `counts`, says so below itself ("4x").
     """
     parts = [part for group in groups for part in group]
-    unit = bricks.camera(*angles_deg, 4.0)
+    unit = camera(*angles_deg, 4.0)
     sizes = np.array([_size_px(part, unit) for part in parts]) / 4.0  # picture px at 1 px/mm
     rows, scale = _best_rows(sizes)
-    cam = bricks.camera(*angles_deg, scale)
+    cam = camera(*angles_deg, scale)
     canvas = Canvas(cam, SIZE_WH, back)
     heights = [max(_size_px(parts[i], cam)[1] for i in row) for row in rows]
     top = (SIZE_WH[1] - sum(heights) - GAP_PX * (len(rows) - 1)) / 2

@@ -17,18 +17,27 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from builder.engine.local import run_parallel
+from builder.engine import Engine
 from builder.sources.audio import saved, web
 from builder.sources.audio.crawl_store import finish_manual, writable
-from builder.sources.released.layout import FAKE, PAGE, ROOTS, Page, Step, Told, other_name
-from builder.sources.terms import Terms, unknown
+from builder.sources.released.layout import (
+    FAKE,
+    PAGE,
+    PREFIX,
+    ROOTS,
+    Page,
+    Step,
+    Told,
+    is_released,
+    other_name,
+)
+from builder.sources.source import Manuals
 from core import store
 from core.errors import UserError
 from core.image_names import EOP_CLASSES, file_name, parse_image_name
 from core.records import CrawledManual, Drop, dump, split_slug
 from tasks.state.text import YES
 
-PREFIX = "legacy:"
 # What tells a row's task: its token, or a word in the name of its file or folder.
 TASKS = {"grounding": "scene", "scene": "scene", "object": "object", "state": "state"}
 
@@ -40,36 +49,19 @@ class Found(NamedTuple):
     drops: list[Drop]
 
 
-def is_source(source: str) -> bool:
-    """Whether --source names a folder to import."""
-    return source.startswith(PREFIX)
-
-
-def terms(source: str) -> Terms:
-    """Nothing: the layout holds no licence, and other manuals than LEGO's may lie in it."""
-    return unknown("the originally released dataset, or a folder in its layout")
-
-
-def is_legacy(folder: Path) -> bool:
-    """Whether a folder has this layout."""
-    return (folder / "qwen_data").is_dir() and (folder / "lego").is_dir()
-
-
-def import_all(
-    source: str, crawl_dir: Path, limit: int | None, workers: int
-) -> tuple[list[str], list[Drop]]:
+def import_all(source: str, crawl_dir: Path, limit: int | None, engine: Engine) -> Manuals:
     """Stage 1 for all manuals of `legacy:DIR`: their ids, and what was left out."""
     root = Path(source.removeprefix(PREFIX))
     pages, drops = read_pages(root)
     left = {page.manual_id for page in pages} - {page.manual_id for page in pages[:limit]}
     calls = [(root, page, crawl_dir) for page in pages[:limit]]
-    ids = run_parallel("manuals", import_manual, calls, workers)
-    return ids, [drop for drop in drops if drop.manual_id not in left]
+    ids = engine.map("manuals", import_manual, calls)
+    return Manuals(ids, [drop for drop in drops if drop.manual_id not in left])
 
 
 def read_pages(root: Path) -> Found:
     """All manuals of a folder, sorted by id; raises `UserError` for another layout."""
-    if not is_legacy(root):
+    if not is_released(root):
         raise UserError(
             f"--source {PREFIX}{root}: no qwen_data/ and lego/ in it; give the folder that holds "
             "them (ARTA_LEGO in the release)"

@@ -1,9 +1,11 @@
 """What an import leaves of a manual of the released dataset, and how its files are named."""
 
 import re
+from pathlib import Path
 
 import msgspec
 
+PREFIX = "legacy:"  # of --source
 ROOTS = {"scene": "lego", "object": "object_dataset/lego", "state": "step_dataset/lego"}
 PAGE = "legacy.json"
 FAKE = re.compile(r"_?fake\d+$")
@@ -36,6 +38,11 @@ class Page(msgspec.Struct, frozen=True):
     manual_id: str
     steps: list[Step]
     rows: list[Told]
+
+
+def is_released(folder: Path) -> bool:
+    """Whether a folder has this layout."""
+    return (folder / "qwen_data").is_dir() and (folder / "lego").is_dir()
 
 
 def other_name(image: str) -> str:

@@ -24,7 +24,7 @@ from builder import command_line, make
 from builder.annotate import answers, asking, owlv2
 from builder.annotate.models import Answer, Model, ModelOptions
 from builder.annotate.options import options_of
-from builder.pipeline import parse_manual
+from builder.stages import parse_manual
 from core.cli import pip_install
 from core.errors import UserError
 from core.records import Annotation, load

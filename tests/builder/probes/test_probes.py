@@ -20,10 +20,10 @@ from outside import ROOT
 from sklearn.metrics import roc_auc_score
 
 from builder import probes
-from builder.pipeline import BuildOptions
 from builder.probes import looks, patches
 from builder.probes.score import AUC_MAX, Score, auc, score
 from builder.release.assemble import AssembleOptions, assemble
+from builder.stages import BuildOptions
 from core.cli import pip_install
 from core.errors import UserError
 from core.parquet import write_piece

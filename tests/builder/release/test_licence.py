@@ -11,6 +11,7 @@ from makers import saved_site, tiny_manual
 
 from builder import make
 from builder.release import validate
+from builder.sources.known import source_of
 from builder.sources.terms import ADDRESSES, FAIR_PLAY, FAIR_PLAY_URL, Terms, stated
 from core.errors import UserError
 
@@ -18,7 +19,7 @@ LEGO, NOBODY = ("other", FAIR_PLAY, FAIR_PLAY_URL), ("unknown", None, None)
 
 
 def terms_of(source: str) -> Terms:
-    return make.source_of(source).terms(source)
+    return source_of(source).terms(source)
 
 
 def named(terms: Terms) -> tuple[str, str | None, str | None]:

@@ -10,7 +10,6 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from makers import tiny_manual
 
-from builder.pipeline import BuildOptions
 from builder.release.assemble import AssembleOptions, assemble
 from builder.release.split import (
     LEVELS,
@@ -24,6 +23,7 @@ from builder.release.split import (
     unit_of,
 )
 from builder.release.validate import violations
+from builder.stages import BuildOptions
 from core.parquet import RowIndex, write_piece
 from core.records import split_slug
 from core.store import ROWS

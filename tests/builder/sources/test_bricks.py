@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builder.sources.demo import bricks
+from builder.sources.demo import bricks, sprites
 from builder.sources.demo.brick_parts import BOUNDARY_COLOURS, COLOURS, KINDS, Kind, Part
-from builder.sources.demo.bricks import Array, Camera, Canvas
+from builder.sources.demo.bricks import Canvas
+from builder.sources.demo.sprites import Array, Camera
 
 WHITE = (255, 255, 255)
 GRID = 5
@@ -76,7 +77,7 @@ def test_hidden_surfaces_equal_ray_casting(boxes, azimuth, random):
         if not any(_meet(part, other) for other in parts):
             parts.append(part)
     random.shuffle(parts)  # whatever the order, what is nearer must win
-    canvas = _canvas(parts, bricks.camera(azimuth, 32.0, 1.0))
+    canvas = _canvas(parts, sprites.camera(azimuth, 32.0, 1.0))
     expected = _cast(parts, canvas)
     clear = _far_from_borders(expected)
     assert np.array_equal(canvas.ids[clear], expected[clear])
@@ -90,7 +91,7 @@ def test_three_bars_in_a_ring_have_no_painters_order_but_draw_right():
         Part(bar[2], "white", 2, 1, 0),
     ]
     for order in itertools.permutations(parts):
-        canvas = _canvas(list(order), bricks.camera(30.0, 32.0, 2.0))
+        canvas = _canvas(list(order), sprites.camera(30.0, 32.0, 2.0))
         expected = _cast(list(order), canvas)
         clear = _far_from_borders(expected)
         assert np.array_equal(canvas.ids[clear], expected[clear])
@@ -118,10 +119,10 @@ STUDDED = ["brick 2x4", "plate 6x8", "flat tile 2x4", "roof tile 2x3"]
 )
 def test_every_stud_is_drawn_once(label, turn):
     kind = KINDS[label]
-    shade = bricks.sprite(kind, turn, bricks.camera(30.0, 33.0, 6.0)).shade
-    tops = (shade == shade[shade < bricks.EDGE_SHADE].max()).astype(np.uint8)
+    shade = sprites.sprite(kind, turn, sprites.camera(30.0, 33.0, 6.0)).shade
+    tops = (shade == shade[shade < sprites.EDGE_SHADE].max()).astype(np.uint8)
     _, _, stats, _ = cv2.connectedComponentsWithStats(tops)
-    stud_area = np.pi * (bricks.STUD_RADIUS_MM * 12) ** 2 * np.sin(np.radians(33))
+    stud_area = np.pi * (sprites.STUD_RADIUS_MM * 12) ** 2 * np.sin(np.radians(33))
     studs = [a for a in stats[1:, cv2.CC_STAT_AREA] if 0.5 * stud_area < a < 1.1 * stud_area]
     rows = kind.d if kind.stud_rows < 0 else kind.stud_rows
     assert len(studs) == kind.w * rows == len(Part(kind, "red", 0, 0, 0, turn).stud_cells())
@@ -138,7 +139,7 @@ def test_studs_of_a_roof_tile_stand_on_its_high_side():
 
 
 def test_proportions_are_those_of_real_bricks():
-    cam = bricks.camera(30.0, 33.0, 8.0)
+    cam = sprites.camera(30.0, 33.0, 8.0)
     stud_px = np.hypot(cam.ex_uv[0], cam.ey_uv[0])  # widths do not shrink with elevation
     assert stud_px == pytest.approx(8.0 * 16, rel=0.02)
     assert -3 * cam.ez_v == pytest.approx(9.6 * 16 * np.cos(np.radians(33)), rel=0.02)
@@ -146,7 +147,7 @@ def test_proportions_are_those_of_real_bricks():
 
 def test_the_same_parts_give_the_same_bytes():
     parts = [Part(KINDS["plate 4x4"], "red", 0, 0, 0), Part(KINDS["brick 2x2"], "black", 1, 1, 1)]
-    one, two = (bricks.render(_canvas(parts, bricks.camera(30, 33, 5))) for _ in range(2))
+    one, two = (bricks.render(_canvas(parts, sprites.camera(30, 33, 5))) for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
 
 
@@ -158,7 +159,7 @@ def test_boxes_are_tight_and_exclusive():
 
 
 def test_colours_stay_inside_the_parts_and_ids_follow_them():
-    canvas = _canvas([Part(KINDS["brick 2x4"], "bright blue", 0, 0, 0)], bricks.camera(30, 33, 5))
+    canvas = _canvas([Part(KINDS["brick 2x4"], "bright blue", 0, 0, 0)], sprites.camera(30, 33, 5))
     rgb, ids = bricks.render(canvas)
     painted = (rgb != 255).any(-1)
     assert painted[ids > 0].all()
@@ -167,7 +168,7 @@ def test_colours_stay_inside_the_parts_and_ids_follow_them():
 
 
 def test_visible_fraction_is_what_is_left_of_a_part():
-    cam = bricks.camera(30, 33, 3)
+    cam = sprites.camera(30, 33, 3)
     front = Part(KINDS["brick 2x4"], "red", 0, 0, 0)
     behind = Part(KINDS["brick 1x1"], "red", 1, 2, 0)
     free, hidden = _canvas([behind, front], cam), _canvas([front, behind], cam)
@@ -191,7 +192,7 @@ def test_the_outline_reaches_as_far_as_it_says(colour):
 
 
 def test_see_through_parts_show_what_lies_behind():
-    cam = bricks.camera(30, 33, 4)
+    cam = sprites.camera(30, 33, 4)
     part = Part(KINDS["round brick 1x1"], "transparent red", 0, 0, 0)
     over_white = bricks.render(_canvas([part], cam))[0]
     mixed = over_white.reshape(-1, 3).astype(int)

@@ -34,6 +34,7 @@ from outside import MANUAL_SITE, ROOT
 from builder.parse.manual import parse_manual
 from builder.sources.audio import crawl, crawl_store
 from builder.sources.audio.crawl import CrawlOptions, crawl_site
+from builder.sources.source import Manuals
 from core.errors import UserError
 from core.records import CrawledManual, load
 from core.store import sha256
@@ -60,7 +61,7 @@ def server():
         yield running
 
 
-def crawl_of(url, folder, limit=None, **options) -> crawl.Crawl:
+def crawl_of(url, folder, limit=None, **options) -> Manuals:
     return crawl_site(url, folder, CrawlOptions(**{**QUICK, **options}), limit)
 
 
@@ -331,7 +332,7 @@ def lossy(server):
     return f"{server.url}/list/"
 
 
-def drops_of(crawled: crawl.Crawl, server) -> dict[str, str]:
+def drops_of(crawled: Manuals, server) -> dict[str, str]:
     assert {drop.task for drop in crawled.drops} == {"crawl"}
     return {drop.item.removeprefix(server.url): drop.reason for drop in crawled.drops}
 

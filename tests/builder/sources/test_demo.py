@@ -14,8 +14,9 @@ import pytest
 from manual_pages import check_page
 from selectolax.lexbor import LexborHTMLParser
 
+from builder.sources.demo import manuals as demo
 from builder.sources.demo import plan as demo_plan
-from builder.sources.demo import site as demo
+from builder.sources.demo import site as demo_site
 from builder.sources.demo.brick_parts import BOUNDARY_COLOURS, COLOURS, KINDS, Part
 from builder.sources.demo.bricks import box_xyxy_px
 from builder.sources.demo.builds import Group, Step
@@ -31,7 +32,7 @@ def root(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
     for index in reversed(range(COUNT)):
         demo.draw_manual(folder, index, SEED)
-    demo.finish_site(folder, COUNT, SEED)
+    demo_site.finish_site(folder, COUNT, SEED)
     return folder
 
 
@@ -247,7 +248,7 @@ def _fake(root: Path, count: int) -> None:
 
 def test_the_pager_leads_through_every_set_once(tmp_path):
     _fake(tmp_path, 40)
-    site = demo.finish_site(tmp_path, 40, SEED)
+    site = demo_site.finish_site(tmp_path, 40, SEED)
     assert site == tmp_path / "site"
     cards, number, page = [], 0, site / "instructions" / "index.html"
     while True:
@@ -262,13 +263,13 @@ def test_the_pager_leads_through_every_set_once(tmp_path):
     assert len(cards) == len(set(cards)) == 34  # 40 manuals: 6 whole rounds of 5 sets, then 4
     assert all((site / href.strip("/") / "index.html").is_file() for href in cards)
     _fake(tmp_path, 8)
-    demo.finish_site(tmp_path, 8, SEED)
+    demo_site.finish_site(tmp_path, 8, SEED)
     assert [p.name for p in (site / "instructions").iterdir()] == ["index.html"]
 
 
 def test_a_smaller_site_forgets_the_other_manuals(root, manuals, tmp_path):
     shutil.copytree(root, tmp_path, dirs_exist_ok=True)
-    site = demo.finish_site(tmp_path, 5, SEED)
+    site = demo_site.finish_site(tmp_path, 5, SEED)
     left, kept = _files(tmp_path), json.loads((tmp_path / "truth.json").read_text())["manuals"]
     assert kept == manuals[:5]
     pictures = {f"site/{row['image']}" for m in kept for row in m["rows"] if row["image"]}
@@ -285,7 +286,7 @@ def test_a_smaller_site_forgets_the_other_manuals(root, manuals, tmp_path):
 
 def test_a_missing_manual_is_told(tmp_path):
     with pytest.raises(UserError, match="draw the manual again"):
-        demo.finish_site(tmp_path, 1, SEED)
+        demo_site.finish_site(tmp_path, 1, SEED)
 
 
 # --- what is built, and what is said of it

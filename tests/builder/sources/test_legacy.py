@@ -10,9 +10,10 @@ from export_build import all_rows, export_build, pixels
 from exported import run
 
 from builder import make
-from builder.pipeline import BuildOptions, build_imported
 from builder.release import validate
 from builder.sources.released import importing as legacy
+from builder.sources.released.source import RELEASED
+from builder.stages import BuildOptions, build_manual
 from core.answers import parse_boxes
 from core.errors import UserError
 from core.items import load_items
@@ -317,7 +318,7 @@ def test_a_released_manual_in_another_language_is_a_drop(release, tmp_path, with
     path.write_text(path.read_text().replace("Put it down.", "Setze ihn auf den Tisch."))
     (page,) = legacy.read_pages(release).pages
     manual_id = legacy.import_manual(release, page, tmp_path / CRAWL)
-    build_imported(manual_id, BuildOptions(tmp_path))
+    build_manual(manual_id, BuildOptions(tmp_path, ready_made=RELEASED.ready_made))
     stats = load(tmp_path / ROWS / manual_id / "stats.json", ManualStats)
     assert [(d.item, d.reason) for d in stats.drops] == [("manual", "manual_in_German")]
     index = json.loads((tmp_path / ROWS / manual_id / "index.json").read_text())
