@@ -219,7 +219,7 @@ def test_a_killed_export_with_workers_goes_on_and_ends_the_same(build, tmp_path)
     killed = subprocess.run(
         [sys.executable, "-c", KILLED, *command, "--workers", "2"],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        env={**os.environ, "PYTHONPATH": str(ROOT / "tests" / "helpers")},
     )
     assert killed.returncode == -signal.SIGKILL
     assert json.loads((tmp_path / ".x.partial" / "progress.json").read_text())["done"]
