@@ -3,6 +3,7 @@
 Integers 0-100 of the picture's width and height; several phrases are joined by " and " (T11).
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -58,7 +59,7 @@ def read_boxes(text: str) -> ReadBoxes:
 
 def round_half_up(value: float) -> int:
     """Nearest integer, halves upwards (Python's round() would send 8.5 and 7.5 both to 8)."""
-    return int(value + 0.5)
+    return math.floor(value + 0.5)
 
 
 def box_answer(targets: Sequence[tuple[str, Box]]) -> str:
@@ -85,5 +86,5 @@ def rounded(box_norm100: Box) -> tuple[int, int, int, int]:
     (14, 20, 15, 60)
     """
     x0, y0, x1, y1 = (round_half_up(value) for value in box_norm100)
-    x0, y0 = min(x0, 99), min(y0, 99)
+    x0, y0 = (99 if value == 100 else value for value in (x0, y0))
     return (x0, y0, max(x1, x0 + 1), max(y1, y0 + 1))

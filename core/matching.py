@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
+from core.boxtext import round_half_up, rounded
 from synthesis.boxes import iou
 
 
@@ -24,8 +24,16 @@ def match(gold: Sequence[Sequence[float]], predicted: Sequence[Sequence[float]])
     if len(gold) == len(predicted) == 1:
         return [Pair(0, 0, iou(gold[0], predicted[0]))]
     overlaps = np.array([[iou(g, p) for p in predicted] for g in gold])
-    rows, columns = linear_sum_assignment(overlaps, maximize=True)
-    return [Pair(int(g), int(p), float(overlaps[g, p])) for g, p in zip(rows, columns, strict=True)]
+    return [
+        Pair(int(g), int(p), float(overlaps[g, p])) for g, p in zip(*assign(overlaps), strict=True)
+    ]
+
+
+def assign(fits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the one-to-one pairs with the greatest sum of `fits` (rows, columns)."""
+    from scipy.optimize import linear_sum_assignment  # slow to import, and only workers need it
+
+    return linear_sum_assignment(fits, maximize=True)
 
 
 def mean_over_all(pairs: Sequence[Pair], gold: int, predicted: int) -> float:
@@ -35,12 +43,7 @@ def mean_over_all(pairs: Sequence[Pair], gold: int, predicted: int) -> float:
 
 def whole_percents(box_norm100: Sequence[float]) -> tuple[float, float, float, float]:
     """The precision that queries ask for and answers have: gold and predictions both get it."""
-    x0, y0, x1, y1 = (float(np.floor(value + 0.5)) for value in box_norm100)
-    if _has_area(box_norm100):  # one thinner than a percent stays a box, as in the answers
-        x0, y0 = (99.0 if value == 100 else value for value in (x0, y0))
-        x1, y1 = max(x1, x0 + 1), max(y1, y0 + 1)
-    return (x0, y0, x1, y1)
-
-
-def _has_area(box: Sequence[float]) -> bool:
-    return box[0] < box[2] and box[1] < box[3]
+    x0, y0, x1, y1 = box_norm100
+    if x0 < x1 and y0 < y1:
+        return rounded((x0, y0, x1, y1))
+    return (round_half_up(x0), round_half_up(y0), round_half_up(x1), round_half_up(y1))

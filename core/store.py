@@ -48,6 +48,11 @@ def write_bytes(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a whole text file atomically, in UTF-8."""
+    write_bytes(path, text.encode())
+
+
 def place_file(source: Path, path: Path) -> None:
     """Put a copy of `source` at `path` atomically: a hard link if the disk allows, else bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -107,15 +112,17 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def held(lock: Path, what: str) -> Iterator[None]:
+def held(
+    lock: Path,
+    what: str,
+    busy: str = "another build is running there; wait for it or give another folder",
+) -> Iterator[None]:
     """Hold a lock file; raises `UserError` about `what` when another run holds it."""
     try:
         with filelock.FileLock(lock, timeout=0):
             yield
     except filelock.Timeout:
-        raise UserError(
-            f"{what}: another build is running there; wait for it or give another folder"
-        ) from None
+        raise UserError(f"{what}: {busy}") from None
 
 
 def _put_in_place(temporary: Path, folder: Path) -> None:

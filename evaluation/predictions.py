@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from core.errors import UserError
+from core.store import write_text
 
 
 @dataclass
@@ -67,10 +68,7 @@ def read_run(path: Path) -> Run | None:
 
 def write_run(path: Path, run: Run) -> None:
     """Write the run file beside a prediction file, whole or not at all."""
-    beside = run_path(path)
-    temporary = beside.with_name(beside.name + ".tmp")
-    temporary.write_text(json.dumps(asdict(run), indent=2) + "\n", encoding="utf-8")
-    temporary.replace(beside)
+    write_text(run_path(path), json.dumps(asdict(run), indent=2) + "\n")
 
 
 def read_predictions(path: Path) -> dict[str, Prediction]:

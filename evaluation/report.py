@@ -14,6 +14,7 @@ from PIL import Image
 from core.answers import parse_boxes
 from core.items import Item, picture_bytes
 from core.metrics import READ, boxes_norm100
+from core.store import write_text
 from evaluation.score import Results, Score
 from evaluation.tables import LEGEND, Cell, Table
 from tasks import TASKS
@@ -84,9 +85,7 @@ def write_report(path: Path, results: Results, tables: Sequence[Table], shown: i
         if not score.baseline:
             parts.append(_gallery(score, results.items[score.config], shown))
     parts.append("</body>\n</html>\n")
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text("\n".join(parts), encoding="utf-8")
-    temporary.replace(path)
+    write_text(path, "\n".join(parts))
 
 
 def _summary(results: Results) -> str:

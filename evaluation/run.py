@@ -1,16 +1,15 @@
 """`evaluate.py run`: prompts of a split to a model, answers to a JSONL file, resumable."""
 
-import contextlib
 import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import filelock
-
 from core.errors import UserError
 from core.items import Item, items_hash, load_items
+from core.store import held
 from evaluation.examples import Chooser
 from evaluation.predictions import (
     Prediction,
@@ -97,7 +96,7 @@ def run(
     replies = iter(progress((_prediction(reply) for reply in answering(prompts)), len(todo)))
     first = _until_an_answer(replies)
     asked.out.mkdir(parents=True, exist_ok=True)
-    with _holding(asked.path):
+    with _one_writer(asked.path):
         if _answered_before(asked.path, record) != answered:
             raise UserError(f"{asked.path}: another run has written it meanwhile; run again")
         mend_tail(asked.path)
@@ -128,18 +127,12 @@ def _answered_before(path: Path, record: Run) -> set[str]:
 def _check_free(path: Path) -> None:
     """Raise `UserError` before any work where another run holds the file."""
     if path.with_suffix(".lock").exists():
-        with _holding(path):
+        with _one_writer(path):
             pass
 
 
-@contextlib.contextmanager
-def _holding(path: Path) -> Iterator[None]:
-    """One run at a time writes a file."""
-    try:
-        with filelock.FileLock(path.with_suffix(".lock"), timeout=0):
-            yield
-    except filelock.Timeout:
-        raise UserError(f"{path}: another run is writing it; wait for it") from None
+def _one_writer(path: Path) -> AbstractContextManager[None]:
+    return held(path.with_suffix(".lock"), str(path), "another run is writing it; wait for it")
 
 
 def _record(asked: Asked, items: list[Item]) -> Run:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from core.metrics import Metric
+from core.store import write_text
 from evaluation.prompts import PAPER_SETTINGS
 from evaluation.samples import metric
 from evaluation.score import Results, Score
@@ -124,18 +125,11 @@ def write_scores(out: Path, results: Results, tables: Mapping[str, Table]) -> No
     """scores.json, scores.md and one CSV a table."""
     from evaluation.run import file_name
 
-    out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(results.as_json(), indent=2, ensure_ascii=False)
-    _write(out / "scores.json", text + "\n")
+    write_text(out / "scores.json", text + "\n")
     parts = ["# lego-arta scores\n", *(markdown(table) for table in tables.values())]
     if results.warnings:
         parts.append("## Mind\n\n" + "".join(f"- {warning}\n" for warning in results.warnings))
-    _write(out / "scores.md", "\n".join(parts))
+    write_text(out / "scores.md", "\n".join(parts))
     for stem, table in tables.items():
-        _write(out / f"{file_name(stem)}.csv", to_csv(table))
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+        write_text(out / f"{file_name(stem)}.csv", to_csv(table))

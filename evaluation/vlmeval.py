@@ -9,6 +9,7 @@ import csv
 from pathlib import Path
 
 from core.items import load_items, picture_bytes
+from core.store import writing
 from evaluation.prompts import Setting, ask
 from tasks import TASKS
 
@@ -18,10 +19,8 @@ COLUMNS = ("index", "image", "question", "answer", "category", "id", "manual_id"
 def write_tsv(build: Path, config: str, split: str, path: Path) -> int:
     """Write the TSV whole or not at all; returns the number of rows."""
     items = load_items(build, config, split)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
     setting = Setting(examples="none")
-    with temporary.open("w", encoding="utf-8", newline="") as file:
+    with writing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow(COLUMNS)
         for index, item in enumerate(items):
@@ -30,5 +29,4 @@ def write_tsv(build: Path, config: str, split: str, path: Path) -> int:
             writer.writerow(
                 [index, picture, ask(item, setting), answer, config, item.id, item.manual_id]
             )
-    temporary.replace(path)
     return len(items)

@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 
 from builder.annotate.labelling import answer_text
+from core.matching import match
 from core.part_names import PartLabel
 from core.records import Annotation, Candidate, LabelBox
 from synthesis.boxes import Box, iou, union
@@ -109,8 +110,4 @@ def agreement(a: Sequence[Box], b: Sequence[Box]) -> float:
         return 0.0
     if len(a) != len(b):
         return iou(union(a), union(b))
-    from scipy.optimize import linear_sum_assignment  # slow to import
-
-    overlaps = np.array([[iou(one, other) for other in b] for one in a])
-    rows, columns = linear_sum_assignment(-overlaps)
-    return statistics.fmean(float(v) for v in overlaps[rows, columns])
+    return statistics.fmean(pair.iou for pair in match(a, b))

@@ -11,6 +11,7 @@ import numpy as np
 
 from core.boxtext import box_answer
 from core.colors import color_lab
+from core.matching import assign
 from core.part_names import PartLabel, part_labels, phrases, size_of
 from core.pictures.media import Picture
 from core.records import Annotation, Instruction, LabelBox
@@ -55,7 +56,7 @@ def annotate(picture: Picture, image_sha256: str, instruction: Instruction) -> A
         return _failed(base, "fewer_parts_than_labels")
     slots = _slots(labels, len(parts))
     cost = _costs(parts, [labels[slot] for slot in slots], _background_rgb(picture, mask))
-    rows, columns = _assign(cost + ORDER_WEIGHT * _order_cost(len(parts), len(slots)))
+    rows, columns = assign(-(cost + ORDER_WEIGHT * _order_cost(len(parts), len(slots))))
     return _annotation(
         base,
         labels,
@@ -63,13 +64,6 @@ def annotate(picture: Picture, image_sha256: str, instruction: Instruction) -> A
         [(int(r), slots[c]) for r, c in zip(rows, columns, strict=True)],
         cost[rows, columns],
     )
-
-
-def _assign(cost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns of the cheapest assignment."""
-    from scipy.optimize import linear_sum_assignment  # slow to import, and only workers need it
-
-    return linear_sum_assignment(cost)
 
 
 def _failed(base: Annotation, error: str) -> Annotation:
@@ -168,7 +162,7 @@ def _size_costs(parts: Sequence[foreground.Component], slots: Sequence[PartLabel
 
     def total(scale: float) -> float:
         candidate = at_scale(scale)
-        return float(candidate[_assign(candidate)].sum())
+        return float(candidate[assign(-candidate)].sum())
 
     return at_scale(min(sorted(set(misfit[:, known].ravel().round(3))), key=total))
 

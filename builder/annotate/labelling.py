@@ -12,6 +12,7 @@ import numpy as np
 
 from builder.annotate.models import Answer, Detection, Question, Reading
 from core.boxtext import box_answer
+from core.matching import assign
 from core.part_names import PartLabel, phrases
 from core.records import Annotation, LabelBox
 from synthesis.boxes import Box, clip, iou, px_to_norm100, union
@@ -85,11 +86,9 @@ def _chosen(
     result: list[list[tuple[Box, float]]] = [[] for _ in labels]
     if not parts:
         return result
-    from scipy.optimize import linear_sum_assignment  # slow to import
-
     fits = np.array([fit for _, fit in parts])
     taken = set()
-    for part, label in zip(*linear_sum_assignment(-fits), strict=True):
+    for part, label in zip(*assign(fits), strict=True):
         if fits[part, label] > 0:
             result[label].append((parts[part][0], float(fits[part, label])))
             taken.add(int(part))

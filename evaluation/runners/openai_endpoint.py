@@ -14,13 +14,13 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from pathlib import Path
 
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_exponential, wait_random
 
 from core.errors import UserError
+from core.store import write_text
 from evaluation.prompts import Prompt
 from evaluation.runners import Answering, Reply, RunnerOptions
 from evaluation.runners.manners import Manner, body_of, fails_over_a_picture
@@ -149,16 +149,9 @@ def _ask(
         except (httpx.HTTPError, ValueError, KeyError, TypeError, IndexError, AttributeError) as e:
             return Reply(prompt, None, error=f"{type(e).__name__}: {str(e)[:200]}")
         if kept and reply.error is None:
-            _keep(kept, answer)
+            write_text(kept, json.dumps(answer))
         return reply
     return Reply(prompt, None, error="stopped")
-
-
-def _keep(path: Path, answer: dict) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{threading.get_ident()}.tmp")
-    temporary.write_text(json.dumps(answer), encoding="utf-8")
-    temporary.replace(path)
 
 
 def _post(client: httpx.Client, options: RunnerOptions, body: bytes, pace: Pace) -> dict:
