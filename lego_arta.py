@@ -13,6 +13,7 @@ import os
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 from datasets import ClassLabel, Features, Image, Sequence, Value
 from datasets.data_files import DataFilesDict, DataFilesList
@@ -93,7 +94,14 @@ class LegoArta(Parquet):
     ]
     DEFAULT_CONFIG_NAME = "scene"
 
-    def __init__(self, *args, config_name=None, data_dir=None, data_files=None, **kwargs):
+    def __init__(
+        self,
+        *args: Any,
+        config_name: str | None = None,
+        data_dir: str | None = None,
+        data_files: Any = None,
+        **kwargs: Any,
+    ) -> None:
         place = None if data_dir is None or data_files is not None else str(data_dir)
         if place is not None:
             data_files = _data_files(place, config_name or self.DEFAULT_CONFIG_NAME)
@@ -111,7 +119,7 @@ class LegoArta(Parquet):
                 "data_dir the folder of a build, or ORG/NAME of a repository that you can reach"
             ) from error
 
-    def _split_generators(self, dl_manager):
+    def _split_generators(self, dl_manager: Any) -> Any:
         if not self.config.data_files:
             raise FileNotFoundError(
                 "LegoArta was given no data; give data_dir, the folder of a build or ORG/NAME on "

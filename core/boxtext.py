@@ -7,7 +7,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from synthesis.boxes import Box
 
@@ -23,7 +23,7 @@ class ReadBoxes(NamedTuple):
     """(phrase, box_norm100) pairs in the order written, "" for no phrase; drops by reason."""
 
     boxes: list[tuple[str, Box]]
-    dropped: Counter
+    dropped: Counter[str]
 
 
 def read_boxes(text: str) -> ReadBoxes:
@@ -37,7 +37,7 @@ def read_boxes(text: str) -> ReadBoxes:
     [('2 red tiles', (28.0, 17.0, 73.0, 50.0)), ('2 red tiles', (5.0, 5.0, 100.0, 9.0))]
     """
     boxes: list[tuple[str, Box]] = []
-    dropped: Counter = Counter()
+    dropped: Counter[Any] = Counter()
     phrase, text = "", text[:_CHARS_MAX].replace("<unk>", " ").replace("<delim>", "}{")
     for piece in _PIECE_RE.finditer(text):
         if piece["phrase"] is not None:

@@ -112,7 +112,7 @@ class Parser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options
         )
 
-    def parse_known_args(self, args=None, namespace=None):
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As in `argparse`, but a slip is told before anything that it leaves missing."""
         words = list(sys.argv[1:] if args is None else args)
         self._check_options(words)

@@ -174,7 +174,8 @@ def _scan(data: bytes) -> Scan:
     if key not in scans:
         scans[key] = scan_of(data)
         scans[""] = "new"
-    return scans[key]
+    found: Scan = scans[key]
+    return found
 
 
 def scan_of(data: bytes) -> Scan:

@@ -115,7 +115,8 @@ def color_lab(name: str, background_rgb: tuple[float, float, float]) -> np.ndarr
     if clear:
         rgb = 0.5 * rgb + 0.5 * np.asarray(background_rgb)
     pixel = (rgb / 255).astype(np.float32).reshape(1, 1, 3)
-    return cv2.cvtColor(pixel, cv2.COLOR_RGB2LAB)[0, 0]
+    found: np.ndarray | None = cv2.cvtColor(pixel, cv2.COLOR_RGB2LAB)[0, 0]
+    return found
 
 
 def split_color(text: str) -> tuple[str, str]:

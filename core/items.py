@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from core import build as builds
 from core.build import Place, Row, read_rows, shards
@@ -89,7 +90,7 @@ def item_of(row: Row, config: str, split: str, place: Place) -> Item:
     )
 
 
-def _size_of(target: dict) -> tuple[int, int]:
+def _size_of(target: dict[str, Any]) -> tuple[int, int]:
     """Width and height of the picture, from a box known both in pixels and in percent."""
     px, norm = target["box_px"], target["box_norm100"]
     return (round(100 * px[2] / norm[2]), round(100 * px[3] / norm[3]))

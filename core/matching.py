@@ -33,7 +33,8 @@ def assign(fits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of the one-to-one pairs with the greatest sum of `fits` (rows, columns)."""
     from scipy.optimize import linear_sum_assignment  # slow to import, and only workers need it
 
-    return linear_sum_assignment(fits, maximize=True)
+    found: tuple[np.ndarray, np.ndarray] = linear_sum_assignment(fits, maximize=True)
+    return found
 
 
 def mean_over_all(pairs: Sequence[Pair], gold: int, predicted: int) -> float:

@@ -55,7 +55,10 @@ class Metric(NamedTuple):
 def percent(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """100 part / whole, nan for an empty whole."""
     part, whole = np.asarray(part, float), np.asarray(whole, float)
-    return 100 * np.divide(part, whole, out=np.full_like(part, np.nan), where=whole > 0)
+    found: np.ndarray = 100 * np.divide(
+        part, whole, out=np.full_like(part, np.nan), where=whole > 0
+    )
+    return found
 
 
 def mean(name: str) -> Callable[[Sums], np.ndarray]:

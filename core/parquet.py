@@ -78,7 +78,8 @@ def _leaf_names(columns: pa.Schema) -> list[str]:
 def _image_bytes(table: pa.Table) -> list[int]:
     """Length of every row's image."""
     images = table.column("image").combine_chunks()
-    return pc.binary_length(images.field("bytes")).to_pylist()
+    found: list[int] = pc.binary_length(images.field("bytes")).to_pylist()
+    return found
 
 
 class GroupWriter:
@@ -121,7 +122,7 @@ def close_writer(writer: pq.ParquetWriter) -> None:
     writer.close()
 
 
-def write_piece(path: Path, config: str, rows: Iterable[dict]) -> list[RowIndex]:
+def write_piece(path: Path, config: str, rows: Iterable[dict[str, Any]]) -> list[RowIndex]:
     """Write the rows of one manual as they come; returns their index in the same order."""
     writer = GroupWriter(path, config)
     index = []

@@ -77,7 +77,7 @@ def _from_json(value: Any) -> Selection:
     return Selection(_texts(value["ids"]), build.get("name"), build.get("fingerprint"))
 
 
-def _texts(values: list) -> tuple[str, ...]:
+def _texts(values: list[Any]) -> tuple[str, ...]:
     strange = next((one for one in values if not isinstance(one, str)), None)
     if strange is not None:
         raise ValueError(f"{json.dumps(strange)[:40]} is no id")

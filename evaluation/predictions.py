@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from core.errors import UserError
 from core.store import write_text
@@ -26,7 +27,7 @@ class Run:
     tuned: bool = False
     items_hash: str = ""
     limit: int | None = None
-    options: dict = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass
@@ -39,8 +40,8 @@ class Prediction:
     id: str
     answer: str | None
     config: str = ""
-    prompt: list[dict] = field(default_factory=list)
-    examples: list[dict] = field(default_factory=list)
+    prompt: list[dict[str, Any]] = field(default_factory=list)
+    examples: list[dict[str, Any]] = field(default_factory=list)
     seconds: float | None = None
     tokens_in: int | None = None
     tokens_out: int | None = None
@@ -111,7 +112,7 @@ def read_lines(path: Path) -> list[Prediction]:
     return found
 
 
-def _prediction(row: dict) -> Prediction:
+def _prediction(row: dict[str, Any]) -> Prediction:
     names = Prediction.__dataclass_fields__
     given = {name: row[name] for name in names if name in row}
     if "answer" not in given:

@@ -228,7 +228,7 @@ def _label_scores(
     return [label_similarity(wanted[p.gold].label, said[p.predicted].label) for p in pairs]
 
 
-def _count_bonus(wanted: Sequence, said: Sequence) -> float:
+def _count_bonus(wanted: Sequence[Any], said: Sequence[Any]) -> float:
     return COUNT_BONUS * (len(wanted) == len(said) > 0)
 
 
@@ -252,12 +252,12 @@ def _said_boxes(text: str) -> list[PredictedBox] | None:
     return [PredictedBox(str(_field(i, "label") or ""), _floats(i["bbox_2d"])) for i in items]
 
 
-def _answer_list(text: str) -> list | None:
+def _answer_list(text: str) -> list[Any] | None:
     answer = _ANSWER.search(text)
     return _json_list(answer[1]) if answer else None
 
 
-def _json_list(text: str) -> list | None:
+def _json_list(text: str) -> list[Any] | None:
     """The list that an answer is, code fences aside."""
     try:
         value = json.loads(final_text(text))

@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -56,7 +57,7 @@ class Score:
         """How messages call it."""
         return self.name + (" (tuned)" if self.tuned else "")
 
-    def as_json(self) -> dict:
+    def as_json(self) -> dict[str, Any]:
         """Everything but the single answers."""
         hidden = ("samples", "draws", "saids")
         return {key: value for key, value in self.__dict__.items() if key not in hidden}
@@ -69,10 +70,10 @@ class Results:
     scores: list[Score]
     items: dict[str, list[Item]]
     warnings: list[str]
-    differences: list[dict]
-    options: dict = field(default_factory=dict)
+    differences: list[dict[str, Any]]
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
 
-    def as_json(self) -> dict:
+    def as_json(self) -> dict[str, Any]:
         """The content of scores.json."""
         return {
             "options": self.options,
@@ -281,7 +282,7 @@ def _number(value: np.ndarray | float) -> float | None:
     return round(number, 6) if np.isfinite(number) else None
 
 
-def _differences(config: str, rows: list[Score]) -> list[dict]:
+def _differences(config: str, rows: list[Score]) -> list[dict[str, Any]]:
     """Every pair of runs on every metric: the difference, its interval, is 0 inside?"""
     found = []
     for index, a in enumerate(rows):
@@ -329,7 +330,7 @@ def _unbeaten(config: str, rows: list[Score]) -> list[str]:
     return told
 
 
-def _told(differences: list[dict]) -> list[str]:
+def _told(differences: list[dict[str, Any]]) -> list[str]:
     """One line a pair of runs: the main metrics on which they can't be told apart."""
     pairs: dict[tuple[str, str, str], list[str]] = {}
     for d in differences:

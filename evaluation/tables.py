@@ -107,7 +107,9 @@ def paper_table(title: str, metrics: Sequence[Metric], entries: Sequence[Entry])
 
 
 def setting_table(
-    title: str, columns: Sequence[tuple[str, Metric]], rows_of: Sequence[tuple[bool, bool, Mapping]]
+    title: str,
+    columns: Sequence[tuple[str, Metric]],
+    rows_of: Sequence[tuple[bool, bool, Mapping[tuple[str, str], Value]]],
 ) -> Table:
     """Table 8.4: `rows_of` are (instruction, examples, {(config, metric name): Value})."""
     head = ["instr.", "ex.", *(f"{each.title} {arrow(each)}" for _, each in columns)]

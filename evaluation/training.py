@@ -49,7 +49,8 @@ def _record(folder: Path) -> dict[str, Any]:
             f"{folder}: an export for {record.get('format')}; give a build, or export it with "
             f"--format {FORMAT}"
         )
-    return record
+    found: dict[str, Any] = record
+    return found
 
 
 def rows_of(

@@ -11,6 +11,7 @@ Pure: pictures in (H, W, 3) uint8 RGB of one size, colours out as (r, g, b).
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -50,7 +51,8 @@ def color_mask(rgb: np.ndarray, color: Rgb, tolerance: int) -> np.ndarray:
     """(H, W) uint8 0/1: pixels whose every channel is within `tolerance` of the colour."""
     low = np.clip(np.array(color) - tolerance, 0, 255)
     high = np.clip(np.array(color) + tolerance, 0, 255)
-    return cv2.inRange(rgb, low.astype(float), high.astype(float)) // 255
+    found: np.ndarray = cv2.inRange(rgb, low.astype(float), high.astype(float)) // 255
+    return found
 
 
 def thumbnail(picture: np.ndarray) -> np.ndarray:
@@ -87,7 +89,7 @@ def vote(pictures: Sequence[np.ndarray | None], tolerance: int = TOLERANCE) -> V
 
 
 def _comparable(
-    pictures: Sequence[np.ndarray | None], index: int, shape: tuple
+    pictures: Sequence[np.ndarray | None], index: int, shape: tuple[Any, ...]
 ) -> np.ndarray | None:
     """The picture at `index` if there is one of that shape."""
     picture = pictures[index] if 0 <= index < len(pictures) else None

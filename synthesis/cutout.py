@@ -7,6 +7,7 @@ steps, so the seam tells nothing (features.md B3).
 """
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import cv2
@@ -49,7 +50,8 @@ class Cutout:
     @functools.cached_property
     def solid(self) -> np.ndarray:
         """(h, w) uint8: 1 where nothing of the ground shows."""
-        return (self.alpha == 1).astype(np.uint8)
+        found: np.ndarray = (self.alpha == 1).astype(np.uint8)
+        return found
 
     @functools.cached_property
     def rim(self) -> tuple[np.ndarray, ...]:
@@ -158,7 +160,7 @@ def turned(cutout: Cutout, quarters: int) -> Cutout:
     return replace(result, xy_px=(x + (w - new_w) // 2, y + (h - new_h) // 2))
 
 
-def _remapped(cutout: Cutout, change) -> Cutout:
+def _remapped(cutout: Cutout, change: Callable[[np.ndarray], np.ndarray]) -> Cutout:
     def plane(array: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(change(array))
 
@@ -224,12 +226,16 @@ def _see_through(rgb: np.ndarray, behind: np.ndarray, inner: np.ndarray) -> np.n
     explained = covariance**2 / (spread * np.maximum(seen.var(axis=0), 1e-9))
     if explained.min() < SEE_THROUGH_R2_MIN or slope.min() < SEE_THROUGH_MIN:
         return None
-    return np.clip(slope, 0, 1).astype(np.float32)
+    found: np.ndarray | None = np.clip(slope, 0, 1).astype(np.float32)
+    return found
 
 
 def _grown(mask: np.ndarray, by_px: int) -> np.ndarray:
     size = 2 * by_px + 1
-    return cv2.dilate(mask.astype(np.uint8), np.ones((size, size), np.uint8)).astype(bool)
+    found: np.ndarray = cv2.dilate(mask.astype(np.uint8), np.ones((size, size), np.uint8)).astype(
+        bool
+    )
+    return found
 
 
 def _whole(box: Box | None) -> tuple[int, int, int, int]:

@@ -111,7 +111,8 @@ def _surface(
     surface = down[:, None, :] + across[None, :, :]
     if np.abs(cxy).max() > 0.05:
         surface += (y @ x.T)[:, :, None] * cxy
-    return surface.clip(0, 255)
+    found: np.ndarray = surface.clip(0, 255)
+    return found
 
 
 def _is_plain(coefficients: np.ndarray) -> bool:
@@ -216,7 +217,8 @@ def _rises(distance: np.ndarray, share: float) -> np.ndarray:
     """Where the difference is at least a share of the largest around: a blurred edge lies at half
     of what it rises to, ringing and the rim of a shadow stay below."""
     reach = np.ones((CORE_REACH_PX, CORE_REACH_PX), np.uint8)
-    return distance >= share * cv2.dilate(distance, reach)
+    found: np.ndarray = distance >= share * cv2.dilate(distance, reach)
+    return found
 
 
 def _is_shadow(rgb: np.ndarray, background: np.ndarray, clean: bool) -> np.ndarray:
@@ -227,7 +229,8 @@ def _is_shadow(rgb: np.ndarray, background: np.ndarray, clean: bool) -> np.ndarr
     hue = channel_max(cv2.absdiff(picture, background * shade[..., None]))
     shadow = (shade > SHADOW_DARKEST) & (shade < SHADOW_LIGHTEST) & (hue < SHADOW_HUE_MAX)
     if not shadow.any():
-        return shadow
+        found: np.ndarray = shadow
+        return found
     smooth = cv2.GaussianBlur(picture, (0, 0), 1)
     slope = cv2.magnitude(
         *(cv2.Sobel(smooth, cv2.CV_32F, dx, 1 - dx, scale=1 / 8) for dx in (1, 0))
@@ -237,7 +240,8 @@ def _is_shadow(rgb: np.ndarray, background: np.ndarray, clean: bool) -> np.ndarr
     if clean:
         near = np.ones((SHADOW_NEAR_PX, SHADOW_NEAR_PX), np.uint8)
         soft |= shade >= cv2.dilate(shade, near) - SHADOW_STEP_MAX
-    return shadow & soft
+    below: np.ndarray = shadow & soft
+    return below
 
 
 def components(

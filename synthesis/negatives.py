@@ -9,6 +9,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
@@ -78,7 +79,7 @@ class Supply:
 
     others: Callable[[], Sequence[Cutout]] = lambda: ()
     colors: Sequence[tuple[int, int, int]] = ()
-    screened: Counter = field(default_factory=Counter)
+    screened: Counter[Any] = field(default_factory=Counter[str])
 
 
 def view_changed(

@@ -7,7 +7,8 @@ import numpy as np
 def channel_max(picture: np.ndarray) -> np.ndarray:
     """(H, W, 3) -> (H, W): OpenCV's max over planes is several times faster than numpy's."""
     red, green, blue = cv2.split(picture)
-    return cv2.max(cv2.max(red, green), blue)
+    found: np.ndarray = cv2.max(cv2.max(red, green), blue)
+    return found
 
 
 def difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -108,7 +108,8 @@ def _draw(weights: np.ndarray, rng: random.Random) -> np.ndarray:
     with np.errstate(divide="ignore", over="ignore"):
         keys = np.where(weights > 0, np.log(keys) / weights, -np.inf)
     order = np.argsort(-keys, kind="stable")[:CANDIDATES]
-    return order[np.isfinite(keys[order])]
+    found: np.ndarray = order[np.isfinite(keys[order])]
+    return found
 
 
 def _unlike(cutout: Cutout, canvas: np.ndarray, shifts: np.ndarray) -> np.ndarray:
@@ -116,7 +117,8 @@ def _unlike(cutout: Cutout, canvas: np.ndarray, shifts: np.ndarray) -> np.ndarra
     place, a little smoother."""
     right, *wrong = surroundings(canvas, cutout, [(0, 0), *shifts.tolist()])
     unlike = wrong - right
-    return unlike / np.sqrt(unlike.var(axis=0) + 1e-8) + SMOOTHER
+    found: np.ndarray = unlike / np.sqrt(unlike.var(axis=0) + 1e-8) + SMOOTHER
+    return found
 
 
 def surroundings(
@@ -242,10 +244,12 @@ class _Weigher:
 def _small(mask: np.ndarray) -> np.ndarray:
     height, width = mask.shape
     size = (max(1, -(-width // GRID_PX)), max(1, -(-height // GRID_PX)))
-    return cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    found: np.ndarray = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    return found
 
 
 def _sums(plane: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Sum of `plane` under `mask` for every place of the mask's top left corner."""
     padded = cv2.copyMakeBorder(plane, 0, 1, 0, 1, cv2.BORDER_CONSTANT, value=0)
-    return cv2.matchTemplate(padded, mask, cv2.TM_CCORR)
+    found: np.ndarray = cv2.matchTemplate(padded, mask, cv2.TM_CCORR)
+    return found

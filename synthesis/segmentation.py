@@ -104,7 +104,10 @@ def _segment_window(
 
 def _disc(radius_px: int) -> np.ndarray:
     """Round structuring element."""
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius_px + 1, 2 * radius_px + 1))
+    found: np.ndarray = cv2.getStructuringElement(
+        cv2.MORPH_ELLIPSE, (2 * radius_px + 1, 2 * radius_px + 1)
+    )
+    return found
 
 
 def _changed(picture: np.ndarray, before: np.ndarray | None) -> np.ndarray:
@@ -132,7 +135,8 @@ def _band(
     areas = stats[:, cv2.CC_STAT_AREA]
     keep = (areas >= least) & (new_pixels >= 0.5 * areas)
     keep[0] = False
-    return keep[labels].astype(np.uint8)
+    found: np.ndarray = keep[labels].astype(np.uint8)
+    return found
 
 
 def _inside(band: np.ndarray, changed: np.ndarray, scale: float) -> np.ndarray:

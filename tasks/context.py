@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
@@ -41,7 +42,7 @@ class Context:
     # By instruction id: the bare new part, cut out (T13), as PNG bytes.
     parts: dict[int, bytes] = field(default_factory=dict)
     # What screening turned down among wrong states, by "kind: reason".
-    screened: collections.Counter = field(default_factory=collections.Counter)
+    screened: collections.Counter[Any] = field(default_factory=collections.Counter[str])
 
     def __post_init__(self) -> None:
         self.sessions: dict[str, list[ManualRow]] = session_rows(self.manual)
@@ -130,7 +131,7 @@ class EncodedImage:
         return cls(encode(rgb, image_format), pixel_hash(rgb), size_wh, image_format)
 
     @property
-    def column(self) -> dict:
+    def column(self) -> dict[str, Any]:
         """The value of an Image column; the name is a hash of the content and tells nothing."""
         return {
             "bytes": self.data,

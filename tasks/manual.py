@@ -2,6 +2,7 @@
 
 import collections
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -100,7 +101,7 @@ def with_findings(context: Context) -> Manual:
         row = by_row.get(instruction.instruction_id)
         if row is None:
             return instruction
-        changes: dict = {}
+        changes: dict[str, Any] = {}
         annotation = context.annotations.get(instruction.instruction_id)
         if annotation and not annotation.error:
             changes["MiniGPTv2_output"] = annotation.answer

@@ -146,7 +146,7 @@ def _prepared(items: Sequence[Item], model: Model, ahead: int) -> Iterator[tuple
     """Items with their pictures ready for the model, read on threads at most `ahead` early; None
     for a picture that can't be read."""
     with ThreadPoolExecutor(READERS) as pool:
-        waiting: deque = deque()
+        waiting: deque[Any] = deque()
         for item in items:
             waiting.append((item, pool.submit(_prepare, item, model)))
             if len(waiting) >= ahead:

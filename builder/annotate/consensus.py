@@ -15,14 +15,14 @@ import itertools
 import statistics
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from builder.annotate.labelling import answer_text
 from core.matching import match
-from core.part_names import PartLabel
-from core.records import Annotation, Candidate, LabelBox
+from core.records import Annotation, Candidate, LabelBox, PartLabel
 from synthesis.boxes import Box, iou, union
 
 # What an annotator's own confidence is worth with nobody to confirm it. Foreground's counts what
@@ -40,7 +40,7 @@ def combine(annotations: Sequence[Annotation], asked: Sequence[PartLabel]) -> An
     first = annotations[0]
     if alone and first.annotator in OWN_WORD:
         return first
-    dropped: Counter = Counter()
+    dropped: Counter[Any] = Counter()
     for annotation in annotations:
         prefix = "" if alone else f"{annotation.annotator}: "
         dropped.update({prefix + reason: n for reason, n in annotation.dropped.items()})

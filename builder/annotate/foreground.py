@@ -12,9 +12,9 @@ import numpy as np
 from core.boxtext import box_answer
 from core.colors import color_lab
 from core.matching import assign
-from core.part_names import PartLabel, part_labels, phrases, size_of
+from core.part_names import part_labels, phrases, size_of
 from core.pictures.media import Picture
-from core.records import Annotation, Instruction, LabelBox
+from core.records import Annotation, Instruction, LabelBox, PartLabel
 from synthesis import foreground
 from synthesis.boxes import px_to_norm100, union
 from synthesis.printed import printed_marks
@@ -125,7 +125,8 @@ def _background_rgb(picture: Picture, mask: np.ndarray) -> tuple[float, float, f
 def _order_cost(n_parts: int, n_slots: int) -> np.ndarray:
     """(parts, slots): how far a part's rank is from the slot's, 1 for half the list apart."""
     ranks = np.arange(n_parts)[:, None] - np.arange(n_slots)[None, :]
-    return np.abs(ranks) / max(1.0, n_parts / 2)
+    found: np.ndarray = np.abs(ranks) / max(1.0, n_parts / 2)
+    return found
 
 
 def _costs(

@@ -54,7 +54,7 @@ def open_model(options: ModelOptions, device: str) -> Model:
 
     def answer(rows: Sequence[Prepared]) -> list[Answer]:
         # Padding pictures to the largest of a batch would let them change each other's boxes.
-        alike: dict[tuple, list[int]] = {}
+        alike: dict[tuple[Any, ...], list[int]] = {}
         for index, row in enumerate(rows):
             alike.setdefault(tuple(row.pixels.shape), []).append(index)
         answers: dict[int, Answer] = {}

@@ -13,8 +13,8 @@ import numpy as np
 from builder.annotate.models import Answer, Detection, Question, Reading
 from core.boxtext import box_answer
 from core.matching import assign
-from core.part_names import PartLabel, phrases
-from core.records import Annotation, LabelBox
+from core.part_names import phrases
+from core.records import Annotation, LabelBox, PartLabel
 from synthesis.boxes import Box, clip, iou, px_to_norm100, union
 
 # Boxes of one model that overlap by more are one part.

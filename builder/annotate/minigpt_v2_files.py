@@ -58,7 +58,8 @@ def load_model(
         log.warning(
             "%s: %d weights not used, the first is %s", checkpoint, len(strange), strange[0]
         )
-    return cast(model, dtype).to(device).eval().requires_grad_(False)
+    found: MiniGptV2 = cast(model, dtype).to(device).eval().requires_grad_(False)
+    return found
 
 
 def read_tensors(path: Path, name: str) -> dict[str, Tensor]:
@@ -244,4 +245,4 @@ class Tokenizer:
     def text(self, ids: Sequence[int]) -> str:
         """Decoded ids without specials."""
         size = self._pieces.get_piece_size()
-        return self._pieces.decode([i for i in ids if FIRST_PLAIN_ID <= i < size]).strip()
+        return str(self._pieces.decode([i for i in ids if FIRST_PLAIN_ID <= i < size]).strip())

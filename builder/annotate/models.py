@@ -64,7 +64,7 @@ class Reading(NamedTuple):
     """An answer as boxes, and what was dropped from it by reason."""
 
     detections: list[Detection]
-    dropped: Counter
+    dropped: Counter[str]
 
 
 class Model(NamedTuple):

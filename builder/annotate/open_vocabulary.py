@@ -79,7 +79,10 @@ def best_boxes(scores: np.ndarray, boxes_px: np.ndarray, size_wh: tuple[int, int
 def corners(centred: np.ndarray, scale_xy: Sequence[float]) -> np.ndarray:
     """(n, 4) boxes as centre and size in shares -> x0, y0, x1, y1 times the scale."""
     middle, half = centred[:, :2], centred[:, 2:] / 2
-    return np.concatenate([middle - half, middle + half], axis=1) * np.tile(scale_xy, 2)
+    found: np.ndarray = np.concatenate([middle - half, middle + half], axis=1) * np.tile(
+        scale_xy, 2
+    )
+    return found
 
 
 def read(question: Question, answer: Answer) -> Reading:

@@ -1,6 +1,7 @@
 """What a Qwen-VL model answered, as boxes."""
 
 from collections import Counter
+from typing import Any
 
 from builder.annotate.models import Answer, Detection, Question, Reading
 from core.answers import parse_boxes
@@ -12,7 +13,7 @@ def read(question: Question, answer: Answer) -> Reading:
     The frame is the model's own, whatever form it answers in: Qwen2.5-VL keeps to pixels.
     """
     detections: list[Detection] = []
-    dropped: Counter = Counter()
+    dropped: Counter[Any] = Counter()
     seen = answer.seen_wh or answer.size_wh
     sx, sy = (full / units for full, units in zip(answer.size_wh, seen, strict=True))
     for text in answer.texts:

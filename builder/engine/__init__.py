@@ -7,7 +7,9 @@ from typing import Any, Protocol
 class Engine(Protocol):
     """The one call that stages need."""
 
-    def map(self, what: str, function: Callable[..., Any], calls: list[tuple]) -> list[Any]:
+    def map(
+        self, what: str, function: Callable[..., Any], calls: list[tuple[Any, ...]]
+    ) -> list[Any]:
         """`function(*call)` for every call, results in the order of the calls.
 
         `what` names the work where progress is told. Functions and what they are given and return

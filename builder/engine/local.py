@@ -67,7 +67,9 @@ class Workers:
 
     number: int
 
-    def map(self, what: str, function: Callable[..., Any], calls: list[tuple]) -> list[Any]:
+    def map(
+        self, what: str, function: Callable[..., Any], calls: list[tuple[Any, ...]]
+    ) -> list[Any]:
         """`function(*call)` for every call, results in the order of the calls.
 
         A call that raises ends the whole; what others have finished by then stays on disk.
@@ -90,8 +92,8 @@ class Workers:
 
 
 def in_order(
-    function: Callable,
-    calls: Iterable[tuple],
+    function: Callable[..., Any],
+    calls: Iterable[tuple[Any, ...]],
     workers: int,
     preload: Sequence[str] = (),
     meanwhile: bool = False,
@@ -112,7 +114,7 @@ def in_order(
         ProcessPoolExecutor(workers, mp_context=context, initializer=_init_reader) as pool,
     ):
         start = thread.submit(lambda: pool.submit(os.getpid).result())
-        waiting: deque[Future] = deque()
+        waiting: deque[Future[Any]] = deque()
         try:
             for call in calls:
                 if meanwhile and not start.done():
@@ -166,8 +168,8 @@ def _die_with(parent: multiprocessing.process.BaseProcess) -> None:
 
 
 def progress(
-    items: Iterable, what: str, total: int, size: Callable[[Any], int] = lambda item: 1
-) -> Iterable:
+    items: Iterable[Any], what: str, total: int, size: Callable[[Any], int] = lambda item: 1
+) -> Iterable[Any]:
     """A bar on a terminal, a line every tenth of the way otherwise, both with the time that is
     left. `size(item)` of the `total` is done when an item is.
     """

@@ -7,7 +7,7 @@ model is tuned on what it will be asked.
 import functools
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 
@@ -78,7 +78,7 @@ def said(item: Item, setting: Setting, reserved: Collection[str]) -> tuple[str, 
     return texts
 
 
-_kept: dict[tuple, Choose] = {}
+_kept: dict[tuple[Any, ...], Choose] = {}
 
 
 def chooser(request: Request, config: str, reserved: tuple[str, ...]) -> Choose:

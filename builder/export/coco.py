@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from builder.export.chat import file_name, files
 from builder.export.detections import CONFIGS as CONFIGS
@@ -71,7 +71,7 @@ def _numbered(request: Request, units: list[Unit]) -> list[Numbered]:
     """The units, each with the image id of its first row. Rows that are dropped leave gaps: how
     many they are is known too late.
     """
-    next_id: Counter = Counter()
+    next_id: Counter[Any] = Counter()
     numbered = []
     for unit in units:
         name = file_name(request, unit, "json")

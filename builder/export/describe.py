@@ -100,7 +100,7 @@ def trains(job: Job, module: ModuleType) -> bool:
 
 def command(out: Path, module: ModuleType) -> str:
     """The line that trains from the export in `out`."""
-    return module.TRAIN.format(folder=shlex.quote(str(out)))
+    return str(module.TRAIN.format(folder=shlex.quote(str(out))))
 
 
 def last_words(out: Path, module: ModuleType, record: Mapping[str, Any]) -> str:
@@ -135,7 +135,7 @@ def _how(job: Job, module: ModuleType, written: list[str]) -> str:
         **(module.words(job) if hasattr(module, "words") else {}),
     ).strip()
     if not hasattr(module, "TRAIN"):
-        return how
+        return str(how)
     if not trains(job, module):
         return f"{how}\n\nNo train rows are in it, so nothing here starts a training."
     return f"{how}\n\n```bash\n{command(Path(folder), module)}\n```"

@@ -46,7 +46,7 @@ class Part:
 
     def __init__(self, request: Request, folder: Path):
         self.request, self.folder = request, folder
-        self.counts: Counter = Counter()
+        self.counts: Counter[Any] = Counter()
         self.records: dict[str, list[str]] = {}
 
     def rows(self, unit: Unit, left_out: Collection[str] = ()) -> Iterator[Row]:
@@ -99,7 +99,7 @@ class Part:
 
 def _do(
     function: Callable[[Part, T], None], request: Request, folder: Path, task: T
-) -> tuple[Counter, dict[str, list[str]]]:
+) -> tuple[Counter[str], dict[str, list[str]]]:
     """A task done, in any process: its counts and records."""
     part = Part(request, folder)
     function(part, task)
@@ -113,7 +113,7 @@ class Job:
         self.request, self.folder, self.manifest = request, folder, manifest
         # Every worker that chooses examples holds all train rows: one is enough for the memory.
         self.workers = 1 if request.setting.examples == "dynamic" else workers
-        self.counts: Counter = Counter()
+        self.counts: Counter[Any] = Counter()
         self._sizes: dict[str, int] = {}
         self._done: dict[str, int] = {}
         self.fingerprint = fingerprint(request, manifest)

@@ -134,9 +134,9 @@ def _named(units: list[Unit], own_right: bool) -> tuple[list[Named], dict[str, l
     """Look at all wanted rows but their pictures: how each is called, the manuals' instructions."""
     named: list[Named] = []
     taken: set[tuple[str, str, str]] = set()
-    entries: dict[str, dict[tuple, Entry]] = defaultdict(dict)
+    entries: dict[str, dict[tuple[Any, ...], Entry]] = defaultdict(dict)
     sessions: dict[str, int] = {}
-    numbers: Counter = Counter()
+    numbers: Counter[Any] = Counter()
     for unit in units:
         names: list[str | Dropped] = []
         for row in _looked_at(unit):
@@ -160,7 +160,9 @@ def _named(units: list[Unit], own_right: bool) -> tuple[list[Named], dict[str, l
     return named, manuals
 
 
-def _name(config: str, row: dict[str, Any], stem: str, numbers: Counter, own_right: bool) -> str:
+def _name(
+    config: str, row: dict[str, Any], stem: str, numbers: Counter[Any], own_right: bool
+) -> str:
     """How a row's picture is called; `numbers` counts those of one stem or one group."""
     if config == "object":
         numbers[row["manual_id"], stem] += 1
@@ -182,12 +184,12 @@ def _looked_at(unit: Unit) -> list[dict[str, Any]]:
     return [rows[index] for index in unit.rows]
 
 
-def _order(entry: Entry) -> tuple:
+def _order(entry: Entry) -> tuple[Any, ...]:
     return (entry.session, entry.step_num, not entry.is_eop)
 
 
 def _gather(
-    entries: dict[tuple, Entry], config: str, row: dict[str, Any], stem: str, session: int
+    entries: dict[tuple[Any, ...], Entry], config: str, row: dict[str, Any], stem: str, session: int
 ) -> None:
     """Note the instruction that a row is about, and the eop that it speaks of."""
     number = row["step_num"] or 0

@@ -89,7 +89,9 @@ def _recipe(setting: Setting, names: list[str]) -> str:
     recipe["cutoff_len"] = max(recipe["cutoff_len"], _tokens(setting, recipe["image_max_pixels"]))
     if setting.examples != "none":
         recipe["mask_history"] = True
-    return "# cd here; llamafactory-cli train sft.yaml\n" + yaml.safe_dump(recipe, sort_keys=False)
+    return str(
+        "# cd here; llamafactory-cli train sft.yaml\n" + yaml.safe_dump(recipe, sort_keys=False)
+    )
 
 
 def _tokens(setting: Setting, max_pixels: int) -> int:

@@ -8,6 +8,7 @@ question names no frame, for it is not known here.
 
 import json
 import re
+from typing import Any
 
 from builder.export.chat import IMAGE, QWEN, Sample, file_name, files, samples
 from builder.export.job import Dropped, Job, Part
@@ -75,9 +76,9 @@ def _write(part: Part, unit: Unit) -> None:
         part.add(name, line)
 
 
-def _line(sample: Sample) -> dict:
+def _line(sample: Sample) -> dict[str, Any]:
     item, answer = sample.row.item, sample.answer
-    line: dict = {"id": item.id}
+    line: dict[str, Any] = {"id": item.id}
     if item.config == "object":
         answer, number = _BOX.subn(_PLACE, answer)
         if number != len(item.boxes_norm100):

@@ -11,6 +11,7 @@ import contextlib
 import datetime
 import functools
 import json
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 import pandas as pd
@@ -117,7 +118,9 @@ def _schema() -> pa.Schema:
 
 
 @contextlib.contextmanager
-def _mapping(file: IO[str], before: dict | None = None, key: str | None = None):
+def _mapping(
+    file: IO[str], before: dict[str, Any] | None = None, key: str | None = None
+) -> Iterator[Callable[[str, Any], None]]:
     """A function that writes entries of one JSON object, `{..., key: {entries}}` or `{entries}`."""
     head = json.dumps(before)[:-1] + f', "{key}": ' if before else ""
     first = True

@@ -100,7 +100,8 @@ def export(request: Request, workers: int | None = None) -> dict[str, Any]:
                     "nothing is written"
                 )
             write_description(job, module, options, written, rows)
-    return json.loads((request.out / RECORD).read_bytes())
+    found: dict[str, Any] = json.loads((request.out / RECORD).read_bytes())
+    return found
 
 
 def _workers(request: Request) -> int:

@@ -82,7 +82,7 @@ class Result(NamedTuple):
             return f"not checked, {self.why}"
         return f"AUC {self.score.auc:.2f} ({self.score.low:.2f}-{self.score.high:.2f})"
 
-    def describe(self) -> dict:
+    def describe(self) -> dict[str, Any]:
         """For build.json and the card."""
         if self.score is None:
             return {"probe": self.probe, "rows": self.rows, "not_run": self.text()}
@@ -90,10 +90,12 @@ class Result(NamedTuple):
                 "leaks": self.leaks}  # fmt: skip
 
 
-Map = Callable[[str, Callable, list[tuple]], list]
+Map = Callable[[str, Callable[..., Any], list[tuple[Any, ...]]], list[Any]]
 
 
-def one_after_another(what: str, function: Callable, calls: list[tuple]) -> list:
+def one_after_another(
+    what: str, function: Callable[..., Any], calls: list[tuple[Any, ...]]
+) -> list[Any]:
     """The plain way to run calls; a build passes its worker processes instead."""
     return [function(*call) for call in calls]
 
@@ -142,7 +144,7 @@ def _judge(rows: Sequence[Seen], only: Sequence[str], epochs: int, run_calls: Ma
     ]
 
 
-def line(result: dict) -> str:
+def line(result: dict[str, Any]) -> str:
     """One line of a report from a described result."""
     what = f"probe {result['probe']:<8}"
     if "not_run" in result:
@@ -153,7 +155,7 @@ def line(result: dict) -> str:
     return f"{what} AUC {result['auc']:.2f} ({result['low']:.2f}-{result['high']:.2f})  {verdict}"
 
 
-def to_check_again(described: Sequence[Mapping]) -> bool:
+def to_check_again(described: Sequence[Mapping[str, Any]]) -> bool:
     """Whether a build has probes that were not checked for want of torch, which is there now."""
     missed = any(NO_TORCH in result.get("not_run", "") for result in described)
     return missed and patches.torch_is_there()
@@ -236,7 +238,7 @@ def _look(
 class _Plan(NamedTuple):
     """Calls of `_answers` whose sum is a probe's answers, or why there are none."""
 
-    calls: list[tuple]
+    calls: list[tuple[Any, ...]]
     why: str = ""
 
 
@@ -300,7 +302,7 @@ def _answers(
 
 def _places_in_group(rows: Sequence[Seen]) -> list[int]:
     """How many rows of its group stand before each row."""
-    counts: collections.Counter = collections.Counter()
+    counts: collections.Counter[Any] = collections.Counter()
     places = []
     for row in rows:
         places.append(counts[row.group_id])

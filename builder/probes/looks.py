@@ -107,4 +107,5 @@ def _rare(rgb: np.ndarray) -> np.ndarray:
     packed *= np.uint32(2654435761)
     slot = (packed >> np.uint32(12)).astype(np.intp)
     counts = np.bincount(slot.ravel(), minlength=1 << 20)
-    return (counts <= RARE_PIXELS).astype(np.uint8)[slot]
+    found: np.ndarray = (counts <= RARE_PIXELS).astype(np.uint8)[slot]
+    return found

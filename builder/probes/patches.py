@@ -1,7 +1,7 @@
 """A small network that sees 64 x 64 pixels at a time: seams and textures, never the whole (B3)."""
 
 import importlib.util
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -89,10 +89,10 @@ def predict_fold(
     return predicted
 
 
-def _network():
+def _network() -> Any:
     from torch import nn
 
-    def block(inputs: int, outputs: int):
+    def block(inputs: int, outputs: int) -> list[Any]:
         return [
             nn.Conv2d(inputs, outputs, 3, stride=2, padding=1),
             nn.BatchNorm2d(outputs),
@@ -132,8 +132,9 @@ def _train_and_predict(
         with torch.inference_mode():
             pixels = torch.from_numpy(unseen).flatten(0, 1).permute(0, 3, 1, 2)
             output = torch.cat([network(_floats(part)).squeeze(1) for part in pixels.split(512)])
-    return output.reshape(len(unseen), -1).mean(dim=1).numpy()
+    found: np.ndarray = output.reshape(len(unseen), -1).mean(dim=1).numpy()
+    return found
 
 
-def _floats(pixels):
+def _floats(pixels: Any) -> Any:
     return pixels.float().div(127.5).sub(1)

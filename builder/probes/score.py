@@ -53,9 +53,10 @@ def cross_validated(
     from sklearn.model_selection import GroupKFold, cross_val_predict
 
     folds = GroupKFold(min(FOLDS, len(np.unique(manuals))))
-    return cross_val_predict(
+    found: np.ndarray = cross_val_predict(
         model, features, labels, groups=manuals, cv=folds, method="predict_proba"
     )[:, 1]
+    return found
 
 
 def score(labels: np.ndarray, predicted: np.ndarray, manuals: np.ndarray, seed: int = 0) -> Score:

@@ -70,7 +70,7 @@ class Hub:
         response = getattr(root_cause(error), "response", None) if error else None
         asked = response.headers.get("retry-after") if response is not None else None
         least = min(self.patience.wait_s * 2 ** (attempt - 1), self.patience.most_s)
-        return max(least, retry_after_s(asked, datetime.now(timezone.utc)))
+        return float(max(least, retry_after_s(asked, datetime.now(timezone.utc))))
 
     def say_waiting(self, attempt: int, error: BaseException | None) -> None:
         """Tell what went wrong and how long it is until the next try."""

@@ -28,7 +28,7 @@ def first_id(repo_id: str, commit: str, config: str, split: str) -> str:
     for picture in row.get("images", [row.get("image")]):  # a recipe has none
         if picture:
             picture.load()
-    return row["id"]
+    return str(row["id"])
 
 
 def main() -> None:

@@ -39,7 +39,7 @@ class PushOptions:
     patience: Patience = field(default_factory=Patience)
 
 
-def add_options(group) -> None:
+def add_options(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> None:
     """The options of a push, for this command and for make.py."""
     add = group.add_argument
     add("--repo-id", metavar="ORG/NAME", help="the dataset repository; made if it does not exist")

@@ -8,6 +8,7 @@ or the new one. A killed or failed push is run again: what has gone up is not se
 import logging
 import time
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
@@ -184,11 +185,11 @@ def _make_repo(hub: Hub, options: PushOptions) -> str:
         hub.api.create_repo, hub.repo_id, repo_type="dataset", private=options.private or None,
         exist_ok=True,
     )  # fmt: skip
-    return hub.dataset(MAIN).sha
+    return str(hub.dataset(MAIN).sha)
 
 
-def _operations(plan: Plan, local: dict[str, LocalFile]) -> list:
-    operations: list = [CommitOperationDelete(name) for name in sorted(plan.deleted)]
+def _operations(plan: Plan, local: dict[str, LocalFile]) -> list[Any]:
+    operations: list[Any] = [CommitOperationDelete(name) for name in sorted(plan.deleted)]
     for name in sorted({**plan.added, **plan.changed}):
         add = CommitOperationAdd(name, str(local[name].path))
         add.upload_info.sha256 = bytes.fromhex(local[name].sha256)  # spares reading it once more
@@ -198,7 +199,7 @@ def _operations(plan: Plan, local: dict[str, LocalFile]) -> list:
 
 def _commit(
     hub: Hub,
-    operations: list,
+    operations: list[Any],
     head: str,
     local: dict[str, LocalFile],
     remote: Remote,

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 from huggingface_hub.errors import EntryNotFoundError, RevisionNotFoundError
@@ -28,7 +29,7 @@ class Remote:
 
     head: str | None
     branch_exists: bool
-    files: dict
+    files: dict[str, Any]
     earlier: dict[str, str]  # path -> sha256 of the build that lies there
 
 
@@ -87,7 +88,7 @@ def was_edited(hub: Hub, name: str, remote: Remote) -> bool:
     if name == MANIFEST:
         return False  # it says so itself
     if there.lfs is not None:
-        return there.lfs.sha256 != sha256
+        return bool(there.lfs.sha256 != sha256)
     return hashlib.sha256(hub.read(name, str(remote.head))).hexdigest() != sha256
 
 
@@ -115,7 +116,7 @@ def open_pull(
 
 
 @contextlib.contextmanager
-def row_loader() -> Iterator[subprocess.Popen]:
+def row_loader() -> Iterator[subprocess.Popen[str]]:
     """A process that will load rows as users do; it gets ready while the caller does other work."""
     with subprocess.Popen(
         [sys.executable, str(LOADER)], text=True,
@@ -132,7 +133,7 @@ def read_back(
     local: dict[str, LocalFile],
     manifest: Manifest,
     commit: str,
-    loader: subprocess.Popen,
+    loader: subprocess.Popen[str],
 ) -> None:
     """Compare what the Hub says it has, and load a row of every config as users do."""
     there = hub.files(commit)
@@ -152,12 +153,12 @@ def read_back(
           "one row of every config loads")  # fmt: skip
 
 
-def _arrived(hub: Hub, file: LocalFile, there, commit: str, name: str) -> bool:
+def _arrived(hub: Hub, file: LocalFile, there: Any, commit: str, name: str) -> bool:
     """Whether a file has its size and sha256 on the Hub; of small files the bytes are fetched."""
     if there is None or there.size != file.size_bytes:
         return False
     if there.lfs is not None:
-        return there.lfs.sha256 == file.sha256
+        return bool(there.lfs.sha256 == file.sha256)
     return hashlib.sha256(hub.read(name, commit)).hexdigest() == file.sha256
 
 
@@ -166,7 +167,7 @@ def _load_rows(
     local: dict[str, LocalFile],
     manifest: Manifest,
     commit: str,
-    loader: subprocess.Popen,
+    loader: subprocess.Popen[str],
 ) -> None:
     """Compare the first row of every config with the one that was sent."""
     expected = {}

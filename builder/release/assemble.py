@@ -302,7 +302,8 @@ def _finish(
     }
     data = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
     (folder / MANIFEST).write_bytes(data + b"\n")
-    return json.loads(data)
+    found: Manifest = json.loads(data)
+    return found
 
 
 def _probe(folder: Path, options: AssembleOptions) -> list[probes.Result]:
@@ -329,7 +330,7 @@ def hashes_of(folder: Path, known: Mapping[str, File], pattern: str = "*") -> di
     }
 
 
-def _inputs(work: Path, manual_id: str) -> dict:
+def _inputs(work: Path, manual_id: str) -> dict[str, Any]:
     crawled = load(work / CRAWL / manual_id / "crawl.json", CrawledManual)
     return {
         "url": crawled.url,

@@ -64,7 +64,7 @@ def croissant_text(
     return json.dumps(metadata, indent=1, ensure_ascii=False) + "\n"
 
 
-def file_object(path: str, entry: Mapping[str, Any]) -> dict:
+def file_object(path: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     """A shard as croissant.json names it."""
     return {
         "@type": "cr:FileObject", "@id": path, "name": path, "contentUrl": path,
@@ -72,14 +72,14 @@ def file_object(path: str, entry: Mapping[str, Any]) -> dict:
     }  # fmt: skip
 
 
-def _file_set(config: str) -> dict:
+def _file_set(config: str) -> dict[str, Any]:
     return {
         "@type": "cr:FileSet", "@id": f"{config}-shards", "name": f"{config}-shards",
         "encodingFormat": PARQUET, "includes": f"data/{config}/*.parquet",
     }  # fmt: skip
 
 
-def _record_set(config: str, rows: Mapping[str, int]) -> dict:
+def _record_set(config: str, rows: Mapping[str, int]) -> dict[str, Any]:
     parts = ", ".join(f"{number:,} {split}" for split, number in rows.items() if number)
     columns = FEATURES[config]
     split = {
@@ -99,7 +99,7 @@ def _record_set(config: str, rows: Mapping[str, int]) -> dict:
     }
 
 
-def _field(config: str, name: str, columns: Features) -> dict:
+def _field(config: str, name: str, columns: Features) -> dict[str, Any]:
     """A column, with its meaning, and its parts if it is nested."""
     unit, meaning = meaning_of(name)
     described = _described(f"{config}/{name}", f"{config}-shards", name, "", columns[name])
@@ -107,7 +107,9 @@ def _field(config: str, name: str, columns: Features) -> dict:
     return {**described, "description": "; ".join(filter(None, told))}
 
 
-def _described(identity: str, file_set: str, column: str, path: str, feature: Any) -> dict:
+def _described(
+    identity: str, file_set: str, column: str, path: str, feature: Any
+) -> dict[str, Any]:
     """A field: `path` is the JSON path of this part in a cell of the column, empty for all."""
     name = identity.rsplit("/", 1)[-1]
     field: dict[str, Any] = {"@type": "cr:Field", "@id": identity, "name": name}
@@ -134,7 +136,7 @@ def _is_list_of_parts(feature: Any) -> bool:
     return isinstance(feature, List) and isinstance(feature.feature, dict)
 
 
-def _type(feature: Any) -> dict:
+def _type(feature: Any) -> dict[str, Any]:
     """Data type of a value, or of every value of a list."""
     if isinstance(feature, Image):
         return {"dataType": "sc:ImageObject"}

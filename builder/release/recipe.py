@@ -115,7 +115,9 @@ def _strip(path: Path, target: Path, config: str, urls: Mapping[tuple[str, str],
             writer.write_table(pa.Table.from_pylist(rows, schema=schema))
 
 
-def _stripped(row: dict, config: str, urls: Mapping[tuple[str, str], str]) -> dict:
+def _stripped(
+    row: dict[str, Any], config: str, urls: Mapping[tuple[str, str], str]
+) -> dict[str, Any]:
     image = row.pop("image")
     sources = [
         {"url": urls.get((s["path"], s["sha256"]), s["path"]), "sha256": s["sha256"]}

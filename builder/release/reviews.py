@@ -9,7 +9,7 @@ import collections
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -44,7 +44,7 @@ class Review(msgspec.Struct, frozen=True):
     task: str
     page_id: str
     judgements: list[Judgement]
-    acceptance: dict | None = None
+    acceptance: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Reviews:
         return bool(self.rejected or self.weights)
 
     @property
-    def as_json(self) -> dict:
+    def as_json(self) -> dict[str, Any]:
         """For a manifest, and back by `from_json`."""
         return {"rejected": list(self.rejected), "weights": dict(self.weights)}
 
@@ -66,7 +66,7 @@ class Reviews:
 NO_REVIEWS = Reviews()
 
 
-def from_json(value: Mapping) -> Reviews:
+def from_json(value: Mapping[str, Any]) -> Reviews:
     """Decisions as a manifest holds them."""
     return Reviews(tuple(value["rejected"]), tuple(sorted(value["weights"].items())))
 
@@ -192,7 +192,7 @@ def _items(rows: Sequence[RowIndex]) -> list[list[str]]:
     return list(items.values())
 
 
-def card_text(reviews: Mapping | None) -> str:
+def card_text(reviews: Mapping[str, Any] | None) -> str:
     """What the card says of raters, from the manifest's options."""
     if not reviews or not (reviews["rejected"] or reviews["weights"]):
         return "No person annotated or rated this build."

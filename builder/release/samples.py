@@ -67,7 +67,8 @@ def _shrunk(rgb: np.ndarray) -> np.ndarray:
     if scale >= 1:
         return rgb
     width, height = (max(1, round(side * scale)) for side in rgb.shape[1::-1])
-    return cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
+    found: np.ndarray = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
+    return found
 
 
 def draw_overview(folder: Path, height_px: int = 270) -> Image.Image:

@@ -2,6 +2,7 @@
 
 import collections
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from core.records import Drop, ManualStats
 from tasks import TASKS
@@ -64,7 +65,7 @@ def table_4_3(numbers: Mapping[str, float]) -> Table:
 
 def drop_counts(drops: Iterable[Drop]) -> dict[str, dict[str, int]]:
     """Number of drops by task and reason, most frequent first."""
-    counter: dict[str, collections.Counter] = collections.defaultdict(collections.Counter)
+    counter: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter[str])
     for drop in drops:
         counter[drop.task][drop.reason] += 1
     return {
@@ -75,7 +76,7 @@ def drop_counts(drops: Iterable[Drop]) -> dict[str, dict[str, int]]:
 
 def screened_counts(manuals: Iterable[ManualStats]) -> dict[str, int]:
     """Wrong states that were turned down, by "kind: reason"."""
-    total: collections.Counter = collections.Counter()
+    total: collections.Counter[Any] = collections.Counter()
     for manual in manuals:
         total.update(manual.screened)
     return dict(sorted(total.items()))

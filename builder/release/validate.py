@@ -6,7 +6,7 @@ import hashlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 from PIL import Image
@@ -52,7 +52,7 @@ def violations(out: Path) -> Iterator[str]:
     if imported is None:
         imported = source_of(manifest["options"]["source"]).ready_made is not None
     pictures: dict[bytes, Picture] = {}
-    ids: collections.Counter = collections.Counter()
+    ids: collections.Counter[Any] = collections.Counter()
     sets: dict[str, set[str]] = {split: set() for split in SPLITS}
     for config in TASKS:
         groups: dict[str, list[int]] = collections.defaultdict(list)

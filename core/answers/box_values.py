@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from synthesis.boxes import Box
 
@@ -53,7 +53,7 @@ class Found(NamedTuple):
     frame: str | None = None
 
 
-class Pairs(list):
+class Pairs(list[Any]):
     """The (key, value) pairs of a JSON object: a key may stand there twice."""
 
 
@@ -166,7 +166,7 @@ def _in_object(pairs: Pairs, label: str, depth: int) -> Iterator[Found | Broken]
             yield from boxes_in(value, " ".join(key.split()), depth - 1)
 
 
-def _are_objects(value: list) -> bool:
+def _are_objects(value: list[Any]) -> bool:
     return any(isinstance(part, Pairs) for part in value)
 
 

@@ -167,7 +167,8 @@ def _with_gamma(rgb: np.ndarray, gamma: float) -> np.ndarray:
     if not _matters(gamma):
         return rgb
     table = 255 * (np.arange(256) / 255) ** (1 / (gamma * _DISPLAY_GAMMA))
-    return np.rint(table).astype(np.uint8)[rgb]
+    found: np.ndarray = np.rint(table).astype(np.uint8)[rgb]
+    return found
 
 
 def _to_linear_srgb(primaries: Sequence[tuple[float, float]]) -> np.ndarray:
@@ -175,7 +176,8 @@ def _to_linear_srgb(primaries: Sequence[tuple[float, float]]) -> np.ndarray:
     white, target = (_xyz(*colors[0]) for colors in (primaries, _BT709))
     cones = (_BRADFORD @ target) / (_BRADFORD @ white)
     adapted = np.linalg.inv(_BRADFORD) @ np.diag(cones) @ _BRADFORD
-    return np.linalg.inv(_to_xyz(_BT709)) @ adapted @ _to_xyz(primaries)
+    found: np.ndarray = np.linalg.inv(_to_xyz(_BT709)) @ adapted @ _to_xyz(primaries)
+    return found
 
 
 def _to_xyz(primaries: Sequence[tuple[float, float]]) -> np.ndarray:

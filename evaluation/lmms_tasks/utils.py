@@ -28,27 +28,29 @@ from tasks import TASKS
 _NOWHERE = Place(Path(), 0, 0)
 
 
-def doc_to_visual(doc: dict) -> list:
+def doc_to_visual(doc: dict[str, Any]) -> list[Any]:
     """The row's picture."""
     return [doc["image"].convert("RGB")]
 
 
-def doc_to_text(doc: dict, lmms_eval_specific_kwargs: dict | None = None) -> str:
+def doc_to_text(
+    doc: dict[str, Any], lmms_eval_specific_kwargs: dict[str, Any] | None = None
+) -> str:
     """The row's query between what a model's own settings put around it."""
     around = lmms_eval_specific_kwargs or {}
     return f"{around.get('pre_prompt', '')}{doc['query']}{around.get('post_prompt', '')}"
 
 
-def _results(config: str) -> Callable[[dict, Sequence[str]], dict[str, dict]]:
-    def process(doc: dict, results: Sequence[str]) -> dict[str, dict]:
+def _results(config: str) -> Callable[[dict[str, Any], Sequence[str]], dict[str, dict[str, Any]]]:
+    def process(doc: dict[str, Any], results: Sequence[str]) -> dict[str, dict[str, Any]]:
         row = {name: value for name, value in doc.items() if name != "image"}
         return {name: {"row": row, "answer": results[0]} for name in TASKS[config].score.harness}
 
     return process
 
 
-def _aggregation(config: str, name: str) -> Callable[[Sequence[dict]], float]:
-    def aggregate(told: Sequence[dict]) -> float:
+def _aggregation(config: str, name: str) -> Callable[[Sequence[dict[str, Any]]], float]:
+    def aggregate(told: Sequence[dict[str, Any]]) -> float:
         items = [item_of(each["row"], config, "test", _NOWHERE) for each in told]
         answers = [each["answer"] for each in told]
         frame = _frame(items, answers) if TASKS[config].text.in_boxes else "norm100"

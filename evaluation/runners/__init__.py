@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from core.errors import UserError
 from evaluation.prompts import Prompt
@@ -37,7 +37,7 @@ class RunnerOptions:
     timeout_s: float = 120.0
     attempts: int = 6
     cache: Path | None = None
-    parameters: dict = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 class Reply(NamedTuple):

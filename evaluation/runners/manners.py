@@ -11,6 +11,7 @@ import logging
 import re
 import threading
 from dataclasses import dataclass, field
+from typing import Any
 
 from PIL import Image
 
@@ -51,7 +52,9 @@ class Manner:
     version: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def request(self, prompt: Prompt, options: RunnerOptions) -> tuple[int, dict, list[str]]:
+    def request(
+        self, prompt: Prompt, options: RunnerOptions
+    ) -> tuple[int, dict[str, Any], list[str]]:
         """(version, JSON body, what is asked otherwise than `body_of` would)."""
         with self.lock:
             version, picture_format = self.version, self.picture_format
@@ -63,7 +66,7 @@ class Manner:
         changes += [f"pictures as {picture_format}"] if picture_format else []
         return version, {key: v for key, v in sent.items() if key not in dropped}, changes
 
-    def learn(self, version: int, status: int, said: str, body: dict) -> bool:
+    def learn(self, version: int, status: int, said: str, body: dict[str, Any]) -> bool:
         """Whether asking again is worth while: another way is known, or was found just now."""
         with self.lock:
             if version != self.version:
@@ -75,7 +78,7 @@ class Manner:
         log.warning("the endpoint refuses %s", told)
         return True
 
-    def _change(self, status: int, said: str, body: dict) -> str | None:
+    def _change(self, status: int, said: str, body: dict[str, Any]) -> str | None:
         """Take what was refused into account; returns a line about it, None for nothing new."""
         if status not in ADAPTED:
             return None
@@ -112,7 +115,7 @@ def _named(key: str, said: str) -> bool:
     return not (key.startswith("max_") and _VALUE.search(said))
 
 
-def _kinds(body: dict) -> set[str]:
+def _kinds(body: dict[str, Any]) -> set[str]:
     """Media types of the pictures in a request."""
     urls = [
         part["image_url"]["url"]
@@ -124,11 +127,13 @@ def _kinds(body: dict) -> set[str]:
     return {url.partition(":")[2].partition(";")[0] for url in urls}
 
 
-def body_of(prompt: Prompt, options: RunnerOptions, picture_format: str | None = None) -> dict:
+def body_of(
+    prompt: Prompt, options: RunnerOptions, picture_format: str | None = None
+) -> dict[str, Any]:
     """The JSON of a request: pictures as data URLs before the text of their turn."""
     messages = []
     for turn in prompt.turns:
-        content: list[dict] = []
+        content: list[dict[str, Any]] = []
         if turn.image is not None:
             url = _data_url(turn.image, picture_format)
             content.append({"type": "image_url", "image_url": {"url": url}})

@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any
 
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
@@ -154,7 +155,7 @@ def _ask(
     return Reply(prompt, None, error="stopped")
 
 
-def _post(client: httpx.Client, options: RunnerOptions, body: bytes, pace: Pace) -> dict:
+def _post(client: httpx.Client, options: RunnerOptions, body: bytes, pace: Pace) -> dict[str, Any]:
     """The JSON of a successful answer; raises _Status, httpx.HTTPError or ValueError at the end."""
     url = f"{(options.base_url or '').rstrip('/')}/chat/completions"
     for attempt in Retrying(
@@ -228,7 +229,7 @@ def _explain(error: _Status, options: RunnerOptions) -> str:
     return f"{options.base_url} answered {error.status}: {said}{cure}"
 
 
-def _reply(prompt: Prompt, answer: dict, options: RunnerOptions) -> Reply:
+def _reply(prompt: Prompt, answer: dict[str, Any], options: RunnerOptions) -> Reply:
     choice = answer["choices"][0]
     text = choice["message"].get("content")
     if isinstance(text, list):  # some servers answer in parts

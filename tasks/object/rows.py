@@ -1,15 +1,16 @@
 """Object detection (T10, T11): a part among three others of its manual, in each of four cells."""
 
+import random
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cachetools import LRUCache
 
 from core.boxtext import box_answer
-from core.part_names import PartLabel, part_labels, phrases
+from core.part_names import part_labels, phrases
 from core.pictures.containers import ImageError
-from core.records import Annotation
+from core.records import Annotation, PartLabel
 from synthesis.boxes import px_to_norm100, union
 from synthesis.collage import CELLS, Fitted, box_in_collage, cell_size, compose, fit
 from tasks.context import PICTURE_CACHE_BYTES, Context, base_row
@@ -47,7 +48,9 @@ def part_kind(label: PartLabel) -> str:
 def make(context: Context) -> Iterator[Row]:
     """Four rows an eop whose parts have boxes and that has three other parts to stand among."""
     found = list(_found(context))
-    cells: LRUCache = LRUCache(PICTURE_CACHE_BYTES // 2, getsizeof=lambda f: f.cell.nbytes)
+    cells: LRUCache[Any, Any] = LRUCache(
+        PICTURE_CACHE_BYTES // 2, getsizeof=lambda f: f.cell.nbytes
+    )
     for target in found:
         step = target.row.instruction
         rng = context.rng("object", step)
@@ -80,7 +83,7 @@ def _found(context: Context) -> Iterator[Found]:
         yield Found(row, annotation, part_labels(row.instruction))
 
 
-def _distractors(target: Found, found: list[Found], rng) -> list[Found]:
+def _distractors(target: Found, found: list[Found], rng: random.Random) -> list[Found]:
     """Up to three rows that show none of the target's parts, and if possible none twice."""
     others = [other for other in found if not other.kinds & target.kinds]
     rng.shuffle(others)
@@ -94,7 +97,9 @@ def _distractors(target: Found, found: list[Found], rng) -> list[Found]:
     return chosen
 
 
-def _fitted(context: Context, found: Found, cell_wh: tuple[int, int], cells: LRUCache) -> Fitted:
+def _fitted(
+    context: Context, found: Found, cell_wh: tuple[int, int], cells: LRUCache[Any, Any]
+) -> Fitted:
     key = (found.row.instruction.VLM.img_path, cell_wh)
     fitted = cells.get(key)
     if fitted is None:
@@ -105,7 +110,7 @@ def _fitted(context: Context, found: Found, cell_wh: tuple[int, int], cells: LRU
     return fitted
 
 
-def _collage_row(context: Context, order: list[Found], cell: int, cells: LRUCache) -> Row:
+def _collage_row(context: Context, order: list[Found], cell: int, cells: LRUCache[Any, Any]) -> Row:
     """The row of one collage: `order` fills the cells, the target is in `cell`."""
     target = order[cell]
     cell_wh = cell_size(target.annotation.size_wh)
@@ -151,7 +156,7 @@ def _entries(
     cell: int,
     cell_wh: tuple[int, int],
     collage_wh: tuple[int, int],
-) -> list[dict]:
+) -> list[dict[str, Any]]:
     """Label, count and boxes of everything in one cell, in the collage's frame."""
     entries = []
     for label in found.annotation.labels:

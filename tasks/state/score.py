@@ -115,7 +115,8 @@ def mcc(s: Sums) -> np.ndarray:
     spread = (n**2 - sum(a * a for a in said)) * (n**2 - sum(a * a for a in true))
     top = np.asarray(right * n - shared, float)
     root = np.sqrt(np.maximum(np.asarray(spread, float), 0))
-    return 100 * np.divide(top, root, out=np.zeros_like(top), where=root > 0)
+    found: np.ndarray = 100 * np.divide(top, root, out=np.zeros_like(top), where=root > 0)
+    return found
 
 
 def _f1_invalid_is_no(s: Sums) -> np.ndarray:

@@ -104,7 +104,7 @@ def _log_summary(run: Run) -> None:
     )
 
 
-def _counted(reasons: collections.Counter) -> str:
+def _counted(reasons: collections.Counter[str]) -> str:
     return ", ".join(f"{number} {reason}" for reason, number in sorted(reasons.items()))
 
 

@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from builder.sources.audio import fetch, web
 from builder.sources.audio.charset import decode_html, of_content_type
 from builder.sources.audio.crawl_store import PAGES, Entry, Journal
-from builder.sources.audio.fetch import CrawlOptions, Fetched, Session
+from builder.sources.audio.fetch import CrawlOptions, Fetched
+from builder.sources.audio.fetch_session import Session
 from core import code
 from core.pictures import images
 from core.records import Drop

@@ -6,7 +6,7 @@ what is left unread, so nothing of a page is lost without a word.
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser
 
@@ -103,7 +103,7 @@ def _language_of_head(page: LexborHTMLParser) -> str:
     return ""
 
 
-def _containers(page: LexborHTMLParser) -> list:
+def _containers(page: LexborHTMLParser) -> list[Any]:
     return [node for node in page.css("div[class]") if is_container(node)]
 
 

@@ -6,7 +6,7 @@ ends where an inner one begins, and what stands between rows belongs to none.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -165,7 +165,7 @@ def _are_frames(blocks: list[_Block]) -> None:
 
 def _placed(root: _Block) -> Iterator[tuple[_Block | None, Event, bool]]:
     """Everything on the page with the row it belongs to and whether it stands in a container."""
-    open_blocks: list[tuple[Iterator, _Block | None]] = [(iter(root.items), None)]
+    open_blocks: list[tuple[Iterator[Any], _Block | None]] = [(iter(root.items), None)]
     while open_blocks:
         items, row = open_blocks[-1]
         item = next(items, None)

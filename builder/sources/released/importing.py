@@ -155,7 +155,7 @@ def _messages(path: Path) -> Iterator[tuple[str, str, str]]:
         yield from read
 
 
-def _message(messages: list) -> tuple[str, str, str]:
+def _message(messages: list[Any]) -> tuple[str, str, str]:
     parts = {part["type"]: part for part in messages[0]["content"]}
     image, question = parts["image"]["image"], parts["text"]["text"]
     answer = messages[1]["content"]

@@ -73,16 +73,16 @@ class _Manual:
         self.order = {step.stem: number for number, step in enumerate(page.steps)}
         self.drops: list[Drop] = []
 
-    def rows(self) -> dict[str, list[dict]]:
+    def rows(self) -> dict[str, list[dict[str, Any]]]:
         """Rows by config; state groups together, each in the order of opaque ids."""
-        made: dict[str, list[dict]] = {config: [] for config in ROOTS}
+        made: dict[str, list[dict[str, Any]]] = {config: [] for config in ROOTS}
         if (code := language_of(text := self._text())) != ENGLISH:
             reason = reason_of("manual", code)
             self.drops.append(Drop(self.manual_id, "parse", "manual", reason, text))
             return made
         usable = [(t, image) for t in self.page.rows if (image := self._usable(t))]
         frame = _frame([(t, image) for t, image in usable if t.config == "object"])
-        groups: dict[str, list[tuple[Told, dict]]] = defaultdict(list)
+        groups: dict[str, list[tuple[Told, dict[str, Any]]]] = defaultdict(list)
         for one, image in usable:
             row = self._row(one, image, frame)
             if row is None:
@@ -181,8 +181,13 @@ class _Manual:
         return earlier[-1].text or None if earlier else None
 
     def _object(
-        self, told: Told, row: dict, own: dict, frame: str, size_wh: tuple[int, int]
-    ) -> dict | None:
+        self,
+        told: Told,
+        row: dict[str, Any],
+        own: dict[str, Any],
+        frame: str,
+        size_wh: tuple[int, int],
+    ) -> dict[str, Any] | None:
         """Boxes, and the cell that holds them; null for what else stands in the collage."""
         targets, phrases = [], []
         answer = parse_boxes(told.answer)
@@ -223,7 +228,7 @@ class _Manual:
             "distractors": [],
         }
 
-    def _state(self, bare: str, right: bool, step: Step | None) -> dict:
+    def _state(self, bare: str, right: bool, step: Step | None) -> dict[str, Any]:
         return {
             "answer": YES if right else NO,
             "label": int(right),
