@@ -12,7 +12,7 @@ install: .venv/.dev ## make .venv with all that tests and checks need (torch amo
 
 # Building needs no torch, so the demo does not wait for it. The marker comes last: without it .venv
 # is what another Python or a run that was stopped left there, and is made anew.
-.venv/.base: pyproject.toml constraints.txt
+.venv/.base: pyproject.toml setup.py constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2> /dev/null || { \
 	    found=$$($(PYTHON) --version 2>&1) || found="not there"; \
 	    for other in python3.13 python3.12 python3.10 python3.11; do \
@@ -33,7 +33,7 @@ install: .venv/.dev ## make .venv with all that tests and checks need (torch amo
 	touch $@
 
 dataset: .venv/.base ## build the demo dataset into lego-arta/ and show how to load it
-	$(BIN)/python builder/make.py
+	$(BIN)/lego-arta build
 
 test: install ## run every test
 	$(BIN)/python -m pytest
@@ -48,7 +48,7 @@ format: install ## format and mend what ruff can
 	$(BIN)/ruff check --fix .
 
 bench: install ## measure speed, memory and size
-	$(BIN)/python scripts/bench.py build
+	$(BIN)/lego-arta bench build
 
 clean: ## remove the build, its stages and the environment
 	rm -rf .venv .work lego-arta

@@ -1,1 +1,1 @@
-"""What scripts/bench.py and measure.py measure: speed, memory, size; quality on known truth."""
+"""What `lego-arta bench` measures: speed, memory, size; `measure`: quality on known truth."""

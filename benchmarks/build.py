@@ -34,9 +34,9 @@ class Run(NamedTuple):
 
 
 def timed_build(arguments: list[str], folder: Path, workers: int) -> Run:
-    """Run builder/make.py into `folder` from nothing and watch its process tree."""
+    """Run `lego-arta build` into `folder` from nothing and watch its process tree."""
     places = ["--work", str(folder / "work"), "--out", str(folder / "lego-arta")]
-    make = [sys.executable, str(ROOT / "builder/make.py"), "--workers", str(workers)]
+    make = [sys.executable, str(ROOT / "scripts/main.py"), "build", "--workers", str(workers)]
     words = [*make, *places, *arguments]
     started = time.perf_counter()
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -1,4 +1,4 @@
-"""Annotators side by side on known truth: `scripts/measure.py --compare`.
+"""Annotators side by side on known truth: `lego-arta measure --compare`.
 
 Every annotator is asked about the same pictures, those of a build's crawl and parse stages; models
 are run here, on one device. Speed counts preparing and answering, not reading files or loading.
@@ -148,7 +148,7 @@ def table(result: dict[str, dict]) -> str:
 
 
 def main(known: dict, options: argparse.Namespace) -> None:
-    """The rest of `measure.py --compare`."""
+    """The rest of `lego-arta measure --compare`."""
     cases = cases_of(options.work, known, options.degrade)[: options.limit]
     names = [name.strip() for name in options.compare.split(",")]
     result = compare(names, cases, options_of(options))

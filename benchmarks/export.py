@@ -32,12 +32,12 @@ from tasks import TASKS
 # Told apart from the start of Python and the imports, which a small export mostly is.
 TIMED = """
 import logging, sys, time
+from builder.export import command
 from builder.export.run import export
-from scripts.export import parser, request_of
 logging.disable()
-command_line = parser()
+command_line = command.parser()
 options = command_line.parse_args(sys.argv[1:])
-request = request_of(options, command_line)
+request = command.request_of(options, command_line)
 started = time.perf_counter()
 export(request, options.workers)
 print(time.perf_counter() - started)

@@ -1,4 +1,4 @@
-"""How fast review pages are in a real browser; see `bench.py review`."""
+"""How fast review pages are in a real browser; see `lego-arta bench review`."""
 
 import io
 import shutil

@@ -63,7 +63,7 @@ def bench_score(options: argparse.Namespace) -> None:
         for resamples in (0, 1000):
             for extra in ([], ["--no-baselines"]):
                 words = [
-                    sys.executable, str(ROOT / "scripts/evaluate.py"), "score",
+                    sys.executable, str(ROOT / "scripts/main.py"), "evaluate", "score",
                     str(folder / "build"), str(folder / "predictions"), "--no-report",
                     "--out", str(folder / "scores"), "--workers", str(options.workers),
                     "--resamples", str(resamples), *extra,

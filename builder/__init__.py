@@ -1,4 +1,4 @@
-"""From manuals to a loadable dataset: `builder/make.py` runs the stages, one folder each.
+"""From manuals to a loadable dataset: `lego-arta build` runs the stages, one folder each.
 
 source (sources/) -> crawl -> parse -> annotate/ -> tasks/ -> assemble (split, export/, card)
 

@@ -10,6 +10,7 @@ import math
 import os
 import re
 import shlex
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -28,27 +29,43 @@ EXTRAS = {
     "train": ("peft", "torch", "transformers", "trl"),
 }
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
-_SCRIPT = re.compile(r"\bpython (-m \S+|(?:scripts|builder)/\S+\.py)")
+# In help texts: a command of ours or of this Python, which begin a line or stand in backticks.
+_COMMAND = re.compile(r"(?m)(^ *|`)(lego-arta (?=[a-z])|python (?=-m ))")
 _OURS = re.compile(r"(?<![\w./-])(?:scripts|builder)/[\w./-]+\.(?:json|py|yaml)\b")
 
 
-def command(script: str, *words: object) -> str:
-    """A line that runs a script of this checkout with the Python that runs now, for a shell here.
+def command(name: str, *words: object) -> str:
+    """A line that runs one of our commands with the Python that runs now, for a shell here.
 
-    >>> command("scripts/review.py", "gallery", "my build").split(" ", 2)[2]
-    "gallery 'my build'"
+    >>> command("review", "gallery", "my build").split(" ", 1)[1]
+    "review gallery 'my build'"
     """
-    program = ["-m", script[3:]] if script.startswith("-m ") else [_here(ROOT / script)]
-    return shlex.join([_here(Path(sys.executable)), *program, *map(str, words)])
+    return f"{_program()} {shlex.join([*name.split(), *map(str, words)])}"
 
 
 def pip_install(*extras: str) -> str:
     """A line that installs extras of this checkout for the Python that runs now."""
     checkout = Path(_here(ROOT))
-    return command(
-        "-m pip", "install", "-c", checkout / "constraints.txt", "-e",
-        f"{checkout}[{','.join(extras)}]",
-    )  # fmt: skip
+    return f"{_python()} -m pip install " + shlex.join(
+        ["-c", str(checkout / "constraints.txt"), "-e", f"{checkout}[{','.join(extras)}]"]
+    )
+
+
+def python_module(*words: object) -> str:
+    """A line that runs a module with the Python that runs now: its name, and its words."""
+    return f"{_python()} -m {shlex.join(map(str, words))}"
+
+
+def _program() -> str:
+    """What runs our commands; where it is not installed, the script that it would run."""
+    installed = shutil.which("lego-arta", path=Path(sys.executable).parent)
+    if installed:
+        return shlex.quote(_here(Path(installed)))
+    return f"{_python()} {shlex.quote(_here(ROOT / 'scripts/main.py'))}"
+
+
+def _python() -> str:
+    return shlex.quote(_here(Path(sys.executable)))
 
 
 def _here(path: Path) -> str:
@@ -82,7 +99,7 @@ def warn(lines: Iterable[str]) -> None:
 
 def no_build(folder: Path) -> UserError:
     """What to raise when a folder is no build."""
-    return UserError(f"{folder}: not a build; make one with: {command('builder/make.py')}")
+    return UserError(f"{folder}: not a build; make one with: {command('build')}")
 
 
 def instead_of(word: str, known: Iterable[str]) -> str:
@@ -101,13 +118,13 @@ def instead_of(word: str, known: Iterable[str]) -> str:
 
 
 class Parser(argparse.ArgumentParser):
-    """A command line whose help is the docstring of `script`, and whose slips get one line."""
+    """A command line whose help is the docstring of a command, and whose slips get one line."""
 
-    def __init__(self, script: str = "", doc: str = "", **options: Any) -> None:
-        if script:
+    def __init__(self, name: str = "", doc: str = "", **options: Any) -> None:
+        if doc:
             about, _, more = doc.partition("\n\n")
-            options = {"prog": command(script), "description": about, "epilog": pasteable(more)
-                       } | options  # fmt: skip
+            told = {"prog": command(name).strip(), "description": about}
+            options = {**told, "epilog": pasteable(more), **options}
         super().__init__(
             formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options
         )
@@ -159,7 +176,8 @@ def _option_meant(option: str, known: Iterable[str]) -> str:
 
 def pasteable(text: str) -> str:
     """A help text with its commands, and the files they name, as they run here."""
-    lines = _SCRIPT.sub(lambda match: command(match[1]), text)
+    programs = {"l": _program(), "p": _python()}
+    lines = _COMMAND.sub(lambda match: f"{match[1]}{programs[match[2][0]]} ", text)
     return _OURS.sub(lambda match: _here(ROOT / match[0]), lines)
 
 
@@ -214,6 +232,17 @@ def writable(text: str) -> Path:
             "to"
         ) from None
     return path
+
+
+def run_file(script: str, main: Callable[[list[str]], int], *words: str) -> NoReturn:
+    """End with the status of a command, for a script that is run as a file.
+
+    Python puts the folder of such a script first on its path, where `import review` would find
+    scripts/review.py. Worker processes inherit the path as it is when they start.
+    """
+    folder = Path(script).resolve().parent
+    sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != folder]
+    sys.exit(main([*words, *sys.argv[1:]]))
 
 
 def run(work: Callable[[], Any], debug: bool = False, again: str = "the same command") -> int:

@@ -51,7 +51,7 @@ def load_items(build: Path, config: str, split: str) -> list[Item]:
         cure = (
             "build more manuals, or choose another --config or --split"
             if made
-            else f"make one with: {command('builder/make.py')}"
+            else f"make one with: {command('build')}"
         )
         raise UserError(f"{build}: no data/{config}/{split}-*.parquet in it; {cure}")
     rows = read_rows(build, config, split)

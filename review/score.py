@@ -1,7 +1,7 @@
 """From result files to one verdict: means, agreement, raters, disputed samples, judgements.
 
 Everything is plain data, so that the report and the JSON say the same; `judgements` are what
-`builder/make.py --reviews` reads.
+`lego-arta build --reviews` reads.
 """
 
 import math

@@ -40,9 +40,7 @@ def entries(work: Path) -> list[Entry]:
             chosen = paths[:: max(1, len(paths) // PICTURES)][:PICTURES]
             found.append(Entry(session_id, colors[session_id], [_thumbnail(p) for p in chosen]))
     if not found:
-        raise UserError(
-            f"--work {work}: no sessions in it; make some: {command('builder/make.py')}"
-        )
+        raise UserError(f"--work {work}: no sessions in it; make some: {command('build')}")
     return sorted(found, key=lambda e: (e.colors.color is not None, e.colors.score, e.session_id))
 
 

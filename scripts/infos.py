@@ -1,47 +1,7 @@
-"""Write the top-level dataset_infos.json: features and description of every config.
+"""The command `lego-arta infos` as a script."""
 
-    python scripts/infos.py
-
-Run it after changing lego_arta.FEATURES; a test compares the file with the code.
-"""
-
-import sys
-from pathlib import Path
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from core.cli import Parser, run
-
-FILE = ROOT / "dataset_infos.json"
-
-
-def infos_text() -> str:
-    """The file's content."""
-    from core.features import as_json
-    from lego_arta import CONFIGS, FEATURES
-
-    return as_json(
-        {name: {"description": text, "features": FEATURES[name]} for name, text in CONFIGS.items()}
-    )
-
-
-def parser() -> Parser:
-    """The command line, the whole of it."""
-    return Parser("scripts/infos.py", __doc__)
-
-
-def write() -> None:
-    """Write the file."""
-    FILE.write_text(infos_text(), encoding="utf-8")
-    print(f"wrote {FILE}")
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Command line; returns the exit status."""
-    parser().parse_args(argv)
-    return run(write)
-
+from core.cli import run_file
+from scripts.main import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_file(__file__, main, "infos")

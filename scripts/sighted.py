@@ -1,43 +1,7 @@
-"""Is the state task learnable from pictures? A small model that looks, trained in minutes on a CPU.
+"""The command `lego-arta sighted` as a script."""
 
-    python scripts/sighted.py lego-arta
-
-It is given what the probes are not: the picture around the part's coarse position, and the same
-piece of the picture of the step before (from the scene config). Cross-validated by manual, beside
-two controls: the position alone, and the picture without the step before. Needs torch, and a build
-of 50 manuals or more to say much.
-"""
-
-import argparse
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from core.cli import Parser, require, run
-
-
-def parser() -> Parser:
-    """The command line, the whole of it."""
-    result = Parser("scripts/sighted.py", __doc__)
-    result.add_argument("build", type=Path, metavar="BUILD", help="a build folder")
-    result.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    return result
-
-
-def look(options: argparse.Namespace) -> None:
-    """Train, cross-validate, print; raises `UserError`."""
-    require("annotate", "sighted.py", "torch")
-    from benchmarks.sighted import report
-
-    report(options.build)
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Command line; returns the exit status."""
-    options = parser().parse_args(argv)
-    return run(lambda: look(options), options.debug)
-
+from core.cli import run_file
+from scripts.main import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_file(__file__, main, "sighted")

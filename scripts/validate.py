@@ -1,46 +1,7 @@
-"""Check every invariant of a build, on the files themselves.
+"""The command `lego-arta validate` as a script."""
 
-    python scripts/validate.py lego-arta
-
-Prints nothing but a summary when all holds; otherwise one line a violation: id, rule, value found,
-and ends with status 1.
-"""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from core.cli import EXIT_FAILED, EXIT_OK, Parser, run
-
-
-def parser() -> Parser:
-    """The command line, the whole of it."""
-    result = Parser("scripts/validate.py", __doc__)
-    result.add_argument("out", type=Path, nargs="?", default=Path("lego-arta"), metavar="BUILD",
-                        help="a build folder (%(default)s)")  # fmt: skip
-    result.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    return result
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Command line: 0 when everything holds, 1 otherwise."""
-    options = parser().parse_args(argv)
-    found: list[str] = []
-
-    def validate() -> None:
-        from builder.release.validate import violations
-
-        found.extend(violations(options.out))
-
-    if run(validate, options.debug):
-        return EXIT_FAILED
-    for line in found:
-        print(f"error: {line}", file=sys.stderr)
-    if not found:
-        print(f"{options.out}: every check holds")
-    return EXIT_FAILED if found else EXIT_OK
-
+from core.cli import run_file
+from scripts.main import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_file(__file__, main, "validate")

@@ -44,7 +44,7 @@ OWN_WEIGHT = 0.3
 # Wrong places are rougher than right ones wherever there is no choice: an outline across an edge
 # instead of along it. Where there is, slightly smoother ones are taken (in standard deviations of
 # the draws, by bin of roughness: hard edges need more of it), so that over all steps neither class
-# is; measured with scripts/probe.py.
+# is; measured with `lego-arta probe`.
 SMOOTHER = np.array([0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 2.0, 2.0])
 # The bin of every difference 0-255: 0, 1-3, 4-7, 8-15, 16-31, 32-63, 64-95, 96-127, 128 and more.
 ROUGHNESS_BIN = np.digitize(np.arange(256), [1, 4, 8, 16, 32, 64, 96, 128])

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,9 @@ import pytest
 from hypothesis import settings
 from outside import MANUAL_SITE, NO_MANUAL_SITE
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+ROOT = Path(__file__).resolve().parent.parent
+# For the processes that tests start; `pythonpath` in pyproject.toml is for pytest itself.
+os.environ["PYTHONPATH"] = str(ROOT)
 
 # In CI the same examples every time; by hand, new ones.
 settings.register_profile("ci", derandomize=True, deadline=None)

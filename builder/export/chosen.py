@@ -39,7 +39,7 @@ def _check_build(build: Path, file: Path, chosen: Selection) -> None:
         raise UserError(
             f"--ids {file}: its rows are of another build ({chosen.build}, fingerprint "
             f"{chosen.fingerprint[:12]}; {build} has {str(here)[:12]}); give that build, or select "
-            f"again in a gallery of this one: {command('scripts/review.py', 'gallery', build)}"
+            f"again in a gallery of this one: {command('gallery', build)}"
         )
 
 

@@ -43,7 +43,9 @@ _SCRIPT = """\
 #   REPO=path/to/EasyR1 LEGO_ARTA=path/to/lego-arta bash train.sh
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-reward="$(cd "${LEGO_ARTA:?give the folder of lego-arta}" && pwd)/scripts/train/verl_reward.py"
+code="$(cd "${LEGO_ARTA:?give the folder of lego-arta}" && pwd)"
+export PYTHONPATH="$code${PYTHONPATH:+:$PYTHONPATH}"
+reward="$code/scripts/train/verl_reward.py"
 cd "${REPO:?give the folder of EasyR1}"
 python3 -m verl.trainer.main config=examples/config.yaml \\
     data.train_files="$here/train" data.val_files="$here/train" \\

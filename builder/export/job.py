@@ -222,7 +222,7 @@ def check_build(build: Path) -> Manifest:
     if manifest.get("kind") == "recipe":
         raise UserError(
             f"{build}: a recipe holds no pictures; make the full dataset of it first: "
-            f"{command('builder/make.py', '--from-recipe', build)}"
+            f"{command('build', '--from-recipe', build)}"
         )
     for config, features in FEATURES.items():
         for path in shards(build, config):
@@ -234,7 +234,7 @@ def check_build(build: Path) -> Manifest:
                 raise UserError(
                     f"{build}: a build of another layout (version {manifest.get('version')}; its "
                     f"{config} rows have no column {missing[0]}); build it anew: "
-                    f"{command('builder/make.py')}"
+                    f"{command('build')}"
                 )
     return manifest
 

@@ -47,7 +47,7 @@ split; export `--split train` and `--split test` apart.
 
 ```bash
 ln -s "$PWD"/{folder} ARTA_LEGO
-python builder/make.py --source legacy:{folder} --no-probe   # back into a build
+lego-arta build --source legacy:{folder} --no-probe   # back into a build
 ```
 """
 _COLUMNS = ["id", "manual_id", "session_id", "step_num", "provenance", "instruction",

@@ -28,7 +28,7 @@ SETTING = QWEN_SETTING
 # Placeholders that chat templates write themselves, and what ends a turn.
 RESERVED = (IMAGE, QWEN)
 PICTURES = "the build's own bytes, in `images`"
-TRAIN = "python scripts/train/sft.py {folder} --out tuned/sft"
+TRAIN = "lego-arta train sft {folder} --out tuned/sft"
 README = """\
 Columns: `messages` and `images` (supervised tuning), `prompt`, `solution` and `task` (reinforcement
 learning: `prompt` asks for `<think>` and `<answer>`, `solution` is the answer in its tags), and for
@@ -54,8 +54,8 @@ processor = AutoProcessor.from_pretrained(model, padding_side="left"{bounds})
 ```
 {why}
 In a checkout of lego-arta, two recipes with LEGO-R1's hyper-parameters read this folder and set the
-processor up themselves: `scripts/train/sft.py`, as below, learns the answers alone;
-`scripts/train/grpo.py` in its place is rewarded for them.
+processor up themselves: `lego-arta train sft`, as below, learns the answers alone;
+`lego-arta train grpo` in its place is rewarded for them.
 """
 WHY = """
 Boxes are in pixels after this processor's resize: keep its bounds, and give Unsloth's collator

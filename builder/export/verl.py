@@ -47,7 +47,9 @@ _SCRIPT = """\
 # GRPO with verl, with LEGO-R1's hyper-parameters:  LEGO_ARTA=path/to/lego-arta bash train.sh
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-reward="${LEGO_ARTA:?give the folder of lego-arta}/scripts/train/verl_reward.py"
+code="$(cd "${LEGO_ARTA:?give the folder of lego-arta}" && pwd)"
+export PYTHONPATH="$code${PYTHONPATH:+:$PYTHONPATH}"
+reward="$code/scripts/train/verl_reward.py"
 files=(@FILES@)
 train="[$(printf "'$here/%s'," "${files[@]}")]"
 python3 -m verl.trainer.main_ppo \\

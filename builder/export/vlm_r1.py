@@ -42,7 +42,7 @@ One JSON object a line: `id`, `image`, two `conversations`, `accu_reward_method`
 `<think>` and `<answer>` itself. `train.sh` holds LEGO-R1's hyper-parameters and the bounds of the
 resize that boxes are made for. Instructions are rewarded when they are the expected words:
 VLM-R1 has no reward of likeness that is safe with numbers in the text; LEGO-R1's fork has one
-(`--boxes lego-r1`), and so has `scripts/train/grpo.py`.
+(`--boxes lego-r1`), and so has `lego-arta train grpo`.
 """
 # Who rewards: LEGO-R1's fork reads bare lists, VLM-R1 as released blocks.
 _RELEASED = {"REWARDS": "accuracy format", "CUSTOM": "false", "TASK": "default"}

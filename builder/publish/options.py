@@ -40,7 +40,7 @@ class PushOptions:
 
 
 def add_options(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> None:
-    """The options of a push, for this command and for make.py."""
+    """The options of a push, for a push alone and for one after a build."""
     add = group.add_argument
     add("--repo-id", metavar="ORG/NAME", help="the dataset repository; made if it does not exist")
     add("--private", action="store_true", help="make a new repository private")

@@ -75,7 +75,7 @@ def _checked(out: Path) -> Manifest:
     if found:
         raise UserError(
             f"{out}: not fit to publish, {len(found)} checks fail, the first: {found[0]}; "
-            f"see them with: {command('scripts/validate.py', out)}"
+            f"see them with: {command('validate', out)}"
         )
     return manifest
 

@@ -1,7 +1,7 @@
 """A release without pictures (features.md B15): rows with source addresses, sha256 and edits.
 
-`make.py --recipe` writes it beside the build; `make.py --from-recipe DIR --source ...` makes the
-full dataset again from one's own crawl. The pipeline gives the same bytes for the same input,
+`lego-arta build --recipe` writes it beside the build, and `--from-recipe DIR --source ...` makes
+the full dataset again from one's own crawl. The pipeline gives the same bytes for the same input,
 options and versions, so the recipe holds exactly those, and the sha256 of everything to compare
 with. What has changed is named, never guessed.
 """

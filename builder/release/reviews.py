@@ -1,7 +1,7 @@
 """What raters said of an earlier build (features.md B16): rows they reject, weights of the others.
 
 Row ids are made of manual, step and pixels, so a review goes on to hold for later builds. It reads
-the `review.json` that `scripts/review.py score` writes, and the selection that a gallery saves: its
+the `review.json` that `lego-arta review score` writes, and the selection that a gallery saves: its
 rows are rejected.
 """
 
@@ -124,7 +124,7 @@ def _read(file: Path) -> Review:
     except (OSError, msgspec.DecodeError) as error:
         raise UserError(
             f"--reviews {file}: not a review ({error}); give the review.json that "
-            "scripts/review.py score writes, or a selection that a gallery saved"
+            "`lego-arta review score` writes, or a selection that a gallery saved"
         ) from None
     if review.format != FORMAT:
         raise UserError(f"--reviews {file}: format {review.format!r}, this reads {FORMAT!r}")

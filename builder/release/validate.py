@@ -1,4 +1,4 @@
-"""Every invariant of a build, checked on the files themselves (`scripts/validate.py`)."""
+"""Every invariant of a build, checked on the files themselves (`lego-arta validate`)."""
 
 import collections
 import contextlib

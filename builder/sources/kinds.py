@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from core.cli import command, instead_of
+from core.cli import instead_of, python_module
 from core.errors import UserError
 from core.net import check_answers
 
@@ -70,7 +70,7 @@ def _file_kind(path: Path) -> tuple[str, str]:
         unpacked = path.with_name(f"{path.name}-unpacked")
     then = f"and give --source {shlex.quote(str(unpacked))}"
     if zipfile.is_zipfile(path):
-        unpack = command("-m zipfile", "-e", path, unpacked)
+        unpack = python_module("zipfile", "-e", path, unpacked)
         return "a ZIP archive", f"unpack it ({unpack}) {then}"
     if head.startswith(b"%PDF-"):
         return (
@@ -93,7 +93,7 @@ def _file_kind(path: Path) -> tuple[str, str]:
     if _is_picture(path):
         return "a picture", "give the folder that holds the pages and pictures of manuals"
     if tarfile.is_tarfile(path):
-        unpack = command("-m tarfile", "-e", path, unpacked)
+        unpack = python_module("tarfile", "-e", path, unpacked)
         return "a tar archive", f"unpack it ({unpack}) {then}"
     return "a file", "give demo, the address of a listing page, or the folder of a saved site"
 

@@ -77,7 +77,7 @@ def unknown(description: str) -> Terms:
         UNKNOWN,
         "**Not known.** Nobody has stated whose the pictures and texts are, nor on what terms they "
         "may be used: find that out before you publish them or pass them on. (`--licence` and "
-        f"`--attribution` of `builder/make.py` state it.) {OURS}",
+        f"`--attribution` of `lego-arta build` state it.) {OURS}",
     )
 
 

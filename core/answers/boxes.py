@@ -168,7 +168,7 @@ def _hide(said: str, spans: Sequence[tuple[int, int]]) -> str:
 
 def _objects(said: str) -> tuple[list[Found | Broken], list[tuple[int, int]]]:
     """What JSON objects hold, also in a list that was cut short, and where they stand."""
-    decoder = json.JSONDecoder(object_pairs_hook=Pairs)
+    decoder = json.JSONDecoder(object_pairs_hook=Pairs, strict=False)
     found: list[Found | Broken] = []
     spans: list[tuple[int, int]] = []
     at = tries = 0

@@ -157,6 +157,6 @@ def parse_text(text: str) -> TextAnswer:
 def whole_json(text: str) -> object:
     """The value of a text that is JSON and nothing else, else None."""
     try:
-        return json.loads(text)
+        return json.loads(text, strict=False)
     except (ValueError, RecursionError):
         return None

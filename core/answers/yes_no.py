@@ -139,7 +139,7 @@ def _json_verdicts(value: object, depth: int = 3) -> set[bool]:
 
 def _plain(text: str) -> str:
     """Lower case, no marks, no question said again, negations as words of their own."""
-    said = re.sub(r"\n(?=[a-z])", " ", text)  # a sentence that goes on
+    said = re.sub(r"\n[ \t]*(?=[a-z])", " ", text)  # a sentence that goes on
     said = said.casefold().translate(_QUOTES)
     said = re.sub(r"\b(?:can\s?'?\s?t|cannot|won'?t)\b", "can not", said)
     said = re.sub(r"n\s?'\s?t\b", " not", said)

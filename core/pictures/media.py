@@ -18,7 +18,7 @@ from core.names import IMAGE_FORMATS
 from core.pictures.color_profiles import to_srgb
 from core.pictures.containers import ImageError, Parts, take_apart
 
-# Lossless WebP effort, chosen from measurements (`scripts/bench.py encode`): more time than this
+# Lossless WebP effort, chosen from measurements (`lego-arta bench encode`): more time than this
 # buys about 1 % in size, less time costs 12 % and more.
 WEBP_METHOD = 1
 WEBP_QUALITY = 50

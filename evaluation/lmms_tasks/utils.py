@@ -3,17 +3,14 @@
 lmms-eval loads this file by its path:
     lmms-eval --include_path evaluation/lmms_tasks --tasks lego_arta --model ...
 
-Scores are those of `scripts/evaluate.py score` without baselines and intervals. Coordinates of
+Scores are those of `lego-arta evaluate score` without baselines and intervals. Coordinates of
 boxes are read in the frame that the range of all answers' numbers tells: one alone may lie in a
 corner.
 """
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 import numpy as np
 

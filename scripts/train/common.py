@@ -3,11 +3,10 @@
 import argparse
 import math
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.cli import Parser, command, positive, require, run, whole, writable
+from core.cli import command, positive, whole, writable
 from core.errors import UserError
 from core.frames import MAX_PIXELS, MIN_PIXELS
 from tasks import TASKS
@@ -21,10 +20,9 @@ VISION = r".*(visual|vision_tower|vision_model|multi_modal_projector|merger).*"
 FACTOR = 28  # sides of what Qwen2-VL and Qwen2.5-VL see are multiples of it
 
 
-def parser(script: str, doc: str) -> Parser:
+def add_options(command: argparse.ArgumentParser) -> None:
     """Arguments that both recipes have."""
-    result = Parser(script, doc)
-    add = result.add_argument
+    add = command.add_argument
     add(
         "build",
         type=Path,
@@ -47,7 +45,6 @@ def parser(script: str, doc: str) -> Parser:
     add("--deepspeed", type=Path, metavar="JSON", help="e.g. scripts/train/zero2.json")
     add("--resume", action="store_true", help="go on from the last checkpoint in --out")
     add("--debug", action="store_true", help="show the traceback of an error")
-    return result
 
 
 def bounds(options: argparse.Namespace) -> "Bounds | None":
@@ -129,20 +126,9 @@ def finish(trainer: Any, options: argparse.Namespace, template: str = "plain") -
     print(f"{options.out}: adapter saved after {trainer.state.global_step} steps, "
           f"loss {losses[-1]:.4f}")  # fmt: skip
     if is_build(options.build):
-        asking = command("scripts/evaluate.py", "run", options.build, "--model", options.model,
+        asking = command("evaluate", "run", options.build, "--model", options.model,
                          "--adapter", options.out, "--config", options.configs[0],
                          "--setting", "no-examples", "--template", template, "--boxes", "json",
                          "--example-frame", "resized_px")  # fmt: skip
         print(f"ask it with: {asking}")
     return float(losses[-1])
-
-
-def guarded(work: Callable[[argparse.Namespace], object], options: argparse.Namespace) -> int:
-    """Exit status of a recipe: a user's error is one line."""
-
-    def checked() -> None:
-        for extra in ("train", "evaluate"):
-            require(extra, "training")
-        work(options)
-
-    return run(checked, options.debug, "the same command with --resume")

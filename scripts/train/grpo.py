@@ -1,7 +1,7 @@
 """Reinforcement learning with GRPO and LoRA (TRL), with LEGO-R1's hyper-parameters and rewards.
 
-    python scripts/train/grpo.py lego-arta --out tuned/grpo
-    python scripts/train/grpo.py lego-arta --out tuned/safe \\
+    lego-arta train grpo lego-arta --out tuned/grpo
+    lego-arta train grpo lego-arta --out tuned/safe \\
         --rewards penalised format state_acc grnd
 
 LEGO-R1's own box reward (accuracy) can be gamed by one good box; `penalised` can't.
@@ -9,14 +9,10 @@ LEGO-R1's own box reward (accuracy) can be gamed by one good box; `penalised` ca
 
 import argparse
 import functools
-import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
-
-from core.cli import positive
+from core.cli import positive, run_file
 from scripts.train import common
 
 if TYPE_CHECKING:
@@ -80,20 +76,22 @@ def _named(name: str) -> "Reward":
     return reward
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Command line; returns the exit status."""
-    parser = common.parser("scripts/train/grpo.py", __doc__)
-    parser.add_argument(
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Arguments of this recipe."""
+    common.add_options(command)
+    command.add_argument(
         "--rewards",
         nargs="+",
         choices=ALL_REWARDS,
         default=list(REWARDS),
         help=f"({' '.join(REWARDS)})",
     )
-    parser.add_argument("--max-completion-length", type=positive, default=164, help="(%(default)s)")
-    options = parser.parse_args(argv)
-    return common.guarded(train, options)
+    command.add_argument(
+        "--max-completion-length", type=positive, default=164, help="(%(default)s)"
+    )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from scripts.train.command import main
+
+    run_file(__file__, main, "grpo")

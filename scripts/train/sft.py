@@ -1,6 +1,6 @@
 """Supervised fine-tuning with LoRA (TRL), with LEGO-R1's hyper-parameters.
 
-    python scripts/train/sft.py lego-arta --out tuned/sft
+    lego-arta train sft lego-arta --out tuned/sft
     python -m accelerate.commands.launch --num_processes 4 scripts/train/sft.py lego-arta \\
         --out tuned/sft --deepspeed scripts/train/zero2.json
 
@@ -8,12 +8,9 @@ LEGO-R1 saw 500 rows a task (--max-samples 500); the default is all of them.
 """
 
 import argparse
-import sys
 from dataclasses import replace
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
-
+from core.cli import run_file
 from scripts.train import common
 
 
@@ -55,11 +52,10 @@ def train(options: argparse.Namespace) -> float:
     return common.finish(trainer, options)
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Command line; returns the exit status."""
-    options = common.parser("scripts/train/sft.py", __doc__).parse_args(argv)
-    return common.guarded(train, options)
+add_options = common.add_options
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from scripts.train.command import main
+
+    run_file(__file__, main, "sft")

@@ -4,12 +4,8 @@ A row's task is read off its solution. The reward is the sum of LEGO-R1's four: 
 one for the form.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 from evaluation.rewards import REWARDS
 

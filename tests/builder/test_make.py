@@ -118,9 +118,9 @@ def test_builder_class_reads_a_build(built, tmp_path):
 
 
 def test_features_stand_in_metadata_files_as_in_the_code(built):
-    from scripts.infos import FILE, infos_text
+    from builder.release.infos import FILE, infos_text
 
-    assert FILE.read_text() == infos_text(), "run scripts/infos.py"
+    assert FILE.read_text() == infos_text(), "run lego-arta infos"
     from datasets import Features
 
     from lego_arta import FEATURES

@@ -123,7 +123,7 @@ def test_boxes_and_names(work, truth):
 
 
 def test_boxes_and_names_in_pictures_made_worse(work, truth):
-    """A sample of them; `scripts/measure.py --compare foreground --degrade` takes all."""
+    """A sample of them; `lego-arta measure --compare foreground --degrade` takes all."""
     cases = compare.cases_of(work, {"manuals": list(truth.values())}, degraded=True)[::8]
     numbers = compare.compare(["foreground"], cases, ModelOptions())["foreground"]
     assert numbers["labels"] > 30

@@ -11,16 +11,18 @@ from makers import div_row, page, tiny_manual
 from review_build import Folder
 
 from builder import make
+from builder.export import command as export
 from builder.probes import _row_groups
 from builder.release import recipe, samples, validate
 from core.build import as_patterns, every_shard, loading_call, shards
 from core.items import load_items
+from evaluation import command as evaluate
 from evaluation.prompts import Setting
 from evaluation.training import training_rows
 from lego_arta import CONFIGS, SPLITS, LegoArta
+from review import command as review
 from review.rows import read_rows
 from review.sheet import groups
-from scripts import evaluate, export, review
 
 # Each beside one that it would match, were it a pattern: a reader that took it for one would find
 # the neighbour's rows, both folders' or none.

@@ -13,6 +13,7 @@ from picture_files import RGB, chunk, png, saved, with_segment
 
 from builder.annotate import asking
 from builder.annotate.models import Model, Question
+from builder.export import command as export
 from builder.release import samples, validate
 from builder.sources.audio import saved as saved_site
 from builder.sources.released.importing import Page, Told
@@ -23,7 +24,6 @@ from core.pictures.containers import ImageError
 from core.pictures.images import FAULTS
 from core.records import CrawledImage, CrawledManual, dump, load
 from core.store import CRAWL
-from scripts import export
 
 MANUAL = tiny_manual()
 

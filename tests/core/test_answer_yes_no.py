@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.answers import parse_yes_no
@@ -94,6 +94,7 @@ def test_two_answers_that_contradict_are_ambiguous():
             assert parse_yes_no(f"{one.rstrip('.!')}. {other}").value is not (other in YES)
 
 
+@example("There is nothing wrong.", 8, "\n")
 @given(st.sampled_from([*YES, *NO]), st.integers(0, 50), st.sampled_from(list(" \n*_`")))
 @settings(max_examples=200, deadline=None)
 def test_marks_between_words_never_make_the_opposite(text, place, sign):

@@ -16,7 +16,7 @@ from core.errors import UserError, describe
 
 
 def parser() -> Parser:
-    result = Parser("scripts/any.py", "What it does.\n\n    python scripts/any.py ask x\n")
+    result = Parser("any", "What it does.\n\n    lego-arta any ask x\n")
     result.add_argument("--source")
     result.add_argument("--split", choices=["manual", "paper"])
     result.add_argument("--limit", type=cli.positive)
@@ -56,7 +56,7 @@ def test_a_slip_gets_one_line_that_says_what_was_meant(line, said, capsys):
         parser().parse_args(line.split())
     assert ended.value.code == 2
     err = capsys.readouterr().err
-    assert err.startswith(f"error: {said} (all options: {command('scripts/any.py')}")
+    assert err.startswith(f"error: {said} (all options: {command('any')}")
     assert err.count("\n") == 1 and err.endswith("--help)\n")
 
 
@@ -69,25 +69,30 @@ def test_help_shows_commands_as_they_run_here(capsys):
     with pytest.raises(SystemExit) as ended:
         parser().parse_args(["--help"])
     assert ended.value.code == 0
-    assert f"    {command('scripts/any.py', 'ask', 'x')}\n" in capsys.readouterr().out
+    assert f"    {command('any', 'ask', 'x')}\n" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("standing", ["checkout", "scripts", "interpreter", "elsewhere"])
-def test_a_printed_line_runs_this_python_from_where_it_was_printed(standing, tmp_path, monkeypatch):
-    """Also beside the interpreter, where its bare name would be looked up in PATH."""
+@pytest.mark.parametrize("standing", ["checkout", "bin", "elsewhere"])
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_printed_line_runs_our_command_from_where_it_was_printed(
+    installed, standing, tmp_path, monkeypatch
+):
+    """Also beside the program, where its bare name would be looked up in PATH."""
     folder = tmp_path / "a b"
-    folder.mkdir()
-    (folder / "python").symlink_to(sys.executable)
-    script = folder / "scripts" / "say.py"
-    script.parent.mkdir()
-    script.write_text("import sys; print(sys.argv[1:])")
+    (folder / "bin").mkdir(parents=True)
+    (folder / "scripts").mkdir()
+    (folder / "scripts/main.py").write_text("import sys; print(sys.argv[1:])")
+    (folder / "bin/python").symlink_to(sys.executable)
+    if installed:
+        text = f"#!{sys.executable}\nimport sys; print(sys.argv[1:])"
+        (folder / "bin/lego-arta").write_text(text)
+        (folder / "bin/lego-arta").chmod(0o755)
     monkeypatch.setattr(cli, "ROOT", folder)
-    monkeypatch.setattr(sys, "executable", str(folder / "python"))
-    places = {"checkout": folder, "scripts": script.parent, "interpreter": folder}
-    monkeypatch.chdir(places.get(standing, tmp_path))
-    line = command("scripts/say.py", "my build", "it's")
+    monkeypatch.setattr(sys, "executable", str(folder / "bin/python"))
+    monkeypatch.chdir({"checkout": folder, "bin": folder / "bin"}.get(standing, tmp_path))
+    line = command("say", "my build", "it's")
     ran = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True)
-    assert ran.stdout == "['my build', \"it's\"]\n"
+    assert ran.stdout == "['say', 'my build', \"it's\"]\n"
 
 
 def test_pip_lines_name_the_checkout_and_one_of_its_extras(tmp_path, monkeypatch):

@@ -10,11 +10,11 @@ import pytest
 from export_build import all_rows, export_build, rows_of
 from exported import error_of, records, run
 
+from builder.export import command as export
 from builder.release.reviews import FORMAT as REVIEW
 from builder.release.reviews import read_reviews
 from core.errors import UserError
 from core.selection import COLUMNS, FORMAT, is_selection, read_selection
-from scripts import export
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_ids_that_are_not_there_and_other_builds_are_one_line(build, tmp_path, c
     for form in ("json", "csv"):
         line = said(form, [known], "0123456789abcdef")
         assert "another build" in line and "0123456789ab" in line
-        assert "review.py gallery" in line
+        assert "lego-arta gallery" in line
     assert "no list of row ids" in said("lines", ["two words"])
     assert "it holds no ids" in said("list", [])
     (tmp_path / "only").write_text(known)

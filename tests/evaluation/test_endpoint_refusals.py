@@ -13,7 +13,7 @@ from openai_server import answers, command, serving
 from PIL import Image
 
 from core.items import load_items, picture_bytes
-from scripts import evaluate
+from evaluation import command as evaluate
 
 KEY = "sk-very-secret-key"
 

@@ -15,8 +15,8 @@ from outside import ROOT
 from PIL import Image
 
 from core.items import load_items, picture_bytes
+from evaluation import command as evaluate
 from evaluation.runners import openai_endpoint
-from scripts import evaluate
 
 KEY = "sk-very-secret-key"
 

@@ -9,8 +9,8 @@ from scored import gold, row, score, write
 
 from core.frames import Seen, fitting_frames
 from core.items import load_items
+from evaluation import command as evaluate
 from evaluation.baselines import baselines_of
-from scripts import evaluate
 
 
 @pytest.fixture(scope="module")

@@ -9,19 +9,15 @@ import time
 from pathlib import Path
 
 import pytest
-from outside import ROOT
-
-pytest.importorskip("transformers", reason="needs the extra `train`")
-torch = pytest.importorskip("torch", reason="needs the extra `train`")
-
 from benchmark_build import write_build
-from outside import MODEL_TEST
+from needs_torch import torch
+from outside import MODEL_TEST, ROOT
 from tiny_models import MAKERS
 
 from core.items import load_items
+from evaluation import command as evaluate
 from evaluation.prompts import Setting, build_prompt
 from evaluation.runners import RunnerOptions, local
-from scripts import evaluate
 
 pytestmark = MODEL_TEST
 NEW_TOKENS = ("--max-new-tokens", "8")

@@ -14,8 +14,8 @@ from scored import gold, row, score, write
 
 from core import cli
 from core.items import load_items
+from evaluation import command as evaluate
 from evaluation.prompts import take_apart
-from scripts import evaluate
 from tasks import TASKS
 
 CONFIGS = ("scene", "object", "state")
@@ -323,7 +323,7 @@ def test_answers_of_another_build_are_refused(build, tmp_path, capsys):
 
 def test_scoring_needs_neither_torch_nor_the_builder():
     code = (
-        "import sys; sys.path.insert(0, '.'); import evaluation.score, evaluation.report; "
+        "import sys; import evaluation.score, evaluation.report; "
         "print([n for n in ('torch', 'transformers', 'builder', 'cv2') if n in sys.modules])"
     )
     done = subprocess.run(

@@ -4,15 +4,11 @@ import json
 from dataclasses import replace
 
 import pytest
-from outside import ROOT
-
-pytest.importorskip("trl", reason="needs the extra `train`")
-torch = pytest.importorskip("torch", reason="needs the extra `train`")
-
 import yaml
 from benchmark_build import write_build
 from export_build import all_rows
-from outside import MODEL_TEST
+from needs_torch import torch
+from outside import MODEL_TEST, ROOT
 from painted_build import enclosed, painted_build, qwen_picture, qwen_processor, same_share
 from tiny_models import MAKERS
 
@@ -21,8 +17,9 @@ from core.items import load_items
 from evaluation.prompts import FRAME_WORDS
 from evaluation.rewards import ALL_REWARDS, REWARDS
 from evaluation.training import PLAIN, THINK, Bounds, training_rows
-from scripts.train import grpo, sft
+from scripts.train import command as train
 
+pytest.importorskip("trl", reason="needs the extra `train`")
 pytestmark = MODEL_TEST
 TINY = ("--max-steps", "2", "--max-samples", "6", "--debug")
 
@@ -52,7 +49,7 @@ def weights(folder):
 
 def test_sft_two_steps(build, qwen, tmp_path, capsys):
     out = tmp_path / "sft"
-    assert sft.main([str(build), "--out", str(out), "--model", str(qwen), *TINY]) == 0
+    assert train.main(["sft", str(build), "--out", str(out), "--model", str(qwen), *TINY]) == 0
     assert "adapter saved after 2 steps" in capsys.readouterr().out
     config = json.loads((out / "adapter_config.json").read_text())
     assert config["r"] == 8
@@ -66,7 +63,7 @@ def test_sft_two_steps(build, qwen, tmp_path, capsys):
 def test_grpo_two_steps(build, qwen, tmp_path, capsys):
     out = tmp_path / "grpo"
     arguments = [str(build), "--out", str(out), "--model", str(qwen), *TINY]
-    assert grpo.main([*arguments, "--max-completion-length", "8"]) == 0
+    assert train.main(["grpo", *arguments, "--max-completion-length", "8"]) == 0
     assert "adapter saved after 2 steps" in capsys.readouterr().out
     config = json.loads((out / "adapter_config.json").read_text())
     assert (config["r"], config["lora_alpha"], config["lora_dropout"]) == (8, 64, 0.05)
@@ -139,7 +136,7 @@ def test_boxes_are_in_the_frame_that_the_prompt_names(tmp_path, most):
 def test_boxes_of_another_model_s_pixels_are_refused(build, tmp_path, capsys):
     other = MAKERS["llava"](tmp_path / "tiny")
     arguments = [str(build), "--out", str(tmp_path / "o"), "--model", str(other)]
-    assert sft.main(arguments) == 1
+    assert train.main(["sft", *arguments]) == 1
     assert "--format messages --frame norm1000" in capsys.readouterr().err
 
 
@@ -162,7 +159,7 @@ def test_the_recipes_have_the_papers_numbers():
 
 def test_bad_input_gives_one_line(build, tmp_path, capsys):
     for arguments in ([str(tmp_path), "--model", "x"], [str(build), "--model", str(tmp_path)]):
-        for recipe in (sft, grpo):
-            assert recipe.main([*arguments, "--out", str(tmp_path / "o")]) == 1
+        for recipe in ("sft", "grpo"):
+            assert train.main([recipe, *arguments, "--out", str(tmp_path / "o")]) == 1
             assert capsys.readouterr().err.count("\n") == 1
     assert not (tmp_path / "o").exists()

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from builder.engine.local import in_order
-from scripts import export
+from builder.export import command as export
 
 ASKING = ("llava", "llamafactory", "vlm-r1", "otter", "messages", "ms-swift", "verl",
           "easyr1", "llava-jsonl", "internvl")  # fmt: skip

@@ -1,10 +1,14 @@
 """What tests take from outside: the manual site beside the checkout, a demo build, real models."""
 
+import argparse
+import importlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from scripts.main import COMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Made from real LEGO models; it is no part of the project: tests marked manual_site skip without.
@@ -23,8 +27,13 @@ def demo_build(folder: Path, manuals: int, *options: str) -> Path:
     """A build of the demo source by the command itself, `folder`/lego-arta; its work is in w."""
     out = folder / "lego-arta"
     subprocess.run(
-        [sys.executable, str(ROOT / "builder/make.py"), "--limit", str(manuals),
+        [sys.executable, str(ROOT / "scripts/main.py"), "build", "--limit", str(manuals),
          "--work", str(folder / "w"), "--out", str(out), *options],
         check=True, capture_output=True, timeout=240,
     )  # fmt: skip
     return out
+
+
+def parser_of(name: str) -> argparse.ArgumentParser:
+    """The parser of one of our commands."""
+    return importlib.import_module(COMMANDS[name][0]).parser()

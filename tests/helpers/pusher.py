@@ -1,4 +1,4 @@
-"""Runs `scripts/push.py` in processes of their own, quickly: one process imports it, then forks.
+"""Runs `lego-arta push` in processes of their own, quickly: one process imports it, then forks.
 
 Every push is a real process with its own environment, output and exit status, and can be killed;
 only the seconds of imports are shared. The Hub's address is read on import, so a `Pusher` belongs
@@ -25,10 +25,9 @@ POLL_S = 0.002
 ANN, READER, STRANGER = SECRETS = ("hf_ann_secret", "hf_reader_secret", "hf_bob_secret")
 _CODE = """
 import json, os, sys
-sys.path.insert(0, sys.argv[1])
 import builder.publish.push  # once, for all that are forked
+from builder.publish.command import main
 from builder.publish.options import Patience
-from scripts.push import main
 for line in sys.stdin:
     job = json.loads(line)
     pid = os.fork()
@@ -74,7 +73,7 @@ class Pusher:
         self.hub, self.home = hub, home
         home.mkdir(parents=True, exist_ok=True)
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _CODE, str(ROOT)], stdin=subprocess.PIPE, text=True,
+            [sys.executable, "-c", _CODE], stdin=subprocess.PIPE, text=True,
             stdout=subprocess.PIPE, env=environment(hub, None, home), cwd=home,
         )  # fmt: skip
 

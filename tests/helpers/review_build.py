@@ -6,9 +6,9 @@ from makers import crawl_folder, tiny_manual
 
 from builder.release.assemble import AssembleOptions, assemble
 from builder.stages import BuildOptions, build_manual
+from review import command as review
 from review import page, results
 from review.results import Key
-from scripts import review
 
 MANUALS = ("lego-60001-car-readscr", "lego-60002-car-readscr")
 # What a manual that means ill would write.

@@ -3,7 +3,7 @@
 import json
 
 from core.items import load_items
-from scripts import evaluate
+from evaluation import command as evaluate
 
 
 def write(path, answers):

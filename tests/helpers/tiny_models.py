@@ -1,6 +1,6 @@
 """Random models of a few thousand weights with real processors, written to disk like any model.
 
-Run as a file, it is `scripts/evaluate.py` with these models known.
+Run as a file, it is `lego-arta evaluate` with these models known.
 """
 
 import sys
@@ -176,8 +176,7 @@ def make_llava(folder: Path) -> Path:
 MAKERS = {"qwen": make_qwen, "llava": make_llava}
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
-    from scripts.evaluate import main
+    from evaluation.command import main
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 from makers import Brick, crawl_folder, parts_picture, plain, tiny_manual
 
-from benchmarks import compare, degrade
+from benchmarks import compare, degrade, measure
 from builder.annotate.models import ModelOptions
 from builder.stages import parse_manual
 from core.errors import UserError
 from core.pictures.media import Picture
-from scripts import measure
 
 MANUAL = "lego-60001-test-readscr"
 

@@ -10,24 +10,24 @@ from pathlib import Path
 import pytest
 from outside import ROOT
 
-from core.cli import EXTRAS
+from core.cli import EXTRAS, command
+from scripts.main import COMMANDS, main
 
-SCRIPTS = {
-    path.relative_to(ROOT).as_posix()
-    for path in ROOT.glob("scripts/**/*.py")
-    if path.name != "__init__.py"
-}
-# What both recipes share, and what verl is given the path of.
-NO_COMMANDS = {"scripts/train/common.py", "scripts/train/verl_reward.py"}
-COMMANDS = ["builder/make.py", *sorted(SCRIPTS - NO_COMMANDS)]
+NAMES = ["", *COMMANDS]
+# Scripts that were there before the commands, by the command that each stands for.
+SCRIPTS = {"builder/make.py": "build", "scripts/contact_sheet.py": "sheet",
+           "scripts/train/sft.py": "train sft", "scripts/train/grpo.py": "train grpo"}  # fmt: skip
+SCRIPTS |= {f"scripts/{name}.py": name for name in COMMANDS if name not in
+            {"build", "gallery", "sheet", "train"}}  # fmt: skip
 # What the base install brings and takes long to import: half a second would not do for them.
 SLOW = {"datasets", "pandas", "scipy", "sklearn", "huggingface_hub", "httpx", "bs4", "jsonschema"}
 OUTSIDE = {name for modules in EXTRAS.values() for name in modules} | {"psutil", "playwright"}
-# Runs one command after the other, each with its own modules, as if nothing but the base install
-# was there; prints {command: [status, its first line, slow modules]}.
+# Runs the commands as if nothing but the base install was there; prints {name: [status, text,
+# slow modules]}.
 RUNNER = """
-import contextlib, io, json, runpy, sys
-commands, slow, outside = json.loads(sys.argv[1])
+import contextlib, io, json, sys
+from scripts.main import main
+names, slow, outside = json.loads(sys.argv[1])
 
 class Missing:
     def find_spec(self, name, path=None, target=None):
@@ -36,15 +36,14 @@ class Missing:
 
 sys.meta_path.insert(0, Missing())
 told = {}
-for command in commands:
+for name in names:
     out, status = io.StringIO(), None
-    sys.argv = [command, "--help"]
     with contextlib.redirect_stdout(out):
         try:
-            runpy.run_path(command, run_name="__main__")
+            main([*name.split(), "--help"])
         except SystemExit as ended:
             status = ended.code
-    told[command] = [status, out.getvalue(), sorted(set(slow) & set(sys.modules))]
+    told[name] = [status, out.getvalue(), sorted(set(slow) & set(sys.modules))]
 print(json.dumps(told))
 """
 
@@ -52,7 +51,7 @@ print(json.dumps(told))
 @pytest.fixture(scope="module")
 def told() -> dict:
     """What every command says to `--help`, all in one process: their imports add up."""
-    asked = json.dumps([COMMANDS, sorted(SLOW), sorted(OUTSIDE)])
+    asked = json.dumps([NAMES, sorted(SLOW), sorted(OUTSIDE)])
     before = _files()
     done = subprocess.run(
         [sys.executable, "-c", RUNNER, asked], cwd=ROOT, capture_output=True, text=True
@@ -68,27 +67,45 @@ def _files() -> set[tuple[str, int]]:
             for folder in folders for path in folder.iterdir() if path.is_file()}  # fmt: skip
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_needs_the_base_install_alone_and_nothing_slow(told, command):
-    status, text, slow = told[command]
+@pytest.mark.parametrize("name", NAMES)
+def test_help_needs_the_base_install_alone_and_nothing_slow(told, name):
+    status, text, slow = told[name]
     assert status == 0 and slow == []
-    assert text.startswith("usage: ") and command in text.splitlines()[0]
+    assert text.startswith(f"usage: {command(name).strip()} ")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_teaches_by_example(told, name):
+    examples = told[name][1].partition("options:")[2]
+    assert re.search(rf"(?m)^ *{re.escape(command(name))}\b", examples)
+
+
+@pytest.mark.parametrize(("script", "name"), SCRIPTS.items())
+def test_scripts_are_other_names_of_commands(script, name, tmp_path):
+    """Also where their own folder would be looked into first, which holds a `review.py`."""
+    done = subprocess.run(
+        [sys.executable, ROOT / script, "--help"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"lego-arta {name} " in done.stdout or f"main.py {name} " in done.stdout
+
+
+def test_a_word_that_is_no_command_is_told_in_a_line(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["exprt"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("error: exprt: unknown; did you mean export? (all")
 
 
 def test_asking_for_help_leaves_everything_as_it_was(told):
     assert told["written"] == []
 
 
-def test_scripts_are_commands_and_nothing_else():
-    for name in COMMANDS:
-        assert 'if __name__ == "__main__":' in (ROOT / name).read_text(encoding="utf-8"), name
-
-
 def test_what_documented_commands_write_is_ignored_by_git(told, tmp_path):
     """Their outputs, named in the documents, in help texts, or taken if none is named."""
     documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
     texts = [path.read_text(encoding="utf-8") for path in documents]
-    texts += [text for name in COMMANDS for text in (told[name][1],)]
+    texts += [told[name][1] for name in NAMES]
     named = {name for text in texts for name in re.findall(r"--out ([\w./-]+)", text)}
     assert {"lego-arta", "data/llava", "object.html"} <= named
     # Capitals stand for any folder; what lies in docs/ is to be committed.

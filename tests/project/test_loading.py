@@ -12,7 +12,7 @@ from datasets.distributed import split_dataset_by_node
 from export_build import all_rows, export_build, rows_of
 from outside import ROOT
 
-from scripts import export
+from builder.export import command as export
 
 PAGE = (ROOT / "docs/loading.md").read_text()
 pytestmark = [
@@ -74,8 +74,8 @@ def test_the_exports_of_the_page_run(tmp_path, monkeypatch):
     lines = code.replace("\\\n", " ").strip().splitlines()
     formats = set()
     for line in lines:
-        program, script, *arguments = shlex.split(line)
-        assert (program, script) == (".venv/bin/python", "scripts/export.py")
+        program, name, *arguments = shlex.split(line)
+        assert (program, name) == (".venv/bin/lego-arta", "export")
         assert export.main([*arguments, "--debug"]) == 0
         formats.add(arguments[arguments.index("--format") + 1])
     assert formats == set(export.FORMATS)

@@ -19,8 +19,8 @@ NEW = """#!/bin/sh
 case "$*" in
   "-c "|*version_info*) exit 0;;
   "-m venv --clear .venv") rm -rf .venv; mkdir -p .venv/bin; cp "$0" .venv/bin/python;;
-  *"pip install"*) echo "$*" >> pip.log; [ ! -e broken ];;
-  *builder/make.py*) echo built;;
+  *"pip install"*) echo "$*" >> pip.log; [ ! -e broken ] && cp "$0" .venv/bin/lego-arta;;
+  build) echo built;;
   *) exit 9;;
 esac
 """
@@ -39,7 +39,7 @@ def checkout(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("PATH", str(tools))
     folder = tmp_path / "checkout"
     folder.mkdir()
-    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+    for name in ("Makefile", "pyproject.toml", "setup.py", "constraints.txt"):
         shutil.copy(ROOT / name, folder)
     return folder
 

@@ -11,11 +11,11 @@ from review_build import HOSTILE, MANUALS, Folder, made
 
 from core.records import dump
 from core.selection import is_selection, read_selection
+from review import command as review
 from review import gallery, page, results, rows
 from review.criteria import RATINGS
 from review.questions import NamedBox, Question
 from review.rows import as_webp
-from scripts import review
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 Axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe

@@ -14,16 +14,18 @@ import pytest
 from PIL import Image
 from review_build import HOSTILE, MANUALS, Folder, made
 
-from builder import command_line, make
+from builder import build as building
+from builder import command as build_command
+from builder import make
 from builder.release import validate
 from builder.release.reviews import Reviews
 from core.build import missing_shards, picture_bytes
 from core.errors import UserError
 from core.parquet import schema
+from review import command as review
 from review import fitting, gallery, page, rows, sampling
 from review.criteria import RATINGS
 from review.questions import NamedBox, Question
-from scripts import review
 from synthesis.boxes import iou
 
 
@@ -264,10 +266,10 @@ def test_the_command_takes_reviews_and_says_so(built, tmp_path, capsys):
     ]
     with pytest.raises(SystemExit):
         make.main([*command, "--reviews"])
-    options = command_line.parser().parse_args([*command, "--reviews", str(tmp_path / "a.json")])
+    options = build_command.parser().parse_args([*command, "--reviews", str(tmp_path / "a.json")])
     with pytest.raises(UserError, match="--reviews"):
-        command_line.reviews_of(options.reviews)
-    assert command_line.reviews_of([]) == Reviews()
+        building.reviews_of(options.reviews)
+    assert building.reviews_of([]) == Reviews()
 
 
 # The gallery as files -----------------------------------------------------------------------

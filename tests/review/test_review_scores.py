@@ -16,8 +16,8 @@ from builder.release.reviews import Reviews, read_reviews
 from core.errors import UserError
 from core.records import dump
 from review import agreement, results, score
+from review import command as review
 from review.criteria import RATINGS
-from scripts import review
 
 SHARES = {"precision": (0.1, 0.2, 0.7), "clearness": (0.15, 0.25, 0.6)}
 STATE_SHARES = {"relevance": (0.3, 0.7), "similarity": (0.4, 0.6)}

@@ -12,14 +12,15 @@ import pytest
 from makers import crawl_folder, tiny_manual
 from PIL import Image, ImageFont
 
-from builder import command_line, make
+from builder import build
 from builder.release.assemble import AssembleOptions, assemble
 from builder.stages import BuildOptions, build_manual
+from core.cli import command
 from core.errors import UserError, describe
 from core.records import Manual, dump, load
 from core.store import COLORS_FILE, ROWS
 from review import sheet as sheet_of
-from scripts import contact_sheet, swatches
+from review import sheet_command, swatches_command
 from tasks.context import TaskOptions
 
 PLAIN, OUTLINED = "lego-60001-plain-readscr", "lego-60002-outlined-readscr"
@@ -58,7 +59,7 @@ class _Page(html.parser.HTMLParser):
 
 
 def _page(work: Path, out: Path) -> _Page:
-    assert swatches.main(["--work", str(work), "--out", str(out)]) == 0
+    assert swatches_command.main(["--work", str(work), "--out", str(out)]) == 0
     return _Page(out.read_text(encoding="utf-8"))
 
 
@@ -87,10 +88,10 @@ def test_what_the_page_saves_is_taken_by_the_builder(work, tmp_path):
             for name, _, choices in page.sections
         }
         file.write_text(json.dumps(saved, indent=2) + "\n")
-        taken = command_line.colors_by_hand(file)
+        taken = build.colors_by_hand(file)
         assert dict(taken) == saved
         task = BuildOptions(work, tasks=TaskOptions(boundary_colors=taken))
-        make.check_sessions(task, [PLAIN, OUTLINED])
+        build.check_sessions(task, [PLAIN, OUTLINED])
 
 
 def test_names_of_sessions_can_not_break_the_page(work, tmp_path):
@@ -124,9 +125,11 @@ def test_a_colour_set_by_hand_is_said_to_be(work, tmp_path):
 
 
 def test_a_work_folder_without_sessions_is_one_line(tmp_path, capsys):
-    assert swatches.main(["--work", str(tmp_path), "--out", str(tmp_path / "page.html")]) == 1
+    assert (
+        swatches_command.main(["--work", str(tmp_path), "--out", str(tmp_path / "page.html")]) == 1
+    )
     said = capsys.readouterr().err.splitlines()
-    assert len(said) == 1 and said[0].startswith("error:") and "make.py" in said[0]
+    assert len(said) == 1 and said[0].startswith("error:") and command("build") in said[0]
     assert not (tmp_path / "page.html").exists()
 
 
@@ -157,21 +160,21 @@ def test_a_bad_file_is_one_line_with_the_cure(text, words, tmp_path):
     if text is not None:
         file.write_text(text)
     with pytest.raises(UserError, match="--boundary-colors") as caught:
-        command_line.colors_by_hand(file)
+        build.colors_by_hand(file)
     said = describe(caught.value)
     assert words in said and "\n" not in said and "colors.json" in said
 
 
 def test_colours_are_in_a_fixed_order_and_no_file_is_no_colour(tmp_path):
-    assert command_line.colors_by_hand(None) == ()
+    assert build.colors_by_hand(None) == ()
     (tmp_path / "a.json").write_text('{"b/x": null, "a/y": "#ff00ff"}')
-    assert command_line.colors_by_hand(tmp_path / "a.json") == (("a/y", "#ff00ff"), ("b/x", None))
+    assert build.colors_by_hand(tmp_path / "a.json") == (("a/y", "#ff00ff"), ("b/x", None))
 
 
 def test_an_unknown_session_of_a_built_manual_is_a_slip(work):
     def check(session: str) -> None:
         tasks = TaskOptions(boundary_colors=((session, None),))
-        make.check_sessions(BuildOptions(work, tasks=tasks), [PLAIN, OUTLINED])
+        build.check_sessions(BuildOptions(work, tasks=tasks), [PLAIN, OUTLINED])
 
     check(f"{OUTLINED}/Car")
     check("lego-9-not-built-readscr/Car")  # of another manual: it may be built another time
@@ -188,7 +191,7 @@ def test_a_contact_sheet_has_a_row_a_group(work, tmp_path, boxes, capsys):
     out = tmp_path / "lego-arta"
     assemble([OUTLINED, PLAIN], BuildOptions(work), AssembleOptions(out, "demo", probe=False))
     arguments = [str(out), "--groups", "2", "--out", str(tmp_path / "sheet.png")]
-    assert contact_sheet.main([*arguments, *(["--boxes"] if boxes else [])]) == 0
+    assert sheet_command.main([*arguments, *(["--boxes"] if boxes else [])]) == 0
     with Image.open(tmp_path / "sheet.png") as sheet:
         # Four pictures of 480 x 360 wide, text above and below.
         cell = round(360 * (sheet_of.WIDTH_PX - 4) / 480)
@@ -223,6 +226,6 @@ def test_a_contact_sheet_says_what_was_to_be_done_and_cuts_no_text():
 
 def test_a_contact_sheet_of_what_is_no_build_is_one_line(tmp_path, capsys):
     out = tmp_path / "sheet.png"
-    assert contact_sheet.main([str(tmp_path), "--out", str(out)]) == 1
+    assert sheet_command.main([str(tmp_path), "--out", str(out)]) == 1
     assert capsys.readouterr().err.startswith("error:")
     assert not out.exists()

@@ -5,22 +5,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-from outside import ROOT
-
-pytest.importorskip("transformers", reason="needs the extra `annotate`")
-torch = pytest.importorskip("torch", reason="needs the extra `annotate`")
-
 import msgspec
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from makers import crawl_folder, div_row, page, tiny_manual
-from outside import MODEL_TEST
+from needs_torch import torch
+from outside import MODEL_TEST, ROOT
 from tiny_detectors import make_owlv2
 
-from builder import command_line, make
+from builder import command as build_command
+from builder import make
 from builder.annotate import answers, asking, owlv2
 from builder.annotate.models import Answer, Model, ModelOptions
 from builder.annotate.options import options_of
@@ -267,7 +264,7 @@ def test_a_build_of_a_consensus(site, place, tmp_path, capsys):
 )  # fmt: skip
 def test_a_model_that_cannot_be_used_is_one_line(arguments, said, place, work):
     arguments = [a.replace("PLACE", str(place)) for a in arguments]
-    options = command_line.parser().parse_args(arguments)
+    options = build_command.parser().parse_args(arguments)
     with pytest.raises(UserError) as error:
         asking.ask_all(work, IDS, answers.with_models(options.annotator), options_of(options))
     assert said in str(error.value) and "\n" not in str(error.value)

@@ -1,12 +1,9 @@
 """Zero-shot detectors and a chat model: tiny random ones, really run, checked against what the
 library's own processors and post-processing make of the same outputs."""
 
-import pytest
-
-pytest.importorskip("transformers", reason="needs the extra `annotate`")
-torch = pytest.importorskip("torch", reason="needs the extra `annotate`")
-
 import numpy as np
+import pytest
+from needs_torch import torch
 from outside import MODEL_TEST
 from tiny_detectors import MAKERS
 from tiny_models import PictureQwenProcessor

@@ -1,12 +1,8 @@
 """MiniGPT-v2 from files in the released layout, against a reference written out step by step."""
 
-import pytest
-
-pytest.importorskip("sentencepiece", reason="needs the extra `annotate`")
-pytest.importorskip("transformers", reason="needs the extra `annotate`")
-torch = pytest.importorskip("torch", reason="needs the extra `annotate`")
-
 import numpy as np
+import pytest
+from needs_torch import torch
 from outside import MODEL_TEST
 from tiny_minigpt import SHAPE, Files, Reference, write
 
@@ -391,7 +387,7 @@ def test_the_benchmarks_model_has_the_size_of_the_released_one():
 
 
 def test_the_benchmark_runs_on_a_toy(capsys):
-    from scripts import bench
+    from benchmarks import command as bench
 
     words = "annotate --tiny --device cpu --batches 1 --pictures 1 --new-tokens 2"
     assert bench.main(words.split()) == 0

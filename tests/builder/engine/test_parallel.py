@@ -56,18 +56,17 @@ def test_a_call_that_raises_ends_the_rest(tmp_path):
 
 COMMAND = """
 import os, signal, sys, time
-sys.path.insert(0, sys.argv[1])
-from builder.parallel import in_order
+from builder.engine.local import in_order
 
 def who(number, seconds):
-    import builder.folders
+    import core.store
     time.sleep(seconds)
     return os.getpid(), core.store.__file__
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs start deaf to it
     pids, files = set(), set()
-    seconds = float(sys.argv[2])
+    seconds = float(sys.argv[1])
     calls = ((n, 0.02 if n < 4 else seconds) for n in range(2000))
     print("starting", flush=True)
     try:
@@ -86,10 +85,10 @@ def command(folder: Path, seconds: float) -> subprocess.Popen:
     """A command of its own that runs from `folder`, where other modules have our names."""
     script = folder / "command.py"
     script.write_text(COMMAND)
-    (folder / "here" / "builder").mkdir(parents=True)
-    (folder / "here" / "builder" / "__init__.py").touch()
-    (folder / "here" / "builder" / "folders.py").touch()
-    return subprocess.Popen([sys.executable, script, str(ROOT), str(seconds)],
+    (folder / "here" / "core").mkdir(parents=True)
+    (folder / "here" / "core" / "__init__.py").touch()
+    (folder / "here" / "core" / "store.py").touch()
+    return subprocess.Popen([sys.executable, script, str(seconds)],
                             cwd=folder / "here", start_new_session=True, text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
 

@@ -19,12 +19,13 @@ from exported import error_of, in_workers, records, run
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from builder.export import command as export
 from builder.export import job
 from builder.export.job import Job
 from builder.export.run import FORMATS
 from core import code
+from core.cli import command
 from core.store import ROOT
-from scripts import export
 
 PICTURED = ("llava", "llamafactory", "vlm-r1", "ms-swift", "llava-jsonl", "internvl", "coco")
 NOT_LEGACY = tuple(name for name in FORMATS if name != "legacy")
@@ -200,7 +201,7 @@ def test_workers_write_the_same(build, tmp_path, name, monkeypatch):
 KILLED = """
 import os, signal, sys
 from builder.export import job
-from scripts import export
+from builder.export import command as export
 from exported import in_workers
 saved, left = job.Job.save, [4]
 def save(self):
@@ -348,7 +349,7 @@ def test_folders_that_are_no_build(build, tmp_path, capsys):
     copy = shutil.copytree(build, tmp_path / "copy")
     shard = next((copy / "data" / "state").glob("train-*"))
     pq.write_table(pq.read_table(shard).drop_columns(["correction"]), shard)
-    assert "another layout" in said(copy) and "builder/make.py" in said(copy)
+    assert "another layout" in said(copy) and command("build") in said(copy)
     shard.write_bytes(b"PAR1 and nothing else PAR1")
     assert "not a Parquet file" in said(copy)
     manifest = json.loads((copy / "build.json").read_text())

@@ -10,8 +10,8 @@ from export_build import all_rows, export_build, pixels
 from exported import error_of, records, run
 from painted_build import iou, measured, painted_build
 
+from builder.export import command as export
 from core import cli
-from scripts import export
 
 # Third parties' own notices about themselves.
 pytestmark = [

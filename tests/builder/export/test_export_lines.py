@@ -247,7 +247,7 @@ def test_internvl_with_several_pictures(build, tmp_path):
 
 @pytest.mark.parametrize("name", ["internvl", "llamafactory"])
 def test_tagged_boxes_mean_thousandths(build, tmp_path, name, capsys):
-    from scripts import export
+    from builder.export import command as export
 
     more = ["--boxes", "tagged", "--config", "object"]
     out = run(build, tmp_path / "x", name, *more)  # the frame follows

@@ -22,12 +22,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from builder.export.command import FRAMES
 from builder.export.llamafactory import RECIPE
 from core.answers import parse_boxes
 from core.frames import RESIZES, SHARES, from_norm100, to_norm100, whole
 from core.items import load_items
 from evaluation.prompts import FRAME_WORDS, Setting, expected_answer
-from scripts.export import FRAMES
 
 # Third parties' own notices about themselves.
 pytestmark = [

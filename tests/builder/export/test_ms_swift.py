@@ -124,7 +124,7 @@ def test_lines_to_the_field(build, tmp_path):
     ],
 )
 def test_what_it_cannot_hold(build, tmp_path, capsys, more, words):
-    from scripts import export
+    from builder.export import command as export
 
     assert export.main([str(build), "--format", "ms-swift", "--out", str(tmp_path / "x"), *more])
     line = error_of(capsys)

@@ -218,7 +218,7 @@ def test_where_the_part_lies_is_told_but_fails_no_build(tmp_path):
 
 
 def test_names_can_be_given_to_see_that_telling_ones_are_caught(clean):
-    from scripts.probe import paper_name
+    from builder.probes.command import paper_name
 
     assert _run(clean, "names", rename=paper_name)["names"].auc >= 0.9
 

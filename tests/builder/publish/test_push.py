@@ -42,6 +42,7 @@ from builder.publish.hub import Hub as HubClient
 from builder.publish.hub import Patience
 from builder.publish.plan import LocalFile, make_plan
 from core.build import MANIFEST
+from core.cli import command as cli_command
 from lego_arta import CONFIGS
 
 _numbers = itertools.count()
@@ -421,7 +422,7 @@ def test_what_went_up_before_an_error_is_not_sent_again(build, hub, pusher, repo
 
 
 def test_nobody_answers(build, pusher, hub):
-    code = "from builder.publish import hub; from scripts import push; import sys; " \
+    code = "from builder.publish import command as push, hub; import sys; " \
            "sys.exit(push.main(sys.argv[1:], hub.Patience(2, 2, 0.01)))"  # fmt: skip
     # Port 9 of loopback: nobody listens there.
     dead = {**environment(hub, ANN, pusher.home), "HF_ENDPOINT": "http://127.0.0.1:9"}
@@ -488,7 +489,7 @@ def test_a_broken_build_is_not_pushed(build, pusher, repo, hub, tmp_path):
     out = tmp_path / "lego-arta"
     shutil.copytree(build, out)
     (out / "README.md").write_text("# Mine\n")
-    failed(pusher.push(out, "--repo-id", repo), "README.md", "scripts/validate.py")
+    failed(pusher.push(out, "--repo-id", repo), "README.md", cli_command("validate", out))
     failed(pusher.push(tmp_path, "--repo-id", repo), "not a build")
     assert repo not in hub.store.repos
 

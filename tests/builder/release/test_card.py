@@ -21,7 +21,7 @@ from builder.release import card, card_parts, croissant, samples, validate
 from builder.release.validate_metadata import metadata_violations
 from builder.sources.terms import FAIR_PLAY_URL, Terms, lego
 from lego_arta import CONFIGS, FEATURES
-from tasks.drawing import pixels
+from tasks.drawing import RIGHT_RGB, pixels
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +129,7 @@ def test_pictures_are_those_of_rows_with_boxes_drawn(build):
     row = samples._first_rows(build, "object")[0]
     drawn = np.array(Image.open(build / "assets/object.webp").convert("RGB"))
     changed = (drawn != pixels(row)).any(axis=2)
-    assert (drawn[changed] == samples.RIGHT_RGB).all(axis=1).any()
+    assert (drawn[changed] == RIGHT_RGB).all(axis=1).any()
     near = np.zeros_like(changed)
     for entry in row["targets"] + row["distractors"]:
         for x0, y0, x1, y1 in entry["instances_px"]:

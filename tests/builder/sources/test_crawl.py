@@ -43,7 +43,7 @@ QUICK = {"delay_s": 0.0, "backoff_s": 0.01, "retries": 2, "timeout_s": 5.0}
 KILLED = """
 import sys
 from pathlib import Path
-from builder.crawl import CrawlOptions, crawl_site
+from builder.sources.audio.crawl import CrawlOptions, crawl_site
 crawl_site(sys.argv[1], Path(sys.argv[2]), CrawlOptions(delay_s=0, backoff_s=0.01))
 """
 

@@ -26,7 +26,7 @@ lego_arta.CONFIGS["toy"], lego_arta.FEATURES["toy"] = "Counting.", lego_arta.FEA
 def main(folder: Path, repo: str) -> None:
     out = folder / "lego-arta"
     status = make.main(
-        ["--limit", "2", "--workers", "1", "--no-probe", "--work", str(folder / "w"),
+        ["--limit", "1", "--workers", "1", "--no-probe", "--work", str(folder / "w"),
          "--out", str(out), "--push", "--repo-id", repo]
     )  # fmt: skip
     assert status == 0

@@ -1,35 +1,30 @@
 """Build the dataset: manuals in, a loadable folder out.
 
-python builder/make.py                                    # the demo, no network needed
-python builder/make.py --source https://legoaudioinstructions.com/instructions/
-python builder/make.py --source saved-site/ --split paper
+lego-arta build                                    # the demo, no network needed
+lego-arta build --source https://legoaudioinstructions.com/instructions/
+lego-arta build --source saved-site/ --split paper
 """
 
-import json
 import logging
 import os
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from builder.annotate.options import add_options as add_annotators
-from builder.publish import options
+from builder.engine.local import start_server
+from builder.publish.options import add_options as add_publishing
+from builder.publish.options import options_of
 from builder.release.split import MODES
 from builder.sources import known
-from core.cli import Parser, command, positive, whole, writable
-from core.errors import UserError
+from core.cli import Parser, positive, run, whole, writable
 from core.names import IMAGE_FORMATS
-from tasks.options import HEX_RE, NEGATIVES, POSITIVES
+from tasks.options import NEGATIVES, POSITIVES
 from tasks.queries import TEMPLATES
-
-if TYPE_CHECKING:
-    from builder.release.reviews import Reviews
-
-log = logging.getLogger("lego_arta")
 
 
 def parser() -> Parser:
     """The command line, the whole of it."""
-    result = Parser("builder/make.py", __doc__)
+    result = Parser("build", __doc__)
     add = result.add_argument
     add(
         "--source",
@@ -72,7 +67,7 @@ def parser() -> Parser:
         nargs="+",
         default=[],
         metavar="FILE",
-        help="review.json files of scripts/review.py score: rows that raters rejected are left "
+        help="review.json files of `lego-arta review score`: rows that raters rejected are left "
         "out, the others they judged weigh what they said; or selections that a gallery saved: "
         "their rows are left out",
     )
@@ -107,7 +102,7 @@ def parser() -> Parser:
         type=Path,
         metavar="FILE",
         help='JSON of sessions whose outline was set by hand: {"manual/session": "#FF00FF" or '
-        "null for none}; scripts/swatches.py makes a page to fill it in",
+        "null for none}; `lego-arta swatches` makes a page to fill it in",
     )
     state.add_argument(
         "--no-probe",
@@ -134,39 +129,38 @@ def parser() -> Parser:
     )
     publish = result.add_argument_group("publishing", "push the build to the Hub in one commit")
     publish.add_argument("--push", action="store_true", help="push it when it is built and checked")
-    options.add_options(publish)
+    add_publishing(publish)
     add("--debug", action="store_true", help="show the traceback of an error")
     return result  # fmt: skip
 
 
-def reviews_of(files: list[Path]) -> "Reviews":
-    """What raters decided, by the --reviews files; says what is odd about them."""
-    from builder.release.reviews import read_reviews
+def main(argv: list[str] | None = None) -> int:
+    """Run a build; returns the exit status (0 done, 1 failed, 2 wrong usage)."""
+    command_line = parser()
+    options = command_line.parse_args(argv)
+    publish = options_of(options, command_line) if options.push else None
+    if options.repo_id and not options.push:
+        command_line.error("--repo-id without --push: nothing would be pushed; add --push")
+    if options.push_format and (options.recipe or not options.push):
+        command_line.error(
+            f"--push-format {options.push_format}: "
+            + ("a recipe has no pictures; leave --recipe out" if options.recipe
+               else "nothing would be pushed; add --push")
+        )  # fmt: skip
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    for chatty in ("httpx", "httpx2"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    if options.workers > 1:
+        start_server()  # its imports and those below go on at the same time
 
-    reviews, remarks = read_reviews(files)
-    for remark in remarks:
-        log.warning(remark)
-    return reviews
+    def work() -> None:
+        from builder.build import build
+        from builder.publish.push import push
+        from builder.release.recipe import write_recipe
 
+        build(options)
+        out = write_recipe(options.out) if options.recipe else options.out
+        if publish:
+            push(out, publish)
 
-def colors_by_hand(file: Path | None) -> tuple[tuple[str, str | None], ...]:
-    """The sessions of a --boundary-colors file; raises `UserError` when it is not one."""
-    if file is None:
-        return ()
-    try:
-        colors = json.loads(file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"--boundary-colors {file}: not a JSON file ({error}); "
-            f"make one with: {command('scripts/swatches.py')}"
-        ) from None
-    if not isinstance(colors, dict):
-        raise UserError(
-            f'--boundary-colors {file}: give an object like {{"manual/session": "#FF00FF"}}'
-        )
-    for session, color in colors.items():
-        if color is not None and not (isinstance(color, str) and HEX_RE.fullmatch(color)):
-            raise UserError(
-                f"--boundary-colors {file}: {session} has {color!r}; give #RRGGBB or null"
-            )
-    return tuple(sorted(colors.items()))
+    return run(work, options.debug)

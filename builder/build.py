@@ -1,0 +1,215 @@
+"""All stages of a build in order, from its source to the folder that loads."""
+
+import argparse
+import json
+import logging
+import time
+from pathlib import Path
+
+from builder import probes
+from builder.annotate import answers, asking
+from builder.annotate.options import options_of as model_options_of
+from builder.engine.local import Workers
+from builder.release import recipe, stats
+from builder.release.assemble import AssembleOptions, assemble, check_out
+from builder.release.reviews import Reviews, from_json, read_reviews
+from builder.sources import known
+from builder.sources.source import ReadyMade, Source
+from builder.sources.terms import UNKNOWN, stated
+from builder.stages import BuildOptions, build_manual, parse_manual
+from core.build import Manifest, loading_call
+from core.cli import command
+from core.errors import UserError
+from core.records import SessionColors, load
+from core.store import COLORS_FILE, CRAWL, ROWS, working_in
+from tasks import TASKS
+from tasks.context import TaskOptions
+from tasks.options import HEX_RE
+
+log = logging.getLogger("lego_arta")
+
+
+def build(options: argparse.Namespace) -> Manifest:
+    """All stages in order; returns the manifest of the build."""
+    options.out = options.out.resolve()  # "." and links have no name to put a new folder beside
+    if not options.source.strip():
+        raise UserError(f"--source is empty; give one of {', '.join(known.forms())}")
+    source = known.source_of(options.source)
+    source.check(options.source)
+    check_out(options.out)
+    if options.recipe:
+        check_out(recipe.recipe_folder(options.out))
+    options.out.parent.mkdir(parents=True, exist_ok=True)  # now, not after all the work
+    if options.work.resolve().is_relative_to(options.out):
+        raise UserError(
+            f"--work {options.work}: it lies in --out and a new build would delete it; "
+            "choose a folder outside"
+        )
+    if source.ready_made:
+        take_over(options, source.ready_made)
+    with working_in(options.work):
+        return run_stages(options, source)
+
+
+def take_over(options: argparse.Namespace, rows: ReadyMade) -> None:
+    """The options that say how rows were made elsewhere, for the card and the manifest."""
+    vars(options).update(rows.options)
+    if options.templates != "paper":
+        raise UserError("--templates: an imported dataset keeps its own queries; leave it out")
+    if options.recipe or options.from_recipe:
+        raise UserError("--recipe: an imported dataset holds no edits that could be repeated")
+
+
+def run_stages(options: argparse.Namespace, source: Source) -> Manifest:
+    """Crawl, the manuals, the build folder, the report."""
+    started, engine = time.monotonic(), Workers(options.workers)
+    wanted = follow_recipe(options) if options.from_recipe else None
+    reviews = from_json(wanted["options"]["reviews"]) if wanted else reviews_of(options.reviews)
+    terms = (
+        recipe.terms_of(wanted)
+        if wanted
+        else stated(
+            source.terms(options.source), options.licence, options.licence_url, options.attribution
+        )
+    )
+    task = BuildOptions(
+        options.work,
+        options.annotator,
+        model_options_of(options),
+        TaskOptions(
+            options.seed,
+            options.image_format,
+            options.negatives,
+            options.positives,
+            options.templates,
+            tuple(sorted(wanted["options"]["boundary_colors"].items()))
+            if wanted
+            else colors_by_hand(options.boundary_colors),
+        ),
+        source.ready_made,
+    )
+    answers.check_models(task.annotator, task.models)
+    manual_ids, crawl_drops = source.bring(options, engine)
+    if wanted:
+        manual_ids = recipe.check_sources(wanted, options.work, manual_ids)
+        crawl_drops = recipe.crawl_drops(wanted)
+    # The largest first: a long manual that starts last would leave the other workers idle.
+    crawled = options.work / CRAWL
+    manual_ids = sorted(manual_ids, key=lambda m: -(crawled / m / "crawl.json").stat().st_size)
+    if names := answers.with_models(task.annotator):
+        engine.map("texts", parse_manual, [(m, options.work) for m in manual_ids])
+        asking.ask_all(options.work, manual_ids, names, task.models)
+    calls = [(manual_id, task) for manual_id in manual_ids]
+    results = engine.map("manuals", build_manual, calls)
+    check_sessions(task, manual_ids)
+    log.info("writing %s", options.out)
+    manifest = assemble(
+        manual_ids,
+        task,
+        AssembleOptions(
+            options.out,
+            wanted["options"]["source"] if wanted else options.source,
+            options.split,
+            options.seed,
+            not options.no_probe,
+            options.workers,
+            reviews,
+            tuple(crawl_drops),
+            terms,
+        ),
+    )
+    built = sum(done for _, done in results)
+    report(manifest, options.out, built, len(manual_ids), time.monotonic() - started)
+    if wanted:
+        recipe.check_result(wanted, options.out)
+    return manifest
+
+
+def check_sessions(task: BuildOptions, manual_ids: list[str]) -> None:
+    """A colour set by hand for a session that a manual does not have is a slip; `UserError`.
+
+    Sessions of manuals that are not in this build are told, for they may be left out on purpose.
+    """
+    for session, _ in task.tasks.boundary_colors:
+        manual_id = session.split("/")[0]
+        if manual_id not in manual_ids:
+            log.warning("--boundary-colors: %s: its manual is not in this build", session)
+        else:
+            known = load(task.work / ROWS / manual_id / COLORS_FILE, dict[str, SessionColors])
+            if session not in known:
+                raise UserError(
+                    f"--boundary-colors: {session} is no session; {manual_id} has {sorted(known)}"
+                )
+
+
+def reviews_of(files: list[Path]) -> Reviews:
+    """What raters decided, by the --reviews files; says what is odd about them."""
+    reviews, remarks = read_reviews(files)
+    for remark in remarks:
+        log.warning(remark)
+    return reviews
+
+
+def colors_by_hand(file: Path | None) -> tuple[tuple[str, str | None], ...]:
+    """The sessions of a --boundary-colors file; raises `UserError` when it is not one."""
+    if file is None:
+        return ()
+    try:
+        colors = json.loads(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"--boundary-colors {file}: not a JSON file ({error}); "
+            f"make one with: {command('swatches')}"
+        ) from None
+    if not isinstance(colors, dict):
+        raise UserError(
+            f'--boundary-colors {file}: give an object like {{"manual/session": "#FF00FF"}}'
+        )
+    for session, color in colors.items():
+        if color is not None and not (isinstance(color, str) and HEX_RE.fullmatch(color)):
+            raise UserError(
+                f"--boundary-colors {file}: {session} has {color!r}; give #RRGGBB or null"
+            )
+    return tuple(sorted(colors.items()))
+
+
+def follow_recipe(options: argparse.Namespace) -> Manifest:
+    """Read the recipe and take over its options; returns its manifest."""
+    wanted = recipe.read_recipe(options.from_recipe)
+    for name in ("annotator", "split", "seed", "image_format", "negatives", "positives",
+                 "templates"):  # fmt: skip
+        setattr(options, name, wanted["options"][name])
+    return wanted
+
+
+def report(manifest: Manifest, out: Path, built: int, manuals: int, seconds: float) -> None:
+    """The end of a run: statistics, drops, where the dataset is and how to load it."""
+    print()
+    print(stats.render(stats.table_4_3(manifest["statistics"])))
+    print()
+    for task, reasons in manifest["drop_counts"].items():
+        for reason, number in reasons.items():
+            print(f"left out ({task}): {number:,} {reason.replace('_', ' ')}")
+    for what, number in manifest["screened_counts"].items():
+        print(f"turned down (state): {number:,} {what.replace('_', ' ')}")
+    if reviewed := manifest["review_counts"]:
+        told = ", ".join(f"{n:,} {what.replace('_', ' ')}" for what, n in reviewed.items())
+        print(f"rows reviewed: {told}")
+    if disagreements := manifest["disagreements"]:
+        print(f"to look at (object): {len(disagreements):,} rows where annotators disagree, "
+              f"`disagreements` in {out / 'build.json'}")  # fmt: skip
+    for result in manifest["probes"]:
+        print(probes.line(result))
+    if not manifest["probes"]:
+        print("probes: not checked, too few state groups to tell anything, or --no-probe")
+    print()
+    for config, splits in manifest["rows"].items():
+        print(f"{config:<7} " + ", ".join(f"{number:,} {name}" for name, number in splits.items()))
+    if manifest["terms"]["licence"] == UNKNOWN:
+        print(
+            "\nlicence of the pictures and texts: not known; --licence and --attribution state it"
+        )
+    print(f"\n{out}: {manuals} manuals, {built} of them (re)built, in {seconds:.1f} s")
+    some = next(config for config in reversed(TASKS) if any(manifest["rows"][config].values()))
+    print(f"load it with: {loading_call(out, some)}")
+    print(f"look at it first: {command('gallery', out)}")

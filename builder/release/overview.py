@@ -1,0 +1,40 @@
+"""Draw one picture of all tasks of a build, as the README shows it.
+
+lego-arta overview lego-arta --out docs/overview.webp
+"""
+
+import argparse
+from pathlib import Path
+
+from core.cli import Parser, no_build, run, writable
+
+
+def parser() -> Parser:
+    """The command line, the whole of it."""
+    result = Parser("overview", __doc__)
+    add = result.add_argument
+    add("build", type=Path, metavar="BUILD", help="a build folder")
+    add("--out", type=writable, default="overview.webp", help="(%(default)s)")
+    add("--debug", action="store_true", help="show the traceback of an error")
+    return result
+
+
+def write(options: argparse.Namespace) -> None:
+    """Draw the picture; raises `UserError`."""
+    from builder.release.samples import draw_overview
+    from core.build import manifest_of
+    from core.store import writing
+
+    if manifest_of(options.build) is None:
+        raise no_build(options.build)
+    picture = draw_overview(options.build)
+    with writing(options.out) as temporary:
+        picture.save(temporary, "WEBP", quality=82, method=6)
+    print(f"{options.out}: {picture.width} x {picture.height}, "
+          f"{options.out.stat().st_size / 1e3:.0f} kB")  # fmt: skip
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line; returns the exit status."""
+    options = parser().parse_args(argv)
+    return run(lambda: write(options), options.debug)

@@ -1,0 +1,340 @@
+"""The benchmark: ask a model about a build's test split, score its answers.
+
+    # a model run here (any image-text-to-text model of the Hub, or a folder)
+    lego-arta evaluate run lego-arta --model Qwen/Qwen2.5-VL-7B-Instruct --config all
+    # an OpenAI-compatible endpoint (vLLM, llama.cpp, hosted); the key from OPENAI_API_KEY
+    lego-arta evaluate run lego-arta --model openai:gpt-4o --config object \\
+        --base-url https://api.openai.com/v1 --concurrency 8
+    # answers that another program wrote: JSONL with id and answer
+    lego-arta evaluate run lego-arta --model replay:answers.jsonl --config scene
+    # scores of everything in predictions/: tables, CSV, JSON and a report to look at
+    lego-arta evaluate score lego-arta predictions
+"""
+
+import argparse
+import functools
+import json
+import logging
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.cli import Parser, command, not_negative, positive, require, run, whole, writable
+from core.frames import FRAMES, MIN_PIXELS, RELEASED_PIXELS
+from core.names import SPLITS
+from evaluation.bootstrap import RESAMPLES
+from evaluation.examples import SOURCES
+from evaluation.prompts import FORMS, PAPER_SETTINGS, Setting, setting_of
+from evaluation.runners import RunnerOptions, make_runner, split_model
+from tasks import TASKS
+
+if TYPE_CHECKING:
+    from evaluation.predictions import Prediction
+
+WARNINGS_PRINTED, SHOWN = 12, 4
+
+
+def parser() -> Parser:
+    """The command line, the whole of it."""
+    result = Parser("evaluate", __doc__)
+    commands = result.add_subparsers(dest="command", required=True, metavar="run|score|tsv")
+    _add_run(commands.add_parser("run", help="ask a model"))
+    _add_score(commands.add_parser("score", help="score answers"))
+    tsv = commands.add_parser("tsv", help="write a VLMEvalKit TSV")
+    tsv.add_argument("build", type=Path, metavar="BUILD", help="a build folder")
+    tsv.add_argument("--config", choices=TASKS, required=True)
+    tsv.add_argument("--split", choices=SPLITS, default="test", help="(%(default)s)")
+    tsv.add_argument("--out", type=writable, required=True, metavar="FILE.tsv")
+    for one in commands.choices.values():
+        one.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return result
+
+
+def _add_run(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("build", type=Path, metavar="BUILD", help="a build folder")
+    add(
+        "--model",
+        required=True,
+        metavar="ID|DIR|openai:NAME|replay:FILE|baseline:NAME",
+        help="who is asked: a Hub id or folder (run here with transformers), a model of an "
+        "OpenAI-compatible endpoint, a file of answers, or a baseline",
+    )
+    add("--config", choices=(*TASKS, "all"), required=True, help="the task, or all of them")
+    add("--split", choices=SPLITS, default="test", help="(%(default)s)")
+    add("--out", type=writable, default="predictions", help="folder of answers (%(default)s)")
+    add("--name", help="the model's name in tables (default: from --model)")
+    add("--tuned", action="store_true", help="a model tuned on lego-arta: the w/ column")
+    add("--limit", type=positive, metavar="N", help="ask only the first N items")
+    add("--seed", type=whole, default=42, help="of the dynamic examples (%(default)s)")
+    prompt = command.add_argument_group("prompt")
+    prompt.add_argument(
+        "--setting",
+        choices=list(PAPER_SETTINGS),
+        default="full",
+        help="the four of the thesis' Table 8.4 (%(default)s: instruction and examples)",
+    )
+    prompt.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="PART",
+        help="leave out token, instruction, directive, image or examples (repeatable)",
+    )
+    prompt.add_argument(
+        "--examples",
+        choices=SOURCES,
+        help="fixed: the thesis' two, text only; dynamic: train rows, of the same manual if "
+        "there are any, with pictures; none",
+    )
+    prompt.add_argument("--shots", type=positive, metavar="N", help="examples a prompt (2)")
+    prompt.add_argument("--previous", action="store_true", help="say the previous instruction too")
+    prompt.add_argument(
+        "--template",
+        choices=("plain", "think"),
+        help="think: ask for <think> and <answer>, boxes as JSON (plain)",
+    )
+    prompt.add_argument(
+        "--boxes",
+        choices=FORMS,
+        help="form of boxes asked for: <p>name</p> {<x0><y0><x1><y1>} (angle), JSON, JSON in a "
+        "code block (fenced), <ref>name</ref><box>[[..]]</box> (tagged), JSON in LEGO-R1's words",
+    )
+    prompt.add_argument(
+        "--example-frame",
+        choices=FRAMES,
+        help="frame of the boxes asked for and in examples (norm100)",
+    )
+    model = command.add_argument_group("model")
+    defaults = RunnerOptions("")
+    model.add_argument(
+        "--max-new-tokens", type=positive, default=defaults.max_new_tokens, help="(%(default)s)"
+    )
+    model.add_argument(
+        "--temperature", type=not_negative, default=0.0, help="(%(default)s: greedy)"
+    )
+    model.add_argument("--batch-size", type=positive, default=1, help="(%(default)s)")
+    model.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 (%(default)s)")
+    model.add_argument("--dtype", default="auto", help="bfloat16, float32 (%(default)s)")
+    model.add_argument(
+        "--max-pixels", type=positive, help="bound on a picture (LEGO-R1: 2038400, 2600*28*28)"
+    )
+    model.add_argument("--adapter", metavar="DIR|ID", help="a LoRA adapter to put on; --tuned")
+    endpoint = command.add_argument_group("endpoint")
+    endpoint.add_argument("--base-url", metavar="URL", help="up to and with /v1")
+    endpoint.add_argument(
+        "--api-key-env", default=defaults.api_key_env, metavar="VAR", help="(%(default)s)"
+    )
+    endpoint.add_argument(
+        "--concurrency", type=positive, default=4, help="requests at a time (%(default)s)"
+    )
+    endpoint.add_argument("--requests-per-minute", type=not_negative, metavar="N", help="at most")
+    endpoint.add_argument(
+        "--parameter",
+        action="append",
+        default=[],
+        type=_parameter,
+        metavar="NAME=VALUE",
+        help="sent with every request, e.g. seed=7 or reasoning_effort=low (repeatable)",
+    )
+    endpoint.add_argument(
+        "--timeout", type=not_negative, default=120.0, metavar="S", help="(%(default)s)"
+    )
+    endpoint.add_argument(
+        "--cache", type=Path, help="folder of answers by request hash (default: in --out)"
+    )
+
+
+def _add_score(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("build", type=Path, metavar="BUILD", help="the build that was asked about")
+    add("predictions", type=Path, nargs="+", metavar="FILE|DIR", help="JSONL files, or folders")
+    add("--split", choices=SPLITS, default="test", help="(%(default)s)")
+    add("--out", type=writable, default="scores", help="folder of tables (%(default)s)")
+    add(
+        "--frame",
+        choices=("auto", *FRAMES),
+        default="auto",
+        help="what predicted coordinates are in (%(default)s: told by their range, a file at a "
+        "time); resized_px: pixels of the picture as the model saw it, recorded or by Qwen's rule",
+    )
+    add(
+        "--resamples",
+        type=whole,
+        default=RESAMPLES,
+        metavar="N",
+        help="bootstrap resamples of manuals; 0 for no intervals (%(default)s)",
+    )
+    add("--common", action="store_true", help="score only items that every file answers")
+    add("--no-baselines", action="store_true", help="leave the baselines out")
+    add("--no-report", action="store_true", help="write no report.html")
+    add(
+        "--shown",
+        type=positive,
+        default=SHOWN,
+        metavar="N",
+        help="best and worst answers of a run that the report shows (%(default)s)",
+    )
+    add("--workers", type=positive, default=os.cpu_count() or 1, help="(%(default)s)")
+
+
+def _parameter(text: str) -> tuple[str, Any]:
+    """`name=value`; the value as JSON where it is some."""
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"{text}: give NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def run_command(options: argparse.Namespace) -> None:
+    """`run`."""
+    from core.build import shards
+    from evaluation.run import Asked
+    from evaluation.run import run as ask
+
+    kind, model = split_model(options.model)
+    if kind == "baseline":
+        require("evaluate", f"--model {options.model}")
+    configs = [options.config]
+    if options.config == "all":
+        configs = [c for c in TASKS if shards(options.build, c, options.split)]
+        configs = configs or [next(iter(TASKS))]  # whose reading says what is missing
+    setting, runner_options = _setting(options), _runner_options(options, model)
+    open_model = functools.cache(lambda: make_runner(kind, runner_options))
+    for config in configs:
+        asked = Asked(
+            build=options.build,
+            config=config,
+            kind=kind,
+            setting=setting,
+            options=runner_options,
+            out=options.out,
+            split=options.split,
+            name=options.name,
+            tuned=options.tuned or bool(options.adapter),
+            limit=options.limit,
+            seed=options.seed,
+        )
+        failed: list[str] = []
+        ask(asked, _progress(config, failed), open_model)
+        print(asked.path)
+        if failed:
+            why = Counter(failed).most_common(1)[0][0]
+            again = "run the same command again to ask them again"
+            print(f"{len(failed):,} items have no answer ({why}); {again}")
+    scoring = command("evaluate", "score", options.build, options.out)
+    print(f"score it with: {scoring}")
+
+
+def _setting(options: argparse.Namespace) -> Setting:
+    think = options.template == "think"
+    resized = options.example_frame == "resized_px"
+    return setting_of(
+        options.setting,
+        options.without,
+        examples=options.examples,
+        shots=options.shots,
+        previous=options.previous or None,
+        template=options.template,
+        boxes=options.boxes or ("lego-r1" if think else None),
+        frame=options.example_frame,
+        pixels=(MIN_PIXELS, options.max_pixels or RELEASED_PIXELS[1]) if resized else None,
+    )
+
+
+def _runner_options(options: argparse.Namespace, model: str) -> RunnerOptions:
+    return RunnerOptions(
+        model=model,
+        max_new_tokens=options.max_new_tokens,
+        temperature=options.temperature,
+        batch_size=options.batch_size,
+        device=options.device,
+        dtype=options.dtype,
+        max_pixels=options.max_pixels,
+        adapter=options.adapter,
+        base_url=options.base_url,
+        api_key_env=options.api_key_env,
+        concurrency=options.concurrency,
+        requests_per_minute=options.requests_per_minute,
+        timeout_s=options.timeout,
+        cache=options.cache or options.out / "cache",
+        parameters=dict(options.parameter),
+    )
+
+
+def _progress(
+    config: str, failed: list[str]
+) -> "Callable[[Iterable[Prediction], int], Iterator[Prediction]]":
+    """A bar over the answers, or a line every tenth; collects why some failed."""
+    from tqdm import tqdm
+
+    def progress(predictions: "Iterable[Prediction]", total: int) -> "Iterator[Prediction]":
+        hidden = not sys.stderr.isatty()
+        bar = tqdm(predictions, desc=config, total=total, disable=hidden)
+        for done, prediction in enumerate(bar, 1):
+            if prediction.error is not None:
+                failed.append(prediction.error)
+            yield prediction
+            if hidden and done * 10 // total > (done - 1) * 10 // total:
+                print(f"{config}: {done:,} of {total:,}", file=sys.stderr)
+
+    return progress
+
+
+def score_command(options: argparse.Namespace) -> None:
+    """`score`."""
+    require("evaluate", "score")
+    from evaluation import report
+    from evaluation.score import ScoreOptions, score
+    from evaluation.standings import tables_of, write_scores
+    from evaluation.tables import terminal
+
+    results = score(
+        options.build,
+        options.predictions,
+        ScoreOptions(
+            split=options.split,
+            frame=options.frame,
+            resamples=options.resamples,
+            common=options.common,
+            baselines=not options.no_baselines,
+            workers=options.workers,
+        ),
+    )
+    tables = tables_of(results)
+    write_scores(options.out, results, tables)
+    if not options.no_report:
+        path = options.out / "report.html"
+        report.write_report(path, results, list(tables.values()), options.shown)
+    color = sys.stdout.isatty()
+    for stem, table in tables.items():
+        if not stem.endswith(".all"):
+            print(terminal(table, color) + "\n")
+    for warning in results.warnings[:WARNINGS_PRINTED]:
+        print(f"mind: {warning}")
+    if len(results.warnings) > WARNINGS_PRINTED:
+        print(f"mind: {len(results.warnings) - WARNINGS_PRINTED} more in scores.md")
+    shown = "scores.json, scores.md" + ("" if options.no_report else ", report.html")
+    print(f"\n{options.out}: {shown} and a CSV a table; every metric with its interval is there")
+
+
+def tsv_command(options: argparse.Namespace) -> None:
+    """`tsv`."""
+    from evaluation import vlmeval
+
+    rows = vlmeval.write_tsv(options.build, options.config, options.split, options.out)
+    print(f"{options.out}: {rows:,} rows")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command; returns the exit status (0 done, 1 failed, 2 wrong usage)."""
+    options = parser().parse_args(argv)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    commands = {"run": run_command, "score": score_command, "tsv": tsv_command}
+    return run(lambda: commands[options.command](options), options.debug)
