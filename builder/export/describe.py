@@ -14,6 +14,7 @@ from core import store
 from core.cli import ROOT, pasteable
 from core.frames import MAX_PIXELS, MIN_PIXELS
 from evaluation.prompts import FRAME_WORDS, Setting
+from tasks import TASKS
 
 TEMPLATE = Path(__file__).with_name("readme.md")
 NO_LEAK = "No state label can be read off a file name, an id or the order of rows."
@@ -119,7 +120,11 @@ def last_words(out: Path, module: ModuleType, record: Mapping[str, Any]) -> str:
 def _fits(request: Request, module: ModuleType) -> str | None:
     if module.SETTING is None:
         return getattr(module, "FITS", None)
-    return FITS[request.setting.frame] if "object" in request.configs else None
+    return (
+        FITS[request.setting.frame]
+        if any(TASKS[c].text.in_boxes for c in request.configs)
+        else None
+    )
 
 
 def _how(job: Job, module: ModuleType, written: list[str]) -> str:

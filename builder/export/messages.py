@@ -22,6 +22,7 @@ from builder.export.units import Unit, size_of
 from core.answers import parse_boxes
 from core.features import arrow_schema
 from evaluation.prompts import ask, expected_answer
+from tasks import TASKS
 
 EXAMPLES = ("none",)  # TRL puts all pictures before the first text
 SETTING = QWEN_SETTING
@@ -90,7 +91,7 @@ def records(part: Part, unit: Unit) -> Iterator[dict[str, Any]]:
     thinking = dataclasses.replace(setting, template="think")
     for row, question, answer, _ in samples(part, unit, RESERVED):
         bare = expected_answer(row.item, plain)
-        boxes = parse_boxes(bare).boxes if unit.config == "object" else ()
+        boxes = parse_boxes(bare).boxes if TASKS[unit.config].text.in_boxes else ()
         yield {
             "id": row.item.id,
             "task": unit.config,
