@@ -26,7 +26,6 @@ from core.records import Annotation, CrawledManual, Manual, load
 from core.store import ANNOTATE, CRAWL, PARSE
 from tasks.context import Context, TaskOptions
 from tasks.manual import with_findings
-from tasks.state import rows as state
 
 pytestmark = pytest.mark.manual_site
 
@@ -146,10 +145,7 @@ def _with_colors(work: Path, manual_id: str) -> Manual:
     manual, folder = _manual(work, manual_id), work / CRAWL / manual_id
     assert load(folder / "crawl.json", CrawledManual).manual_id == manual_id
     context = Context(manual, folder, {}, TaskOptions())
-    colors = {
-        name: state.session_color(context, name, rows) for name, rows in context.sessions.items()
-    }
-    filled = with_findings(context, colors)
+    filled = with_findings(context)
     assert msgspec.json.decode(msgspec.json.encode(filled), type=Manual) == filled
     return filled
 

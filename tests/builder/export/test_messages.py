@@ -191,7 +191,7 @@ def test_what_recipes_refuse_of_an_export(build, small, tmp_path, capsys):
         (other, [], ("export for llava", "--format messages")),
         (tests, [], ("no train rows", "--split train")),
     ):
-        words = ["sft", str(folder), "--out", str(tmp_path / "o"), "--model", "x", *more]
-        assert train.main(words) == 1
+        arguments = ["sft", str(folder), "--out", str(tmp_path / "o"), "--model", "x", *more]
+        assert train.main(arguments) == 1
         said = capsys.readouterr().err
         assert said.count("\n") == 1 and all(word in said for word in words), said
