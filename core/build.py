@@ -20,12 +20,11 @@ from typing import Any, NamedTuple, TypedDict, cast
 
 from core.cli import no_build
 from core.errors import UserError
-from core.names import SPLITS
+from core.names import SPLITS, Row
 
 MANIFEST = "build.json"
 DATASET_NAME = "lego-arta"
 RECIPE = "recipe"  # the `kind` of a build without pictures
-Row = dict[str, Any]  # a row's columns, as lego_arta.FEATURES has them
 # Row groups kept in memory while pictures are read one by one: one is at most about 32 MB.
 ROW_GROUPS_KEPT = 4
 ROWS_READ, ROWS_READ_BARE = 8, 1000  # at a time, with pictures and without

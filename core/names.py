@@ -3,6 +3,9 @@
 `lego_arta.py`, which people copy alone, says the splits again.
 """
 
+from typing import Any
+
+Row = dict[str, Any]  # a row's columns, as lego_arta.FEATURES has them
 SPLITS = ("train", "test")
 # Both lossless.
 IMAGE_FORMATS = ("webp", "png")

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from core.names import Row
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from core.metrics import Counts, Metric, Said
     from tasks.context import Context
 
-Row = dict[str, Any]  # a row's columns, as lego_arta.FEATURES has them
 PARTS = ("text", "rows", "score", "check", "show")
 
 

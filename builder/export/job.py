@@ -27,7 +27,6 @@ from core import code, store
 from core.build import Manifest, manifest_of, shards
 from core.cli import command, no_build
 from core.errors import UserError
-from core.errors import UserError as AskingError
 from core.pictures.containers import ImageError
 from lego_arta import FEATURES
 from tasks import part_modules
@@ -275,7 +274,7 @@ def working(
                 job.save()
             try:
                 yield job
-            except (UserError, AskingError):
+            except UserError:
                 shutil.rmtree(folder)  # the same request would fail again
                 raise
         for path in (*folder.rglob(".*"), folder / PROGRESS):  # what formats needed on the way
