@@ -52,6 +52,8 @@ class CrawledManual(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     page_sha256: str
     images: list[CrawledImage] = []
     charset: str | None = None
+    # Of the scene in the folder (core/scenes.py); null for pictures that others drew.
+    scene_sha256: str | None = None
 
 
 class Vlm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -25,6 +25,7 @@ from builder.sources.audio.fetch import CrawlOptions
 from builder.sources.audio.links import base_of
 from builder.sources.audio.manual_page import CONTAINER, is_manual_page, read_page, row_pictures
 from builder.sources.audio.pictures import Picture, is_data, is_placeholder
+from builder.sources.audio.saved_scene import bring_scene
 from builder.sources.released.layout import PREFIX, is_released
 from builder.sources.source import Manuals
 from core import code
@@ -139,6 +140,7 @@ def import_manual(
             page_file=PAGE,
             page_sha256=sha256(data),
             images=[import_picture(place, picture) for picture in pictures],
+            scene_sha256=bring_scene(page, folder),
         )
         finish_manual(folder, record, page)
         if not is_done(folder, code.of(images.__name__)):
