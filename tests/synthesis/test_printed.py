@@ -6,9 +6,10 @@ import pytest
 from makers import instruction, label_entities
 
 from builder.annotate.foreground import annotate
-from builder.sources.demo import bricks, pictures
+from builder.sources.demo import pictures
 from builder.sources.demo.brick_parts import COLOURS, KINDS, Part
 from builder.sources.demo.builds import Group
+from builder.sources.drawn.marks import box_xyxy_px
 from core.pictures.media import Picture
 from synthesis.foreground import foreground_mask
 from synthesis.printed import printed_marks
@@ -67,5 +68,5 @@ def test_boxes_are_of_parts_only():
         instruction(text, label_entities(("4", "white", "round plates 1x1"))),
     )
     (label,) = found.labels
-    truth = [bricks.box_xyxy_px(drawn.ids == i) for i in (1, 2, 3)]
+    truth = [box_xyxy_px(drawn.ids == i) for i in (1, 2, 3)]
     assert np.abs(np.array(label.instances_px) - truth).max() <= 1

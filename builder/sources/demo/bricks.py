@@ -20,8 +20,8 @@ from builder.sources.demo.sprites import (
     palette,
     sprite,
 )
+from builder.sources.drawn.marks import picture_ids
 
-OUTSIDE_REACH_PX, INSIDE_REACH_PX = 3.5, 2.5  # of the boundary, at 960 px width
 SEE_THROUGH = 0.38  # share of what lies behind in a transparent part's colour
 # The light that casts shadows on the table: studs to the right and away for every stud of height.
 LIGHT_XY = (0.18, 0.12)
@@ -108,22 +108,6 @@ def visible_fraction(canvas: Canvas, part_id: int) -> float:
     return seen / max(1, canvas.areas_px[part_id])
 
 
-def picture_ids(ids: Array) -> Array:
-    """(2h, 2w) fine IDs -> (h, w): the ID that at least two of a pixel's four samples have.
-
-    When two parts have two samples each the newer one takes it; with none, the pixel is 0.
-    """
-    a, b = ids[0::2, 0::2], ids[0::2, 1::2]
-    c, d = ids[1::2, 0::2], ids[1::2, 1::2]
-    a, b = np.minimum(a, b), np.maximum(a, b)
-    c, d = np.minimum(c, d), np.maximum(c, d)
-    low, high = np.maximum(a, c), np.maximum(b, d)
-    least, b = np.minimum(a, c), np.minimum(b, d)
-    second, third = np.minimum(low, b), np.maximum(low, b)
-    rest = np.where(least == second, least, 0)
-    return np.where(third == high, high, np.where(second == third, third, rest)).astype(np.uint8)
-
-
 def render(canvas: Canvas) -> tuple[Array, Array]:
     """(h, w, 3) uint8 RGB picture and (h, w) uint8 ID map of the canvas as it stands."""
     w, h = canvas.size_wh
@@ -179,42 +163,6 @@ def _union_px(windows: Iterable[tuple[slice, slice]]) -> tuple[int, int, int, in
     every = [(w.start, h.start, w.stop, h.stop) for h, w in windows]
     low, high = np.min(every, 0), np.max(every, 0)
     return int(low[0]) // 2, int(low[1]) // 2, (int(high[2]) + 1) // 2, (int(high[3]) + 1) // 2
-
-
-def box_xyxy_px(mask: Array) -> tuple[int, int, int, int] | None:
-    """Tight box of a (h, w) mask: (x0, y0, x1, y1) in pixels, x1 and y1 exclusive; None if empty.
-
-    It reads the mask only, so a box can never disagree with the pixels.
-    """
-    columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
-    if not len(columns):
-        return None
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-
-
-def outline(rgb: Array, mask: Array, colour: RGB) -> Array:
-    """Draw the boundary of a (h, w) bool mask into `rgb` in place; returns its alpha (h, w).
-
-    It runs along the mask's border, a little farther outside than inside, with soft rims.
-    """
-    alpha = np.zeros(mask.shape, np.float32)
-    box = box_xyxy_px(mask)
-    if box is None:
-        return alpha
-    pad, scale = 8, mask.shape[1] / 960
-    y0, x0 = max(0, box[1] - pad), max(0, box[0] - pad)
-    where = (slice(y0, box[3] + pad), slice(x0, box[2] + pad))
-    inside = np.ascontiguousarray(mask[where]).view(np.uint8)
-    out_px = cv2.distanceTransform(1 - inside, cv2.DIST_L2, cv2.DIST_MASK_5)
-    in_px = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_5)
-    reach = np.where(inside > 0, INSIDE_REACH_PX * scale - in_px, OUTSIDE_REACH_PX * scale - out_px)
-    strength = np.clip(reach + 1.0, 0.0, 1.0)
-    on = strength > 0
-    weight = strength[on][:, None]
-    spot = rgb[where]
-    spot[on] = np.rint(spot[on] * (1 - weight) + np.array(colour, np.float32) * weight)
-    alpha[where] = strength
-    return alpha
 
 
 def bounds_uv(parts: Iterable[Part], cam: Camera) -> tuple[int, int, int, int]:

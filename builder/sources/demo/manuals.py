@@ -14,12 +14,15 @@ from urllib.parse import quote
 
 import msgspec
 
-from builder.sources.demo import bricks, pages, pictures, text
+from builder.sources.demo import bricks, pictures, text
 from builder.sources.demo.brick_parts import RGB, Part
 from builder.sources.demo.bricks import Canvas
 from builder.sources.demo.builds import Step
 from builder.sources.demo.plan import ManualPlan, SessionPlan, SetPlan, manual_id_of, plan_manual
-from builder.sources.demo.text import Facts, Line
+from builder.sources.demo.text import Facts
+from builder.sources.drawn import pages
+from builder.sources.drawn.lines import TURN_LINE, Line, plain
+from builder.sources.drawn.marks import SIZE_WH, box_xyxy_px, outline, write_png
 from core import code
 from core.store import one_at_a_time, write_bytes
 
@@ -68,7 +71,7 @@ def _is_drawn(done: Path, index: int, seed: int) -> bool:
 
 
 def _words(lines: list[Line]) -> dict[str, Any]:
-    texts = [text.plain(line) for line in lines]
+    texts = [plain(line) for line in lines]
     return {"text": " ".join(texts), "lines": texts}
 
 
@@ -102,7 +105,7 @@ def _truth(plan: ManualPlan, rows: list[dict[str, Any]]) -> dict[str, Any]:
         "manual_page": f"{plan.manual_id}/",
         "page_style": "div",
         "image_format": "PNG RGB",
-        "image_size": list(pictures.SIZE_WH),
+        "image_size": list(SIZE_WH),
         "background": _hex(plan.background),
         "has_highlights": plan.has_highlights,
         "sessions": sessions,
@@ -148,9 +151,9 @@ def _draw_start(root: Path, plan: ManualPlan) -> Row:
     rgb, ids = bricks.render(canvas)
     bricks.cast_shadow(rgb, canvas)
     image = f"{IMAGE_FOLDER}/{plan.set_plan.number}/Start.png"
-    pictures.write_png(root / "site" / image, rgb)
+    write_png(root / "site" / image, rgb)
     row = _row(image, None, None, "start", None)
-    row["assembly_box"] = bricks.box_xyxy_px(ids > 0)
+    row["assembly_box"] = box_xyxy_px(ids > 0)
     words = "This is what you will build." if len(plan.sessions) > 1 else "This is the model."
     return row, [[("", words)], [("", "Let us start!")]]
 
@@ -173,7 +176,7 @@ def _draw_session(
         lines, facts = text.put_lines(rng, steps[i], before)
         row = _draw_step(root, plan, session, 2 * i + 1, steps, canvas, facts)
         row["step"] |= {"pair_eop": found["image"], "turned_round": turned}
-        yield row, [text.TURN_LINE] * turned + lines
+        yield row, [TURN_LINE] * turned + lines
         before += _parts_of(steps[i : i + 1])
 
 
@@ -193,14 +196,14 @@ def _draw_eop(
     counts = [len(group.parts) for group in step]
     drawn = pictures.draw_found(groups, session.angles_deg, plan.background, counts)
     image = _image_path(plan, session, number, "eop")
-    pictures.write_png(root / "site" / image, drawn.rgb)
+    write_png(root / "site" / image, drawn.rgb)
     row = _row(image, session.sign, number, "eop", None)
     row["eop"], first = [], 1
     for group, shown in zip(step, groups, strict=True):
         ids = range(first, first + len(shown))
         first += len(shown)
-        boxes = [bricks.box_xyxy_px(drawn.ids == i) for i in ids]
-        union = bricks.box_xyxy_px((drawn.ids >= ids.start) & (drawn.ids < ids.stop))
+        boxes = [box_xyxy_px(drawn.ids == i) for i in ids]
+        union = box_xyxy_px((drawn.ids >= ids.start) & (drawn.ids < ids.stop))
         row["eop"].append(
             {
                 "label": group.kind.label(len(group.parts)),
@@ -234,20 +237,20 @@ def _draw_step(
     mask = ids >= new_ids[0][0]
     covered = ids > 0
     if session.boundary:
-        covered = covered | (bricks.outline(rgb, mask, session.boundary) >= 0.5)
+        covered = covered | (outline(rgb, mask, session.boundary) >= 0.5)
     pictures.print_number(rgb, number // 2 + 1, _parts_of(steps), canvas)
     image = _image_path(plan, session, number, "step")
-    pictures.write_png(root / "site" / image, rgb)
+    write_png(root / "site" / image, rgb)
     mask_path = f"truth-masks/{plan.manual_id}/{session.sign}_{number:04d}.png"
-    pictures.write_png(root / mask_path, mask)
+    write_png(root / mask_path, mask)
     row = _row(image, session.sign, number, "step", session.boundary)
     row["step"] = {
         "mask": mask_path,
-        "new_box": bricks.box_xyxy_px(mask),
+        "new_box": box_xyxy_px(mask),
         "new_px": int(mask.sum()),
         "outline_drawn": session.boundary is not None,
-        "assembly_box": bricks.box_xyxy_px(ids > 0),
-        "foreground_box": bricks.box_xyxy_px(covered),
+        "assembly_box": box_xyxy_px(ids > 0),
+        "foreground_box": box_xyxy_px(covered),
         "new_parts": [
             {
                 "label": group.kind.label(len(group.parts)),
@@ -255,7 +258,7 @@ def _draw_step(
                 "count": len(group.parts),
                 "instances": [
                     {
-                        "box": bricks.box_xyxy_px(ids == i),
+                        "box": box_xyxy_px(ids == i),
                         "visible_fraction": round(bricks.visible_fraction(canvas, i), 3),
                     }
                     for i in numbers

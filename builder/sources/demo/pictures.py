@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,23 +12,14 @@ from builder.sources.demo.brick_parts import RGB, Part
 from builder.sources.demo.bricks import Canvas
 from builder.sources.demo.builds import Step
 from builder.sources.demo.sprites import Array, Camera, camera
-from core.errors import UserError
-from core.store import write_bytes
+from builder.sources.drawn.marks import SIZE_WH, box_xyxy_px, print_text
 
-SIZE_WH = (960, 720)
 FILL_WH = (0.86, 0.82)  # share of the picture that a finished assembly may take up
 MAX_PX_PER_MM, MAX_FOUND_PX_PER_MM = 14.0, 16.0  # a lone small part must not look monstrous
 MAX_COPIES_DRAWN = 3
 GAP_PX = 62
-PRINT_RGB = (58, 60, 64)
 COUNT_PX, NUMBER_PX = 28, 40  # height of the digits: how often a part is needed; the step
 COUNT_GAP_PX, MARGIN_PX = 14, 26
-FONT, FONT_PX = cv2.FONT_HERSHEY_SIMPLEX, 22  # and the height of its digits at scale 1
-# Flat colours: the fastest level without a filter is both quicker and smaller than the default
-# (OpenCV before 4.11 has no choice of filter, and its files are larger).
-PNG_OPTIONS = [cv2.IMWRITE_PNG_COMPRESSION, 1]
-if hasattr(cv2, "IMWRITE_PNG_FILTER"):
-    PNG_OPTIONS += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE]
 
 
 @dataclass(frozen=True)
@@ -87,19 +77,12 @@ def draw_found(
     bricks.cast_shadow(rgb, canvas)
     first = 1
     for group, count in zip(groups, counts, strict=False):
-        box = bricks.box_xyxy_px(ids == first)  # below the group's first part
+        box = box_xyxy_px(ids == first)  # below the group's first part
         if count > len(group) and box is not None:
             at = (box[0], box[3] + COUNT_GAP_PX)
-            _print(rgb, f"{count}x", at, COUNT_PX)
+            print_text(rgb, f"{count}x", at, COUNT_PX)
         first += len(group)
     return Drawn(rgb, ids)
-
-
-def _print(rgb: Array, text: str, at_xy_px: tuple[int, int], height_px: int) -> None:
-    """Print `text` into a picture in place; `at_xy_px` is the top left corner of its digits."""
-    scale = height_px / FONT_PX
-    base = (at_xy_px[0], at_xy_px[1] + height_px)
-    cv2.putText(rgb, text, base, FONT, scale, PRINT_RGB, max(1, round(2 * scale)), cv2.LINE_AA)
 
 
 def print_number(rgb: Array, number: int, parts: Sequence[Part], canvas: Canvas) -> None:
@@ -117,7 +100,7 @@ def print_number(rgb: Array, number: int, parts: Sequence[Part], canvas: Canvas)
     pad = MARGIN_PX // 2
     for x, y in ((MARGIN_PX, MARGIN_PX), (right, MARGIN_PX), (MARGIN_PX, low), (right, low)):
         if not taken[max(0, y - pad) : y + high + pad, max(0, x - pad) : x + wide + pad].any():
-            _print(rgb, str(number), (x, y), NUMBER_PX)
+            print_text(rgb, str(number), (x, y), NUMBER_PX)
             return
 
 
@@ -165,16 +148,3 @@ def side_by_side(models: Sequence[Sequence[Step]]) -> list[Part]:
         parts += [Part(p.kind, p.colour, p.x - low + left, p.y, p.z, p.turn) for p in own]
         left = max(p.box_xyz[3] for p in parts) + 3
     return parts
-
-
-def write_png(path: Path, image: Array) -> None:
-    """Write (h, w, 3) uint8 RGB, or a (h, w) bool mask as a 1-bit PNG."""
-    if image.ndim == 2:
-        pixels, options = image.astype("uint8") * 255, [cv2.IMWRITE_PNG_BILEVEL, 1]
-    else:
-        pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-        options = PNG_OPTIONS
-    done, data = cv2.imencode(".png", pixels, options)
-    if not done:
-        raise UserError(f"{path}: OpenCV could not encode a PNG; reinstall opencv-python-headless")
-    write_bytes(path, data.tobytes())

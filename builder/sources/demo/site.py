@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from builder.sources.demo import pages
 from builder.sources.demo.manuals import BRAILLE_FOLDER, IMAGE_FOLDER, braille_path
 from builder.sources.demo.plan import SetPlan, manual_id_of, plan_set
+from builder.sources.drawn import pages
 from core.errors import UserError
 from core.store import write_bytes, writing
 

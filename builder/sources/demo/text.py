@@ -1,8 +1,4 @@
-"""Words of the demo source: facts read off the geometry, and sentences that say only facts.
-
-A line is a list of (tag, text) tokens; the tags are those of the real pages (verb, det,
-colorinfo, theme, target, suffix) and "" for untagged words.
-"""
+"""Words of the demo source: facts read off the geometry, and sentences that say only facts."""
 
 import random
 from collections.abc import Sequence
@@ -11,12 +7,10 @@ from itertools import pairwise
 
 from builder.sources.demo.brick_parts import Part
 from builder.sources.demo.builds import Group, Step
+from builder.sources.drawn.lines import Line
 
-Token = tuple[str, str]
-Line = list[Token]
 Span = tuple[int, int]
 
-TURN_LINE: Line = [("verb", "Turn"), ("", "the model around"), ("suffix", ".")]
 SIDES = ("front", "right", "back", "left")  # where a slope falls, by turn
 
 
@@ -250,11 +244,3 @@ def _relation_tokens(facts: Facts) -> Line:
     if facts.support:
         return [("", "on top of"), ("target", f"the {facts.support}")]
     return [("", "on top")] if facts.relation == "on" else []
-
-
-def plain(line: Line) -> str:
-    """The line as text: words with single spaces, marks without one before."""
-    text = ""
-    for tag, word in line:
-        text += word if tag == "suffix" or not text else f" {word}"
-    return text

@@ -11,7 +11,7 @@ from makers import div_row, page, table_row
 from manual_pages import LINES, PAIRS, check_page, drops_of, parsed, rows_of
 from outside import MANUAL_SITE
 
-from builder.sources.demo import pages
+from builder.sources.drawn import pages
 from core.records import Manual
 
 # Rows ----------------------------------------------------------------------------------------

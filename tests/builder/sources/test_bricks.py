@@ -12,6 +12,7 @@ from builder.sources.demo import bricks, sprites
 from builder.sources.demo.brick_parts import BOUNDARY_COLOURS, COLOURS, KINDS, Kind, Part
 from builder.sources.demo.bricks import Canvas
 from builder.sources.demo.sprites import Array, Camera
+from builder.sources.drawn import marks
 
 WHITE = (255, 255, 255)
 GRID = 5
@@ -101,7 +102,7 @@ def test_three_bars_in_a_ring_have_no_painters_order_but_draw_right():
 @given(st.lists(st.integers(0, 3), min_size=16, max_size=16))
 def test_a_pixel_belongs_to_who_has_half_of_its_samples(samples):
     fine = np.array(samples, np.uint8).reshape(4, 4)
-    found = bricks.picture_ids(fine)
+    found = marks.picture_ids(fine)
     for i, j in itertools.product(range(2), range(2)):
         four = fine[2 * i : 2 * i + 2, 2 * j : 2 * j + 2].ravel().tolist()
         owners = [value for value in set(four) if four.count(value) >= 2]
@@ -153,9 +154,9 @@ def test_the_same_parts_give_the_same_bytes():
 
 def test_boxes_are_tight_and_exclusive():
     mask = np.zeros((9, 12), bool)
-    assert bricks.box_xyxy_px(mask) is None
+    assert marks.box_xyxy_px(mask) is None
     mask[2:5, 3] = mask[4, 7] = True
-    assert bricks.box_xyxy_px(mask) == (3, 2, 8, 5)
+    assert marks.box_xyxy_px(mask) == (3, 2, 8, 5)
 
 
 def test_colours_stay_inside_the_parts_and_ids_follow_them():
@@ -183,10 +184,10 @@ def test_visible_fraction_is_what_is_left_of_a_part():
 def test_the_outline_reaches_as_far_as_it_says(colour):
     rgb, mask = np.full((720, 960, 3), 255, np.uint8), np.zeros((720, 960), bool)
     mask[200:400, 300:500] = True
-    alpha = bricks.outline(rgb, mask, colour)
+    alpha = marks.outline(rgb, mask, colour)
     pure = (rgb == colour).all(-1)
     assert pure.any() and (alpha[pure] > 0.9).all()
-    assert bricks.box_xyxy_px(alpha > 0) == (296, 196, 504, 404)
+    assert marks.box_xyxy_px(alpha > 0) == (296, 196, 504, 404)
     assert not (alpha[204:396, 304:496] > 0).any()
     assert (rgb[alpha == 0] == 255).all()
 

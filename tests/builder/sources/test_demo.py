@@ -18,9 +18,8 @@ from builder.sources.demo import manuals as demo
 from builder.sources.demo import plan as demo_plan
 from builder.sources.demo import site as demo_site
 from builder.sources.demo.brick_parts import BOUNDARY_COLOURS, COLOURS, KINDS, Part
-from builder.sources.demo.bricks import box_xyxy_px
 from builder.sources.demo.builds import Group, Step
-from builder.sources.demo.pictures import PRINT_RGB
+from builder.sources.drawn.marks import PRINT_RGB, box_xyxy_px
 from core import code
 from core.errors import UserError
 

@@ -1,9 +1,9 @@
-"""HTML of the demo site: manual, set and listing pages in the real site's shape."""
+"""HTML of a drawn site: manual, set and listing pages in the real site's shape."""
 
 from collections.abc import Sequence
 from html import escape
 
-from builder.sources.demo.text import Line
+from builder.sources.drawn.lines import Line
 
 CARDS_A_PAGE = 12
 

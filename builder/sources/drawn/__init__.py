@@ -1,0 +1,1 @@
+"""What sources that draw their own manuals share: lines of words, pages, marks on pictures."""
