@@ -3,8 +3,9 @@
 Frames and units are those of `sprites.py`, which draws each part alone.
 """
 
+import contextlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -64,14 +65,9 @@ def _filled(shape: tuple[int, int], colour: RGB) -> Array:
 
 def add(canvas: Canvas, part: Part) -> int:
     """Draw a part behind whatever is nearer; returns its ID."""
-    image = sprite(part.kind, part.turn % 4, canvas.cam)
-    u, v = canvas.cam.origin_uv(part)
-    left = u + canvas.offset_uv[0] + image.offset_uv[0]
-    top = v + canvas.offset_uv[1] + image.offset_uv[1]
-    h, w = image.shade.shape
-    if left < 0 or top < 0 or left + w > canvas.ids.shape[1] or top + h > canvas.ids.shape[0]:
+    image, where = sprite(part.kind, part.turn % 4, canvas.cam), window_of(canvas, part)
+    if where is None:
         raise ValueError(f"part {part} does not fit on the canvas")
-    where = (slice(top, top + h), slice(left, left + w))
     far = image.distance + np.float32(canvas.cam.distance(part.x, part.y, part.z))
     seen = far < canvas.distance[where]
     canvas.count += 1
@@ -90,6 +86,38 @@ def add(canvas: Canvas, part: Part) -> int:
         )
     cv2.copyTo(colours, mask, canvas.rgb[where])
     return canvas.count
+
+
+def window_of(canvas: Canvas, part: Part) -> tuple[slice, slice] | None:
+    """Rows and columns of the canvas that a part takes up, None where it does not fit on it."""
+    image = sprite(part.kind, part.turn % 4, canvas.cam)
+    u, v = canvas.cam.origin_uv(part)
+    left = u + canvas.offset_uv[0] + image.offset_uv[0]
+    top = v + canvas.offset_uv[1] + image.offset_uv[1]
+    h, w = image.shade.shape
+    if left < 0 or top < 0 or left + w > canvas.ids.shape[1] or top + h > canvas.ids.shape[0]:
+        return None
+    return slice(top, top + h), slice(left, left + w)
+
+
+@contextlib.contextmanager
+def added(canvas: Canvas, parts: Sequence[Part]) -> Iterator[list[int]]:
+    """Parts on the canvas for as long as the block lasts; their IDs. They must fit on it."""
+    layers, count = (canvas.rgb, canvas.distance, canvas.ids), canvas.count
+    covered = []
+    for part in parts:
+        where = window_of(canvas, part)
+        if where is not None:
+            covered.append((where, [layer[where].copy() for layer in layers]))
+            add(canvas, part)
+    try:
+        yield list(range(count + 1, canvas.count + 1))
+    finally:
+        for where, before in reversed(covered):
+            for layer, pixels in zip(layers, before, strict=True):
+                layer[where] = pixels
+        canvas.count = count
+        del canvas.areas_px[count + 1 :], canvas.windows[count + 1 :], canvas.shadows_uv[count:]
 
 
 def _shadow_uv(canvas: Canvas, part: Part) -> Array:

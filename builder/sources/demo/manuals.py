@@ -14,16 +14,20 @@ from urllib.parse import quote
 
 import msgspec
 
-from builder.sources.demo import bricks, pictures, text
+from builder.sources.demo import alternatives, bricks, pictures, text
+from builder.sources.demo.alternative_pictures import View, draw_alternatives, finish_picture
+from builder.sources.demo.alternatives import Situation
 from builder.sources.demo.brick_parts import RGB, Part
 from builder.sources.demo.bricks import Canvas
 from builder.sources.demo.builds import Step
 from builder.sources.demo.plan import ManualPlan, SessionPlan, SetPlan, manual_id_of, plan_manual
-from builder.sources.demo.text import Facts
+from builder.sources.demo.scene_record import add_part, camera_of, off_mm, statement
+from builder.sources.demo.stating import say
 from builder.sources.drawn import pages
 from builder.sources.drawn.lines import TURN_LINE, Line, plain
-from builder.sources.drawn.marks import SIZE_WH, box_xyxy_px, outline, write_png
-from core import code
+from builder.sources.drawn.marks import SIZE_WH, box_xyxy_px, write_png
+from builder.sources.drawn.scene_book import SceneBook
+from core import code, scenes
 from core.store import one_at_a_time, write_bytes
 
 IMAGE_FOLDER = "wp-content/themes/mtt-wordpress-theme/assets/manual/manual-images"
@@ -42,10 +46,10 @@ def draw_manual(root: Path, index: int, seed: int) -> str:
             return manual_id
         done.unlink(missing_ok=True)
     plan = plan_manual(index, seed)
-    rng = random.Random(f"{seed}:{index}:text")
+    book = SceneBook(root / "site" / manual_id / scenes.FOLDER, manual_id)
     rows: list[dict[str, Any]] = []
     lines: list[list[Line]] = []
-    for row, row_lines in _draw_rows(root, plan, rng):
+    for row, row_lines in _draw_rows(root, plan, book):
         rows.append({"row": len(rows), **row, **_words(row_lines)})
         lines.append(row_lines)
     page = pages.manual_page(
@@ -55,6 +59,7 @@ def draw_manual(root: Path, index: int, seed: int) -> str:
     write_bytes(root / "site" / manual_id / "index.html", page.encode())
     braille = "\n".join(line for row in rows for line in row["lines"]) + "\n"
     write_bytes(root / "site" / braille_path(plan.set_plan, plan.part), braille.encode())
+    book.write()
     record = {"seed": seed, "index": index, "code": code.of(__name__)}
     with one_at_a_time(done):
         write_bytes(done, msgspec.json.encode({**record, "manual": _truth(plan, rows)}) + b"\n")
@@ -116,7 +121,7 @@ def _truth(plan: ManualPlan, rows: list[dict[str, Any]]) -> dict[str, Any]:
 Row = tuple[dict[str, Any], list[Line]]
 
 
-def _draw_rows(root: Path, plan: ManualPlan, rng: random.Random) -> Iterator[Row]:
+def _draw_rows(root: Path, plan: ManualPlan, book: SceneBook) -> Iterator[Row]:
     """Draw and write the pictures of a manual, row by row in page order."""
     if plan.intro:
         parts = "parts" if len(plan.sessions) > 1 else "part"
@@ -125,8 +130,9 @@ def _draw_rows(root: Path, plan: ManualPlan, rng: random.Random) -> Iterator[Row
         yield _row(None, None, None, "text", None), lines
     if plan.start:
         yield _draw_start(root, plan)
+    rng = random.Random(f"{plan.seed}:{plan.index}:text")
     for session in plan.sessions:
-        yield from _draw_session(root, plan, session, rng)
+        yield from _draw_session(root, plan, session, rng, book)
 
 
 def _row(
@@ -159,10 +165,11 @@ def _draw_start(root: Path, plan: ManualPlan) -> Row:
 
 
 def _draw_session(
-    root: Path, plan: ManualPlan, session: SessionPlan, rng: random.Random
+    root: Path, plan: ManualPlan, session: SessionPlan, rng: random.Random, book: SceneBook
 ) -> Iterator[Row]:
     steps, canvas = session.steps, _empty_canvas(plan, session, session.steps)
     before: list[Part] = []
+    part_ids: list[int] = []  # of `before`, in the scene
     for i in range(len(steps)):
         turned = i == session.turned_at
         if turned:
@@ -171,10 +178,22 @@ def _draw_session(
             canvas = _empty_canvas(plan, session, steps)
             for part in before:
                 bricks.add(canvas, part)
-        found = _draw_eop(root, plan, session, 2 * i, steps[i])
+        said_by = rng.getstate()
+        found = _draw_eop(root, plan, session, 2 * i, steps[i], book)
         yield found, text.find_lines(rng, steps[i])
-        lines, facts = text.put_lines(rng, steps[i], before)
-        row = _draw_step(root, plan, session, 2 * i + 1, steps, canvas, facts)
+        lines, _ = text.put_lines(rng, steps[i], before)
+        at = Situation(
+            say(said_by, steps[i], before),
+            said_by,
+            before,
+            sorted({group.colour for step in session.steps for group in step}),
+            steps[i + 1] if i + 1 < len(steps) and i + 1 != session.turned_at else None,
+        )
+        is_turned = session.turned_at is not None and i >= session.turned_at
+        view = View(
+            canvas, part_ids, session.boundary, i + 1, _parts_of(steps), session.sign, is_turned
+        )
+        row, part_ids = _draw_step(root, plan, session, at, view, book)
         row["step"] |= {"pair_eop": found["image"], "turned_round": turned}
         yield row, [TURN_LINE] * turned + lines
         before += _parts_of(steps[i : i + 1])
@@ -190,13 +209,27 @@ def _parts_of(steps: Sequence[Step]) -> list[Part]:
 
 
 def _draw_eop(
-    root: Path, plan: ManualPlan, session: SessionPlan, number: int, step: Step
+    root: Path,
+    plan: ManualPlan,
+    session: SessionPlan,
+    number: int,
+    step: Step,
+    book: SceneBook,
 ) -> dict[str, Any]:
     groups = pictures.found_parts(step)
     counts = [len(group.parts) for group in step]
     drawn = pictures.draw_found(groups, session.angles_deg, plan.background, counts)
     image = _image_path(plan, session, number, "eop")
-    write_png(root / "site" / image, drawn.rgb)
+    sha256 = write_png(root / "site" / image, drawn.rgb)
+    shown = [part for group in groups for part in group]
+    part_ids = [
+        add_part(book, part, session.sign, None, off_mm=off_mm(drawn.canvas, offset_uv))
+        for part, offset_uv in zip(shown, drawn.offsets_uv, strict=True)
+    ]
+    name = f"{session.sign}-{number // 2 + 1}-find"
+    book.pictures.append(
+        book.picture(name, sha256, camera_of(drawn.canvas), plan.background, drawn.ids, part_ids)
+    )
     row = _row(image, session.sign, number, "eop", None)
     row["eop"], first = [], 1
     for group, shown in zip(step, groups, strict=True):
@@ -221,28 +254,58 @@ def _draw_step(
     root: Path,
     plan: ManualPlan,
     session: SessionPlan,
-    number: int,
-    steps: Sequence[Step],
-    canvas: Canvas,
-    facts: list[Facts],
-) -> dict[str, Any]:
+    at: Situation,
+    view: View,
+    book: SceneBook,
+) -> tuple[dict[str, Any], list[int]]:
     """Add a step's parts to the session's canvas, and write the picture and the new parts' mask.
 
-    `number` is the row's in the session: two a step.
+    Returns the row's truth and the ids in the scene of all parts that stand then.
     """
-    step = steps[number // 2]
+    step, canvas, number = at.step, view.canvas, 2 * view.number - 1
+    other_ends: tuple[list[scenes.Alternative], dict[str, int]] = ([], {})
+    if at.before:
+        rng = random.Random(f"{plan.manual_id}:{session.sign}:{number}")
+        other_ends = draw_alternatives(book, rng, at, view)
     new_ids = [[bricks.add(canvas, part) for part in group.parts] for group in step]
-    # No shadow: a part cut out with its own and put elsewhere could be told by it (seam probe).
-    rgb, ids = bricks.render(canvas)
+    rgb, ids, outline_alpha = finish_picture(view, new_ids[0])
     mask = ids >= new_ids[0][0]
-    covered = ids > 0
-    if session.boundary:
-        covered = covered | (outline(rgb, mask, session.boundary) >= 0.5)
-    pictures.print_number(rgb, number // 2 + 1, _parts_of(steps), canvas)
+    covered = (ids > 0) | (outline_alpha >= 0.5)
     image = _image_path(plan, session, number, "step")
-    write_png(root / "site" / image, rgb)
+    sha256 = write_png(root / "site" / image, rgb)
     mask_path = f"truth-masks/{plan.manual_id}/{session.sign}_{number:04d}.png"
     write_png(root / mask_path, mask)
+    scene_ids = [
+        [add_part(book, part, view.session, view.number - 1, view.turned) for part in group.parts]
+        for group in step
+    ]
+    standing = [*view.part_ids, *(part_id for ids_ in scene_ids for part_id in ids_)]
+    name = f"{session.sign}-{view.number}"
+    find_sha256 = book.pictures[-1].sha256
+    book.pictures.append(
+        book.picture(
+            name,
+            sha256,
+            camera_of(canvas, view.turned),
+            plan.background,
+            ids,
+            standing,
+            view.boundary,
+        )
+    )
+    book.steps.append(
+        scenes.StepScene(
+            session=session.sign,
+            step=view.number - 1,
+            step_sha256=sha256,
+            find_sha256=find_sha256,
+            new_ids=standing[len(view.part_ids) :],
+            says=statement(at.said, scene_ids),
+            determines_place=alternatives.determines_place(at) if at.before else None,
+            alternatives=other_ends[0],
+            turned_down=other_ends[1],
+        )
+    )
     row = _row(image, session.sign, number, "step", session.boundary)
     row["step"] = {
         "mask": mask_path,
@@ -263,12 +326,12 @@ def _draw_step(
                     }
                     for i in numbers
                 ],
-                "facts": vars(stated),
+                "facts": vars(facts),
             }
-            for group, numbers, stated in zip(step, new_ids, facts, strict=True)
+            for group, numbers, facts in zip(step, new_ids, at.said.facts, strict=True)
         ],
     }
-    return row
+    return row, standing
 
 
 def _image_path(plan: ManualPlan, session: SessionPlan, number: int, step_class: str) -> str:

@@ -24,10 +24,13 @@ COUNT_GAP_PX, MARGIN_PX = 14, 26
 
 @dataclass(frozen=True)
 class Drawn:
-    """A finished picture: RGB (h, w, 3) uint8 and part IDs (h, w) uint8, 0 for background."""
+    """A finished picture: RGB (h, w, 3) uint8 and part IDs (h, w) uint8, 0 for background; where
+    each part was drawn, as offsets on the canvas."""
 
     rgb: Array
     ids: Array
+    canvas: Canvas
+    offsets_uv: list[tuple[int, int]]
 
 
 def session_canvas(parts: Sequence[Part], angles_deg: tuple[float, float], back: RGB) -> Canvas:
@@ -63,7 +66,7 @@ def draw_found(
     sizes = np.array([_size_px(part, unit) for part in parts]) / 4.0  # picture px at 1 px/mm
     rows, scale = _best_rows(sizes)
     cam = camera(*angles_deg, scale)
-    canvas = Canvas(cam, SIZE_WH, back)
+    canvas, offsets_uv = Canvas(cam, SIZE_WH, back), []
     heights = [max(_size_px(parts[i], cam)[1] for i in row) for row in rows]
     top = (SIZE_WH[1] - sum(heights) - GAP_PX * (len(rows) - 1)) / 2
     for row, height in zip(rows, heights, strict=True):
@@ -71,6 +74,7 @@ def draw_found(
         left = (SIZE_WH[0] - sum(widths) - GAP_PX * (len(row) - 1)) / 2
         for i, width in zip(row, widths, strict=True):
             _add_at(canvas, parts[i], left + width / 2, top + height / 2)
+            offsets_uv.append(canvas.offset_uv)
             left += width + GAP_PX
         top += height + GAP_PX
     rgb, ids = bricks.render(canvas)
@@ -82,7 +86,7 @@ def draw_found(
             at = (box[0], box[3] + COUNT_GAP_PX)
             print_text(rgb, f"{count}x", at, COUNT_PX)
         first += len(group)
-    return Drawn(rgb, ids)
+    return Drawn(rgb, ids, canvas, offsets_uv)
 
 
 def print_number(rgb: Array, number: int, parts: Sequence[Part], canvas: Canvas) -> None:

@@ -84,6 +84,8 @@ class SessionPlan:
 class ManualPlan:
     """All that is decided of a manual before anything is drawn."""
 
+    index: int
+    seed: int
     manual_id: str
     set_plan: SetPlan
     part: int
@@ -136,6 +138,8 @@ def plan_manual(index: int, seed: int) -> ManualPlan:
     if random.Random(f"{seed}:{index}:turn").random() < TURNED_SHARE:
         sessions = (_turned(sessions[0]), *sessions[1:])
     return ManualPlan(
+        index=index,
+        seed=seed,
         manual_id=set_plan.manual_id(part),
         set_plan=set_plan,
         part=part,

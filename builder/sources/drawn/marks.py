@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import UserError
-from core.store import write_bytes
+from core.store import sha256, write_bytes
 
 Array = NDArray[Any]
 RGB = tuple[int, int, int]
@@ -85,14 +85,17 @@ def print_text(rgb: Array, text: str, at_xy_px: tuple[int, int], height_px: int)
     cv2.putText(rgb, text, base, FONT, scale, PRINT_RGB, max(1, round(2 * scale)), cv2.LINE_AA)
 
 
-def write_png(path: Path, image: Array) -> None:
-    """Write (h, w, 3) uint8 RGB, or a (h, w) bool mask as a 1-bit PNG."""
-    if image.ndim == 2:
-        pixels, options = image.astype("uint8") * 255, [cv2.IMWRITE_PNG_BILEVEL, 1]
-    else:
+def write_png(path: Path, image: Array) -> str:
+    """Write (h, w, 3) uint8 RGB, (h, w) uint8 or uint16 numbers, or a (h, w) bool mask as a 1-bit
+    PNG; returns the file's sha256."""
+    pixels, options = image, PNG_OPTIONS
+    if image.ndim == 3:
         pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-        options = PNG_OPTIONS
+    elif image.dtype == bool:
+        pixels, options = image.astype("uint8") * 255, [cv2.IMWRITE_PNG_BILEVEL, 1]
     done, data = cv2.imencode(".png", pixels, options)
     if not done:
         raise UserError(f"{path}: OpenCV could not encode a PNG; reinstall opencv-python-headless")
-    write_bytes(path, data.tobytes())
+    encoded = data.tobytes()
+    write_bytes(path, encoded)
+    return sha256(encoded)

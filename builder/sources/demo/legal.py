@@ -1,0 +1,88 @@
+"""Where a part can be put on what is built already: it lands on studs and goes through nothing.
+
+Parts are put from above, so all that matters is how high everything stands over each cell of the
+grid, and whether there is a stud on top.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from builder.sources.demo.brick_parts import Part
+from builder.sources.demo.sprites import Array
+
+MARGIN = 10  # cells around what is built: room for the longest part
+STUDS_HELD_MIN = 0.5  # of the cells under a part: less looks as if it fell off at once
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Heights in plates over the cells of the grid, which begins at `origin_xy`.
+
+    `top` (w, d) int: 0 is the table; `stud` (w, d) bool: whether a stud stands on it.
+    """
+
+    top: Array
+    stud: Array
+    origin_xy: tuple[int, int]
+
+
+def ground_of(parts: Sequence[Part]) -> Ground:
+    """The ground that parts make, with the table around them."""
+    low_xy = [min(part.box_xyz[i] for part in parts) - MARGIN for i in (0, 1)]
+    high_xy = [max(part.box_xyz[i + 3] for part in parts) + MARGIN for i in (0, 1)]
+    shape = (high_xy[0] - low_xy[0], high_xy[1] - low_xy[1])
+    top, stud = np.zeros(shape, np.int32), np.zeros(shape, bool)
+    for part in sorted(parts, key=lambda one: one.box_xyz[5]):
+        x0, y0, _, x1, y1, z1 = part.box_xyz
+        cells = slice(x0 - low_xy[0], x1 - low_xy[0]), slice(y0 - low_xy[1], y1 - low_xy[1])
+        top[cells], stud[cells] = z1, False
+        for x, y in part.stud_cells():
+            stud[x - low_xy[0], y - low_xy[1]] = True
+    return Ground(top, stud, (low_xy[0], low_xy[1]))
+
+
+def land(part: Part, ground: Ground, table: bool = False) -> Part | None:
+    """The part put down from above where it stands; None where nothing would hold it.
+
+    `table` says whether the bare table will do.
+    """
+    x0, y0, _, x1, y1, _ = part.box_xyz
+    left, front = x0 - ground.origin_xy[0], y0 - ground.origin_xy[1]
+    if left < 0 or front < 0:
+        return None
+    where = slice(left, left + x1 - x0), slice(front, front + y1 - y0)
+    top = ground.top[where]
+    if top.shape != (x1 - x0, y1 - y0):
+        return None
+    z = int(top.max())
+    held = float((ground.stud[where] & (top == z)).mean())
+    if held < STUDS_HELD_MIN and not (z == 0 and table):
+        return None
+    return replace(part, z=z)
+
+
+def landed(parts: Sequence[Part], ground: Ground, table: bool = False) -> tuple[Part, ...] | None:
+    """Equal parts put down side by side, each on the ground; None if one isn't held or two meet."""
+    down = [land(part, ground, table) for part in parts]
+    found = tuple(part for part in down if part is not None)
+    if len(found) < len(parts) or any(
+        meets(one, other) for i, one in enumerate(found) for other in found[:i]
+    ):
+        return None
+    return found
+
+
+def meets(one: Part, other: Part) -> bool:
+    """Whether two parts would share room, their studs left out."""
+    a, b = one.box_xyz, other.box_xyz
+    return all(a[i] < b[i + 3] and b[i] < a[i + 3] for i in range(3))
+
+
+def spots(part: Part, ground: Ground) -> Iterator[Part]:
+    """The part, as it is turned, over every cell of the ground."""
+    w, d = ground.top.shape
+    for x in range(w):
+        for y in range(d):
+            yield replace(part, x=x + ground.origin_xy[0], y=y + ground.origin_xy[1])
