@@ -89,6 +89,7 @@ def run_stages(options: argparse.Namespace, source: Source) -> Manifest:
         source.ready_made,
     )
     answers.check_models(task.annotator, task.models)
+    asking.check_devices(answers.with_models(task.annotator), task.models)
     manual_ids, crawl_drops = source.bring(options, engine)
     if wanted:
         manual_ids = recipe.check_sources(wanted, options.work, manual_ids)

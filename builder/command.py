@@ -155,12 +155,14 @@ def main(argv: list[str] | None = None) -> int:
 
     def work() -> None:
         from builder.build import build
-        from builder.publish.push import push
+        from builder.publish import push
         from builder.release.recipe import write_recipe
 
+        if publish:
+            push.check(publish)  # now, not after all the work
         build(options)
         out = write_recipe(options.out) if options.recipe else options.out
         if publish:
-            push(out, publish)
+            push.push(out, publish)
 
     return run(work, options.debug)

@@ -96,6 +96,22 @@ def share_out(
     return [shard for shard in shards if shard[1]]
 
 
+def check_devices(names: Sequence[str], options: ModelOptions) -> None:
+    """Raise `UserError` for devices that are not here; takes no memory of a GPU."""
+    if not names or not options.devices:
+        return
+    torch = import_torch(names[0])
+    for device in options.devices:
+        try:
+            found = torch.device(device)
+            there = found.type != "cuda" or (found.index or 0) < torch.cuda.device_count()
+            said = f"{torch.cuda.device_count()} GPUs here"
+        except RuntimeError as error:
+            there, said = False, _first_line(error)
+        if not there:
+            raise UserError(f"--devices {device}: can't be used ({said})")
+
+
 def devices(name: str, options: ModelOptions) -> list[str]:
     if options.devices:
         return list(options.devices)
@@ -127,8 +143,7 @@ def opened(name: str, options: ModelOptions, device: str) -> Model:
     try:
         torch.zeros(1, device=device)
     except Exception as error:  # of several types: unknown, not there, not built for
-        said = (str(error).strip().splitlines() or [""])[0][:150]
-        raise UserError(f"--devices {device}: can't be used ({said})") from error
+        raise UserError(f"--devices {device}: can't be used ({_first_line(error)})") from error
     log.info("%s: loading on %s", name, device)
     try:
         model: Model = module_of(name).open_model(options, device)
@@ -140,6 +155,10 @@ def opened(name: str, options: ModelOptions, device: str) -> Model:
             "give another device or a smaller --dtype"
         ) from error
     return model
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [""])[0][:150]
 
 
 def _prepared(items: Sequence[Item], model: Model, ahead: int) -> Iterator[tuple[Item, Any]]:

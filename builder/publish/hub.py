@@ -28,7 +28,7 @@ from huggingface_hub.errors import (
 
 from builder.publish.options import Patience as Patience  # callers take it from here
 from builder.sources.audio.fetch import retry_after_s
-from core.cli import command
+from core.cli import python_module
 from core.errors import UserError
 
 log = logging.getLogger("lego_arta.hub")
@@ -38,7 +38,7 @@ TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 QUOTA = {402, 413, 507}
 _QUOTA_WORDS = re.compile(r"quota|storage limit|too large|payment required", re.IGNORECASE)
 _SIGNATURES = re.compile(r"(https?://[^\s?'\"]+)\?[^\s'\"]+")
-LOGIN = f"run `{command('-m huggingface_hub.cli.hf', 'auth', 'login')}`, or set HF_TOKEN"
+LOGIN = f"run `{python_module('huggingface_hub.cli.hf', 'auth', 'login')}`, or set HF_TOKEN"
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,12 @@ def push(out: Path, options: PushOptions) -> str | None:
     return commit
 
 
+def check(options: PushOptions) -> None:
+    """Raise `UserError` where the push of a build that is yet to be made could not sign in."""
+    with connected(options.repo_id, options.patience) as hub:
+        _check_account(hub, options)
+
+
 def _checked(out: Path) -> Manifest:
     """The manifest of a build that keeps every invariant."""
     manifest = manifest_of(out)

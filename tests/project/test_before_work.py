@@ -6,9 +6,11 @@ import shlex
 import socket
 import subprocess
 import tarfile
+import time
 import zipfile
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 from outside import parser_of
 from PIL import Image
@@ -62,9 +64,11 @@ def one_line(capsys) -> str:
         ("--model eva-vit=./none.pth", "--model eva-vit=./none.pth: no such file"),
         ("--source http://127.0.0.1:{port}/x/", "--source http://127.0.0.1:{port}/x/: nobody"),
         ("--from-recipe {tmp}/none", "--from-recipe {tmp}/none: "),
+        ("--push --repo-id lab/x", "no Hub token found; run `"),
     ],
 )
-def test_a_build_looks_before_it_works(no_work, tmp_path, capsys, words, said):
+def test_a_build_looks_before_it_works(no_work, tmp_path, capsys, monkeypatch, words, said):
+    monkeypatch.setattr(huggingface_hub, "get_token", lambda: None)
     with socket.socket() as unheard:  # a port that is ours, and nobody listens at
         unheard.bind(("127.0.0.1", 0))
         names = {"tmp": tmp_path, "port": unheard.getsockname()[1]}
@@ -79,6 +83,14 @@ def test_a_missing_extra_is_told_first(no_work, monkeypatch, capsys):
     assert one_line(capsys) == (
         f"--annotator owlv2: no_such_module is not installed; {cli.pip_install('annotate')}"
     )
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "gpu0"])
+def test_a_device_that_is_not_here_is_told_first(no_work, monkeypatch, capsys, device):
+    pytest.importorskip("torch")
+    monkeypatch.setattr(owlv2, "NEEDS", (), raising=False)
+    assert no_work("--annotator", "owlv2", "--devices", f"cpu,{device}") == 1
+    assert one_line(capsys).startswith(f"--devices {device}: can't be used (")
 
 
 def test_a_recipe_that_can_not_be_written_is_told_first(no_work, tmp_path, capsys):
@@ -218,6 +230,16 @@ def test_a_server_that_listens_and_one_behind_a_proxy_are_not_told(monkeypatch):
     monkeypatch.setattr("urllib.request.getproxies", lambda: {"http": "http://proxy:1"})
     monkeypatch.setattr("urllib.request.proxy_bypass", lambda host: False)
     net.check_answers("--source", "http://no-such-host.invalid/")
+
+
+def test_silence_is_told_in_seconds(monkeypatch):
+    """A port that swallows what is sent, or a name that nobody looks up: 18 s once."""
+    monkeypatch.setattr(net, "TIMEOUT_S", 0.2)
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: time.sleep(5))
+    started = time.monotonic()
+    with pytest.raises(UserError, match=r"nobody answers at h:80 \(not within 0.2 s\)"):
+        net.check_answers("--source", "http://h/")
+    assert time.monotonic() - started < 3
 
 
 @pytest.mark.parametrize("address", ["http://", "http://[::1", "http://h:port/", "x"])

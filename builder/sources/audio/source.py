@@ -1,4 +1,4 @@
-"""Audio-and-braille manuals as a source: of a site that is crawled, or saved in a folder."""
+"""Audio-and-braille manuals as a source: of a site that is crawled, or saved in a folder or .zip."""
 
 import argparse
 from pathlib import Path
@@ -29,10 +29,12 @@ def terms(source: str) -> Terms:
 
 
 def check(source: str) -> None:
-    """Raise `UserError` for what is no folder and no address that can be crawled."""
+    """Raise `UserError` for what is no folder, no .zip and no address that can be crawled."""
+    from builder.sources.audio.zipped import is_zip
     from builder.sources.kinds import check_source
 
-    check_source(source)
+    if not is_zip(Path(source)):
+        check_source(source)
 
 
 def bring(options: argparse.Namespace, engine: Engine) -> Manuals:
@@ -40,8 +42,10 @@ def bring(options: argparse.Namespace, engine: Engine) -> Manuals:
     folder = options.work / CRAWL
     if not is_address(options.source):
         from builder.sources.audio.saved import import_site
+        from builder.sources.audio.zipped import unpacked
 
-        return import_site(Path(options.source), folder, options.limit, engine)
+        with unpacked(Path(options.source), options.work) as site:
+            return import_site(site, folder, options.limit, engine)
     from builder.sources.audio.crawl import CrawlOptions, crawl_site
 
     agent = CrawlOptions().user_agent
@@ -66,8 +70,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 AUDIO = Source(
-    forms=("URL", "DIR"),
-    help="a listing page to crawl, or a folder with a saved site",
+    forms=("URL", "DIR", "FILE.zip"),
+    help="a listing page to crawl, or a folder or .zip with a saved site",
     is_mine=lambda source: True,
     terms=terms,
     bring=bring,

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import zipfile
 from pathlib import Path
 from urllib.parse import quote
 
@@ -9,7 +10,7 @@ import pytest
 from faulty_server import manual_html, png
 from outside import MANUAL_SITE
 
-from builder.sources.audio import saved
+from builder.sources.audio import saved, zipped
 from core.errors import UserError
 from core.pictures import images
 from core.records import CrawledManual, load
@@ -62,6 +63,38 @@ def test_no_pages_is_one_line_for_the_user(tmp_path):
     write(tmp_path / "index.html", b"<p>Nothing</p>")
     with pytest.raises(UserError, match=r"holds div\.manual-table-container; save"):
         saved.find_pages(tmp_path)
+
+
+def packed(folder: Path, out: Path) -> Path:
+    """A .zip of a folder and of what macOS adds."""
+    with zipfile.ZipFile(out, "w") as archive:
+        for path in sorted(folder.rglob("*")):
+            archive.write(path, path.relative_to(folder.parent))
+        archive.writestr(f"__MACOSX/{folder.name}/._index.html", b"\0")
+    return out
+
+
+def test_a_zip_is_read_as_the_folder_that_was_packed(tmp_path):
+    page = site(tmp_path / "my site", ["/pics/a.png"])
+    write(tmp_path / "my site" / "pics" / "a.png", png(1))
+    archive, work = packed(tmp_path / "my site", tmp_path / "site.zip"), tmp_path / "work"
+    with zipped.unpacked(archive, work) as root:
+        assert root.name == "my site"
+        (inside,) = saved.find_pages(root).pages
+        record = imported(root, inside, tmp_path / "out")
+    assert record == imported(tmp_path / "my site", page, tmp_path / "again")
+    assert not list(work.iterdir())
+
+
+def test_what_is_wrong_with_a_zip_names_the_zip(tmp_path):
+    empty = packed(write(tmp_path / "s" / "a.png", png(1)).parent, tmp_path / "s.zip")
+    with pytest.raises(UserError) as caught, zipped.unpacked(empty, tmp_path / "w") as root:
+        saved.find_pages(root)
+    assert str(caught.value).startswith(f"--source {empty}: only 1 .png in it")
+    empty.write_bytes(empty.read_bytes().replace(b"IHDR", b"IHDX", 1))
+    with pytest.raises(UserError, match="can't be unpacked") as caught:
+        zipped.unpacked(empty, tmp_path / "w").__enter__()
+    assert "\n" not in str(caught.value)
 
 
 def test_two_pages_of_one_name_are_refused(tmp_path):
