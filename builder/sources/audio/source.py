@@ -1,4 +1,4 @@
-"""Audio-and-braille manuals as a source: of a site that is crawled, or saved in a folder or .zip."""
+"""Audio-and-braille manuals as a source: a site to crawl, or one saved in a folder or .zip."""
 
 import argparse
 from pathlib import Path
