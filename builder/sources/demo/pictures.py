@@ -1,6 +1,5 @@
 """Pictures of the demo source, in memory: a session's camera, and the parts-to-find layout."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,14 +11,18 @@ from builder.sources.demo.brick_parts import RGB, Part
 from builder.sources.demo.bricks import Canvas
 from builder.sources.demo.builds import Step
 from builder.sources.demo.sprites import Array, Camera, camera
+from builder.sources.drawn.found import (
+    COUNT_GAP_PX,
+    COUNT_PX,
+    MAX_COPIES_DRAWN,
+    best_rows,
+    row_centres,
+)
 from builder.sources.drawn.marks import SIZE_WH, box_xyxy_px, print_text
 
 FILL_WH = (0.86, 0.82)  # share of the picture that a finished assembly may take up
 MAX_PX_PER_MM, MAX_FOUND_PX_PER_MM = 14.0, 16.0  # a lone small part must not look monstrous
-MAX_COPIES_DRAWN = 3
-GAP_PX = 62
-COUNT_PX, NUMBER_PX = 28, 40  # height of the digits: how often a part is needed; the step
-COUNT_GAP_PX, MARGIN_PX = 14, 26
+NUMBER_PX, MARGIN_PX = 40, 26  # height of the digits of a step, and their distance to the rim
 
 
 @dataclass(frozen=True)
@@ -64,19 +67,13 @@ def draw_found(
     parts = [part for group in groups for part in group]
     unit = camera(*angles_deg, 4.0)
     sizes = np.array([_size_px(part, unit) for part in parts]) / 4.0  # picture px at 1 px/mm
-    rows, scale = _best_rows(sizes)
+    rows, scale = best_rows(sizes, MAX_FOUND_PX_PER_MM)
     cam = camera(*angles_deg, scale)
     canvas, offsets_uv = Canvas(cam, SIZE_WH, back), []
-    heights = [max(_size_px(parts[i], cam)[1] for i in row) for row in rows]
-    top = (SIZE_WH[1] - sum(heights) - GAP_PX * (len(rows) - 1)) / 2
-    for row, height in zip(rows, heights, strict=True):
-        widths = [_size_px(parts[i], cam)[0] for i in row]
-        left = (SIZE_WH[0] - sum(widths) - GAP_PX * (len(row) - 1)) / 2
-        for i, width in zip(row, widths, strict=True):
-            _add_at(canvas, parts[i], left + width / 2, top + height / 2)
-            offsets_uv.append(canvas.offset_uv)
-            left += width + GAP_PX
-        top += height + GAP_PX
+    centres = row_centres(rows, [_size_px(part, cam) for part in parts])
+    for part, (x_px, y_px) in zip(parts, centres, strict=True):
+        _add_at(canvas, part, x_px, y_px)
+        offsets_uv.append(canvas.offset_uv)
     rgb, ids = bricks.render(canvas)
     bricks.cast_shadow(rgb, canvas)
     first = 1
@@ -126,20 +123,6 @@ def _add_at(canvas: Canvas, part: Part, x_px: float, y_px: float) -> None:
 def _size_px(part: Part, cam: Camera) -> tuple[float, float]:
     u0, v0, u1, v1 = bricks.bounds_uv([part], cam)
     return (u1 - u0) / 2, (v1 - v0) / 2
-
-
-def _best_rows(sizes: Array) -> tuple[list[list[int]], float]:
-    """Rows of indices in reading order, and the scale (px/mm) at which they fill the picture."""
-    best: tuple[list[list[int]], float] = ([], 0.0)
-    for count in range(1, min(3, len(sizes)) + 1):
-        a_row = math.ceil(len(sizes) / count)
-        rows = [list(range(i, min(i + a_row, len(sizes)))) for i in range(0, len(sizes), a_row)]
-        wide = min((880 - GAP_PX * (len(r) - 1)) / sum(sizes[i][0] for i in r) for r in rows)
-        high = (632 - GAP_PX * (len(rows) - 1)) / sum(max(sizes[i][1] for i in r) for r in rows)
-        scale = min(wide, high, MAX_FOUND_PX_PER_MM)
-        if scale > best[1] * 1.15:  # a further row must be worth it
-            best = (rows, scale)
-    return best
 
 
 def side_by_side(models: Sequence[Sequence[Step]]) -> list[Part]:

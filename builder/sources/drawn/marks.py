@@ -6,6 +6,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import find_objects
 
 from core.errors import UserError
 from core.store import sha256, write_bytes
@@ -51,6 +52,14 @@ def box_xyxy_px(mask: Array) -> tuple[int, int, int, int] | None:
     if not len(columns):
         return None
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def boxes_xyxy_px(numbers: Array, count: int) -> list[tuple[int, int, int, int] | None]:
+    """`box_xyxy_px` of numbers 1..count in a (h, w) map, all in one go."""
+    found: list[tuple[int, int, int, int] | None] = []
+    for where in find_objects(numbers, max(1, count))[:count]:
+        found.append(where and (where[1].start, where[0].start, where[1].stop, where[0].stop))
+    return found
 
 
 def outline(rgb: Array, mask: Array, colour: RGB) -> Array:

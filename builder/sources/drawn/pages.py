@@ -6,9 +6,10 @@ from html import escape
 from builder.sources.drawn.lines import Line
 
 CARDS_A_PAGE = 12
+DEMO = "Drawn by the demo source."
 
 
-def _page(title: str, body: Sequence[str], kind: str) -> str:
+def _page(title: str, body: Sequence[str], kind: str, by: str = DEMO) -> str:
     head = [
         "<!DOCTYPE html>",
         '<html lang="en">',
@@ -21,7 +22,7 @@ def _page(title: str, body: Sequence[str], kind: str) -> str:
         "<main>",
         f"<h1>{escape(title)}</h1>",
     ]
-    foot = ["</main>", "<footer><p>Drawn by the demo source.</p></footer>", "</body>", "</html>"]
+    foot = ["</main>", f"<footer><p>{escape(by)}</p></footer>", "</body>", "</html>"]
     return "\n".join([*head, *body, *foot, ""])
 
 
@@ -33,14 +34,19 @@ def _line_html(line: Line) -> str:
     return f"<p>{html}</p>"
 
 
-def manual_page(title: str, rows: Sequence[tuple[str | None, Sequence[Line]]]) -> str:
-    """A manual page: rows of (img src as to be written, lines); a row may have no picture."""
+def manual_page(
+    title: str, rows: Sequence[tuple[str | None, Sequence[Line]]], by: str = DEMO
+) -> str:
+    """A manual page: rows of (img src as to be written, lines); a row may have no picture.
+
+    `by` says at the foot whose it is.
+    """
     body = ['<div class="manual-table-container">']
     for src, lines in rows:
         image = f'<img src="{escape(src)}" alt="">' if src else ""
         body += ['<div class="row">', f'<div class="image">{image}</div>', '<div class="text">']
         body += ['<div class="txtbox">', *map(_line_html, lines), "</div>", "</div>", "</div>"]
-    return _page(title, [*body, "</div>"], "page-manual")
+    return _page(title, [*body, "</div>"], "page-manual", by)
 
 
 def set_page(title: str, links: Sequence[tuple[str, str]]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from builder.sources.drawn.marks import RGB, Array, box_xyxy_px, write_png
+from builder.sources.drawn.marks import RGB, Array, boxes_xyxy_px, write_png
 from core import scenes
 from core.records import dump
 from core.store import write_bytes
@@ -42,6 +42,7 @@ class SceneBook:
         """Write the map of a picture's parts; `numbers` (h, w) uint8 or uint16 are places in
         `part_ids`, from 1. The picture is returned, and not yet one of the page's."""
         counts = np.bincount(numbers.ravel(), minlength=len(part_ids) + 1)
+        boxes = boxes_xyxy_px(numbers, len(part_ids))
         masks = f"{name}-masks.png"
         write_png(self.folder / masks, numbers)
         return scenes.ScenePicture(
@@ -51,7 +52,7 @@ class SceneBook:
             background_rgb=background_rgb,
             outline_rgb=outline_rgb,
             shown=[
-                scenes.Shown(part_id, int(counts[i]), box_xyxy_px(numbers == i))
+                scenes.Shown(part_id, int(counts[i]), boxes[i - 1])
                 for i, part_id in enumerate(part_ids, 1)
             ],
             file=file,
