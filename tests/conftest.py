@@ -5,9 +5,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import filelock
 import pytest
 from hypothesis import settings
-from outside import MANUAL_SITE, NO_MANUAL_SITE
+from outside import MANUAL_SITE, NO_MANUAL_SITE, demo_build
 
 ROOT = Path(__file__).resolve().parent.parent
 # For the processes that tests start; `pythonpath` in pyproject.toml is for pytest itself.
@@ -20,6 +21,17 @@ if IN_CI:
     settings.load_profile("ci")
 # All else that tests may lack is installed there; what no machine of CI can be made to have:
 MAY_BE_MISSING = (NO_MANUAL_SITE, "mounting")
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory) -> Path:
+    """The folder of `outside.demo_build`, one for all; nobody may change it."""
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent
+    folder = place / "demo"
+    with filelock.FileLock(place / "demo.lock"):
+        return folder if (folder / "said").exists() else demo_build(folder)
 
 
 @pytest.fixture(scope="module")

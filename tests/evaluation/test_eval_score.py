@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 import pytest
 from benchmark_build import write_build
-from outside import ROOT, demo_build
+from outside import ROOT
 from scored import gold, row, score, write
 
 from core import cli
@@ -68,9 +68,9 @@ def test_a_perfect_predictor_in_other_words(build, tmp_path):
     assert row(declared, "json", "object")["values"]["iou"] < 5
 
 
-def test_a_perfect_predictor_on_the_demo_s_own_rows(tmp_path):
+def test_a_perfect_predictor_on_the_demo_s_own_rows(demo, tmp_path):
     """Real texts and boxes, not those that tests make up."""
-    built = demo_build(tmp_path, 2, "--no-probe")
+    built = demo / "lego-arta"
     for config in CONFIGS:
         write(tmp_path / f"p/perfect.{config}.jsonl", gold(built, config))
         for item in load_items(built, config, "train"):

@@ -1,31 +1,47 @@
-"""The main command as users run it."""
+"""The main command, and builds by it: of a tiny site in a second."""
 
+import contextlib
+import io
 import subprocess
-import sys
 from pathlib import Path
 
-from outside import ROOT
+from makers import saved_site, tiny_manual
+
+from builder.command import main
+
+TINY = ("lego-60001-a-readscr", "lego-60002-b-readscr", "lego-60003-c-readscr")
 
 
-def make(*arguments: object, cwd: Path = ROOT, **kwargs) -> subprocess.CompletedProcess:
-    """Run the command as a user does."""
-    command = [sys.executable, str(ROOT / "builder" / "make.py"), *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=240, **kwargs)
+def make(*arguments: object) -> subprocess.CompletedProcess:
+    """Run the command in this process, with its imports done; what it would end with and say."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            code = main([str(argument) for argument in arguments])
+        except SystemExit as ended:
+            code = ended.code
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 
-def make_here(capsys, *arguments: object) -> subprocess.CompletedProcess:
-    """Run the command in this process: what is refused before any work needs none of its own."""
-    from builder.make import main
+def tiny_site(root: Path, manuals: int = 2) -> Path:
+    """A saved site of small manuals of six steps, which all show the same; returns `root`."""
+    for manual_id in TINY[:manuals]:
+        saved_site(root, tiny_manual().rows, manual_id)
+    return root
 
-    try:
-        code = main([str(argument) for argument in arguments])
-    except SystemExit as ended:
-        code = ended.code
-    return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
+
+def tiny_build(folder: Path, *options: object, manuals: int = 2) -> Path:
+    """A build of such a site, `folder`/lego-arta; the site is in site, its work in w."""
+    site = tiny_site(folder / "site", manuals)
+    out = folder / "lego-arta"
+    run = make("--source", site, "--work", folder / "w", "--out", out, "--workers", 1, *options)
+    assert run.returncode == 0, run.stderr
+    return out
 
 
 def one_line_error(run: subprocess.CompletedProcess, *words: str) -> str:
-    """The single line an error is told in; fails on a traceback."""
+    """The single line an error is told in; fails on a traceback, and on another status than 1."""
+    assert run.returncode == 1, run.stderr
     lines = [line for line in run.stderr.splitlines() if line.strip()]
     assert "Traceback" not in run.stderr, run.stderr
     errors = [line for line in lines if line.startswith("error:")]

@@ -9,9 +9,10 @@ import msgspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from command import TINY, tiny_site
 from hypothesis import given
 from hypothesis import strategies as st
-from makers import crawl_folder, div_row, page, tiny_manual
+from makers import crawl_folder, tiny_manual
 from needs_torch import torch
 from outside import MODEL_TEST, ROOT
 from tiny_detectors import make_owlv2
@@ -25,10 +26,10 @@ from builder.stages import parse_manual
 from core.cli import pip_install
 from core.errors import UserError
 from core.records import Annotation, load
-from core.store import ANNOTATE, ANSWERS, write_bytes
+from core.store import ANNOTATE, ANSWERS
 
 pytestmark = MODEL_TEST
-IDS = ("lego-60001-a-readscr", "lego-60002-b-readscr")
+IDS = TINY[:2]
 
 
 @pytest.fixture(scope="module")
@@ -195,15 +196,7 @@ def test_manuals_are_shared_out_whole_and_evenly(sizes, devices):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Path:
-    """Two small manuals as a saved site."""
-    root = tmp_path_factory.mktemp("site")
-    for manual_id in IDS:
-        rows = tiny_manual().rows
-        html = page("".join(div_row(row.src, "".join(row.lines)) for row in rows))
-        write_bytes(root / manual_id / "index.html", html.encode())
-        for row in rows:
-            write_bytes(root / str(row.src).lstrip("/"), row.data or b"")
-    return root
+    return tiny_site(tmp_path_factory.mktemp("site"))
 
 
 def arguments(site: Path, work: Path) -> list[str]:

@@ -17,11 +17,11 @@ from pathlib import Path
 import httpx2
 import pyarrow.parquet as pq
 import pytest
+from command import make, tiny_build
 from hub_http import Fault, Hub
 from hub_server import environment, serving
 from hub_store import User
 from huggingface_hub import HfApi
-from outside import demo_build
 from pusher import (
     ANN,
     READER,
@@ -50,18 +50,23 @@ _numbers = itertools.count()
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory) -> Path:
-    """A demo build of one manual."""
-    return demo_build(tmp_path_factory.mktemp("build"), 1)
+    """A small build."""
+    return tiny_build(tmp_path_factory.mktemp("build"))
 
 
 @pytest.fixture(scope="module")
 def other_build(build, tmp_path_factory) -> Path:
-    """Another version of it: one split less of one config, other bytes in another, a new file."""
+    """Another version of it: other bytes in every split of every config."""
     out = tmp_path_factory.mktemp("other") / "lego-arta"
-    command = [sys.executable, str(ROOT / "builder/make.py"), "--limit", "1", "--split", "paper",
-               "--work", str(build.parent / "w"), "--out", str(out)]  # fmt: skip
-    subprocess.run(command, check=True, capture_output=True, timeout=240)
+    run = make(*again(build, out), "--split", "paper")
+    assert run.returncode == 0, run.stderr
     return out
+
+
+def again(build: Path, out: Path) -> list[object]:
+    """Arguments of the command that builds it once more, from its own stages."""
+    return ["--source", build.parent / "site", "--work", build.parent / "w", "--out", out,
+            "--workers", 1]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -213,14 +218,14 @@ print(json.dumps(ids))
 
 def test_the_main_command_builds_and_pushes(build, hub, repo, tmp_path):
     """`make.py --push`, as the README has it; wrong usage is told before the work begins."""
-    command = [sys.executable, str(ROOT / "builder/make.py"), "--limit", "1",
-               "--work", str(build.parent / "w"), "--out", str(tmp_path / "lego-arta")]  # fmt: skip
+    arguments = again(build, tmp_path / "lego-arta")
     for wrong in (["--push"], ["--repo-id", repo]):
-        run = subprocess.run([*command, *wrong], capture_output=True, text=True, timeout=240)
+        run = make(*arguments, *wrong)
         assert run.returncode == 2 and "--repo-id" in run.stderr and not list(tmp_path.iterdir())
     run = subprocess.run(
-        [*command, "--push", "--repo-id", repo], env=environment(hub, ANN, tmp_path / "home"),
-        capture_output=True, text=True, timeout=240,
+        [sys.executable, ROOT / "builder/make.py", *map(str, arguments), "--push",
+         "--repo-id", repo],
+        env=environment(hub, ANN, tmp_path / "home"), capture_output=True, text=True,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     no_secrets(Result(0, run.stdout, run.stderr))
@@ -320,7 +325,7 @@ PASSING = {
     ],
     "in the upload": [
         Fault("PUT", "/storage/", status=500, times=2),
-        Fault("PUT", "/storage/", cut_after=100_000, times=2),
+        Fault("PUT", "/storage/", cut_after=10_000, times=2),
         Fault("POST", "/objects/batch", status=502, body="bad gateway"),
     ],
     "before the commit": [
@@ -416,7 +421,7 @@ def test_what_went_up_before_an_error_is_not_sent_again(build, hub, pusher, repo
     hub.faults.append(Fault("POST", "/commit/", status=500, times=4))
     failed(pusher.push(build, "--repo-id", repo), "fails with 500")
     sent = hub.received("PUT", "/storage/")
-    assert sent > 1_000_000 and tree(hub, repo) == {}
+    assert sent > 100_000 and tree(hub, repo) == {}
     ok(pusher.push(build, "--repo-id", repo))
     assert hub.received("PUT", "/storage/") == sent and tree(hub, repo) == content(build)
 
@@ -496,7 +501,7 @@ def test_a_broken_build_is_not_pushed(build, pusher, repo, hub, tmp_path):
 
 def test_large_files_go_up_in_parts(build, hub, pusher, repo):
     """Multi-part LFS, which the Hub uses above 5 GB."""
-    hub.multipart_above, hub.part_bytes = 100_000, 60_000
+    hub.multipart_above, hub.part_bytes = 20_000, 12_000
     try:
         hub.faults.append(Fault("PUT", "part=2", status=500))
         ok(pusher.push(build, "--repo-id", repo))

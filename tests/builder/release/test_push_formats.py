@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from command import tiny_build
 from datasets import load_dataset
 from hub_server import environment, serving
 from hub_store import User
-from outside import demo_build
 from PIL import Image
 from pusher import ANN, ROOT, commits, content, ok, pushing, tree
 
@@ -25,7 +25,7 @@ CONFIGS = ("scene", "object", "state")
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory) -> Path:
-    return demo_build(tmp_path_factory.mktemp("build"), 1)
+    return tiny_build(tmp_path_factory.mktemp("build"))
 
 
 @pytest.fixture(scope="module")

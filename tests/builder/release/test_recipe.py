@@ -2,18 +2,17 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from command import make, one_line_error
+from command import make, one_line_error, tiny_build
 from hub_server import serving
 from hub_store import User
 from PIL import Image
-from pusher import ROOT, pushing
+from pusher import pushing
 from snippets import run_snippets
 
 from builder.release import validate
@@ -28,10 +27,14 @@ from tasks.context import site_path
 def released(tmp_path_factory) -> Path:
     """A folder with a build, its recipe, and the site they were made from."""
     folder = tmp_path_factory.mktemp("recipe")
-    run = make("--limit", 1, "--recipe", "--work", folder / "w", "--out", folder / "lego-arta")
-    assert run.returncode == 0, run.stderr
-    shutil.copytree(folder / "w" / store.DEMO / "site", folder / "site")
+    tiny_build(folder, "--recipe", manuals=1)
     return folder
+
+
+def again(recipe: Path, site: Path, folder: Path, *more: object) -> CompletedProcess:
+    """What the command says that builds `folder`/lego-arta from a recipe and a site."""
+    return make("--from-recipe", recipe, "--source", site, "--work", folder / "w",
+                "--out", folder / "lego-arta", "--workers", 1, *more)  # fmt: skip
 
 
 def rows_of(out: Path, config: str) -> list[dict]:
@@ -104,9 +107,8 @@ def test_the_full_dataset_again_from_ones_own_copy(released, tmp_path):
     shutil.copytree(released / "site", tmp_path / "site")
     page = next((tmp_path / "site").rglob("index.html"))
     shutil.copytree(page.parent, page.parent.with_name("lego-99999-newer-readscr"))
-    run = make("--from-recipe", released / "lego-arta-recipe", "--source", tmp_path / "site",
-               "--split", "paper", "--image-format", "png", "--seed", 7,
-               "--work", tmp_path / "w", "--out", tmp_path / "lego-arta")  # fmt: skip
+    run = again(released / "lego-arta-recipe", tmp_path / "site", tmp_path,
+                "--split", "paper", "--image-format", "png", "--seed", 7)  # fmt: skip
     assert run.returncode == 0, run.stderr
     assert "the same as the release" in run.stdout
     for path in (released / "lego-arta").rglob("*"):
@@ -138,9 +140,7 @@ def test_a_source_that_has_changed_is_named(what, released, tmp_path):
         page = tmp_path / "site" / inputs["url"]
         page.parent.rename(page.parent.with_name("lego-1-other-readscr"))
         word = f"{inputs['url']} (gone)"
-    run = make("--from-recipe", released / "lego-arta-recipe", "--source", tmp_path / "site",
-               "--work", tmp_path / "w", "--out", tmp_path / "lego-arta")  # fmt: skip
-    assert run.returncode == 1
+    run = again(released / "lego-arta-recipe", tmp_path / "site", tmp_path)
     one_line_error(run, word)
     assert not (tmp_path / "lego-arta").exists()
 
@@ -156,9 +156,7 @@ def test_what_is_no_recipe_of_this_code_is_one_line(what, released, tmp_path):
         manifest["code_sha256"], manifest["libraries"]["pillow"] = "0" * 64, "1.0"
         (folder / MANIFEST).write_text(json.dumps(manifest))
         word = "pillow 1.0 there"
-    run = make("--from-recipe", folder, "--source", released / "site", "--work", tmp_path / "w",
-               "--out", tmp_path / "lego-arta")  # fmt: skip
-    assert run.returncode == 1
+    run = again(folder, released / "site", tmp_path)
     one_line_error(run, "--from-recipe", word)
 
 
@@ -193,5 +191,4 @@ def test_the_snippet_of_the_recipes_card_runs(released, tmp_path):
     text = (released / "lego-arta-recipe/README.md").read_text()
     assert "'op':" in run_snippets(text, released, tmp_path)
     assert "--from-recipe lego-arta-recipe" in text and "$" not in text.split("---\n", 2)[2]
-    assert subprocess.run([sys.executable, str(ROOT / "builder/make.py"), "--help"],
-                          capture_output=True, text=True).stdout.count("--from-recipe")  # fmt: skip
+    assert make("--help").stdout.count("--from-recipe")
