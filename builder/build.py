@@ -15,7 +15,7 @@ from builder.release.assemble import AssembleOptions, assemble, check_out
 from builder.release.reviews import Reviews, from_json, read_reviews
 from builder.sources import known
 from builder.sources.source import ReadyMade, Source
-from builder.sources.terms import UNKNOWN, stated
+from builder.sources.terms import UNKNOWN, Terms, stated
 from builder.stages import BuildOptions, build_manual, parse_manual
 from core.build import Manifest, loading_call
 from core.cli import command
@@ -65,13 +65,7 @@ def run_stages(options: argparse.Namespace, source: Source) -> Manifest:
     started, engine = time.monotonic(), Workers(options.workers)
     wanted = follow_recipe(options) if options.from_recipe else None
     reviews = from_json(wanted["options"]["reviews"]) if wanted else reviews_of(options.reviews)
-    terms = (
-        recipe.terms_of(wanted)
-        if wanted
-        else stated(
-            source.terms(options.source), options.licence, options.licence_url, options.attribution
-        )
-    )
+    terms = recipe.terms_of(wanted) if wanted else _terms(options, source.terms(options.source))
     task = BuildOptions(
         options.work,
         options.annotator,
@@ -90,7 +84,9 @@ def run_stages(options: argparse.Namespace, source: Source) -> Manifest:
     )
     answers.check_models(task.annotator, task.models)
     asking.check_devices(answers.with_models(task.annotator), task.models)
-    manual_ids, crawl_drops = source.bring(options, engine)
+    manual_ids, crawl_drops, own_terms = source.bring(options, engine)
+    if own_terms and not wanted:
+        terms = _terms(options, own_terms)
     if wanted:
         manual_ids = recipe.check_sources(wanted, options.work, manual_ids)
         crawl_drops = recipe.crawl_drops(wanted)
@@ -124,6 +120,11 @@ def run_stages(options: argparse.Namespace, source: Source) -> Manifest:
     if wanted:
         recipe.check_result(wanted, options.out)
     return manifest
+
+
+def _terms(options: argparse.Namespace, terms: Terms) -> Terms:
+    """The terms of a source, with what the command line states of one that says nothing."""
+    return stated(terms, options.licence, options.licence_url, options.attribution)
 
 
 def check_sessions(task: BuildOptions, manual_ids: list[str]) -> None:

@@ -19,7 +19,8 @@ from core.errors import UserError
 ROOT = Path(__file__).resolve().parent.parent
 DONE = "done"
 TEMPORARY = ".tmp"
-DEMO, CRAWL, PARSE, ANNOTATE, ROWS = "0_demo", "1_crawl", "2_parse", "3_annotate", "4_tasks"
+DEMO, LDRAW = "0_demo", "0_ldraw"
+CRAWL, PARSE, ANNOTATE, ROWS = "1_crawl", "2_parse", "3_annotate", "4_tasks"
 ANSWERS = "3_answers"  # of models, by picture and question
 COLORS_FILE = "colors.json"  # in the folder of a manual's rows
 
@@ -144,7 +145,7 @@ def working_in(work: Path) -> Iterator[None]:
     """
     work.mkdir(parents=True, exist_ok=True)
     with held(work / ".lock", f"--work {work}"):
-        stages = (DEMO, CRAWL, PARSE, ANSWERS, ANNOTATE, ROWS)
+        stages = (DEMO, LDRAW, CRAWL, PARSE, ANSWERS, ANNOTATE, ROWS)
         leftovers = [p for name in stages for p in (work / name).rglob(f".*{TEMPORARY}")]
         for leftover in leftovers:
             if leftover.is_dir():

@@ -2,10 +2,11 @@
 
 from builder.sources.audio.source import AUDIO
 from builder.sources.demo.source import DEMO
+from builder.sources.ldraw.source import LDRAW
 from builder.sources.released.source import RELEASED
 from builder.sources.source import Source
 
-SOURCES = [DEMO, RELEASED, AUDIO]  # the last takes every folder
+SOURCES = [DEMO, LDRAW, RELEASED, AUDIO]  # the last takes every folder
 
 
 def source_of(source: str) -> Source:

@@ -17,10 +17,14 @@ from core.records import Drop
 
 
 class Manuals(NamedTuple):
-    """Manuals that are on disk, and what led to none: drops by address or file."""
+    """Manuals that are on disk, and what led to none: drops by address or file.
+
+    `terms` are those of just these manuals, where that is known only now.
+    """
 
     manual_ids: list[str]
     drops: list[Drop]
+    terms: Terms | None = None
 
 
 @dataclass(frozen=True)

@@ -433,7 +433,7 @@ def test_pictures_of_a_crawl_are_looked_at_again_by_new_code(tmp_path, stricter)
 
         def errors() -> list[str | None]:
             options = CrawlOptions(delay_s=0.0, backoff_s=0.01, retries=1)
-            (manual_id,), _ = crawl_site(f"{server.url}/list/", tmp_path / "1_crawl", options)
+            (manual_id,), *_ = crawl_site(f"{server.url}/list/", tmp_path / "1_crawl", options)
             record = json.loads((tmp_path / "1_crawl" / manual_id / "crawl.json").read_text())
             return [image["error"] for image in record["images"]]
 

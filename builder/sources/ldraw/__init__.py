@@ -1,0 +1,1 @@
+"""Manuals drawn from open CAD models in the LDraw format."""

@@ -1,0 +1,197 @@
+"""What is true of parts that a step adds, read off their geometry: sides are the reader's.
+
+Facts are by name; what can't be said is not there. Places are in the ground plan of the assembly as
+it is with these parts: wholly in one half of it, or its middle exactly on the assembly's.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from builder.sources.ldraw.camera import Array
+from builder.sources.ldraw.solids import UPRIGHT, Body, Solid, holders, union
+
+Facts = dict[str, str | int]
+NEAR_LDU = 0.5
+LONG = 1.25  # times the other: from here on a side is the long one
+FLAT = 0.9  # share of a part's slanted faces that must fall one way
+_WAYS = {"right": (1, 0, 0), "left": (-1, 0, 0), "back": (0, 1, 0), "front": (0, -1, 0)}
+_FACING = {**_WAYS, "down": (0, 0, -1)}
+
+
+def read_facts(group: Sequence[Body], before: Sequence[Solid]) -> Facts:
+    """Everything that can be said of equal units that are put onto the parts before them."""
+    whole = union([*(body.box for body in group), *(solid.box for solid in before)])
+    spans = {"x": _spans(group, 0), "depth": _spans(group, 1)}
+    edges = {"x": (whole[0], whole[3]), "depth": (whole[1], whole[4])}
+    facts: Facts = {}
+    facts |= _relation(group, before, float(whole[2]))
+    layout = _layout(spans["x"], spans["depth"], edges)
+    if layout:
+        facts["layout"] = layout
+    scattered = layout == "corners" or (layout is None and len(group) > 1)
+    own = {"x": ("left_right", "two_two"), "depth": ("front_back", "two_two")}
+    words = {"x": ("left", "middle", "right"), "depth": ("front", "middle", "back")}
+    for axis in ("x", "depth"):
+        if before and not scattered and layout not in own[axis]:
+            place = _place(_union(spans[axis]), edges[axis])
+            if place is not None:
+                facts[axis] = words[axis][place]
+    for name, read in _ALONE.items():
+        values = {read(body) for body in group}
+        value = values.pop() if len(values) == 1 else None
+        if value:
+            facts[name] = value
+    return facts
+
+
+def _spans(group: Sequence[Body], axis: int) -> list[tuple[float, float]]:
+    return [(float(body.box[axis]), float(body.box[axis + 3])) for body in group]
+
+
+def _union(spans: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    return min(s[0] for s in spans), max(s[1] for s in spans)
+
+
+def _same(one: float, other: float) -> bool:
+    return abs(one - other) < NEAR_LDU
+
+
+def _place(span: tuple[float, float], whole: tuple[float, float]) -> int | None:
+    """0 in the lower half, 1 in the middle, 2 in the upper half; None when it can't be said."""
+    if _same(span[0], whole[0]) and _same(span[1], whole[1]):
+        return None
+    middle = (whole[0] + whole[1]) / 2
+    if _same(sum(span) / 2, middle):
+        return 1
+    return 0 if span[1] <= middle + NEAR_LDU else 2 if span[0] >= middle - NEAR_LDU else None
+
+
+def _layout(
+    xs: list[tuple[float, float]], ys: list[tuple[float, float]],
+    edges: dict[str, tuple[float, float]],
+) -> str | None:  # fmt: skip
+    """How several stand to each other."""
+    if len(xs) == 1:
+        return None
+    same_x, same_y = _alike(xs), _alike(ys)
+    if same_y and _in_a_row(xs):
+        return "side_by_side"
+    if same_x and _in_a_row(ys):
+        return "behind"
+    sides = [_place(span, edges["x"]) for span in sorted(xs)]
+    if len(xs) == 2 and same_y and sides == [0, 2]:
+        return "left_right"
+    if len(xs) == 2 and same_x and [_place(s, edges["depth"]) for s in sorted(ys)] == [0, 2]:
+        return "front_back"
+    corners = {(_end(x, edges["x"]), _end(y, edges["depth"])) for x, y in zip(xs, ys, strict=True)}
+    if len(xs) == 4 and corners == {(0, 0), (0, 1), (1, 0), (1, 1)}:
+        return "corners"
+    return "two_two" if sides == [0, 0, 2, 2] else None
+
+
+def _alike(spans: list[tuple[float, float]]) -> bool:
+    return all(_same(s[0], spans[0][0]) and _same(s[1], spans[0][1]) for s in spans)
+
+
+def _in_a_row(spans: list[tuple[float, float]]) -> bool:
+    return all(_same(a[1], b[0]) for a, b in pairwise(sorted(spans)))
+
+
+def _end(span: tuple[float, float], whole: tuple[float, float]) -> int | None:
+    return 0 if _same(span[0], whole[0]) else 1 if _same(span[1], whole[1]) else None
+
+
+def _relation(group: Sequence[Body], before: Sequence[Solid], floor: float) -> Facts:
+    """On the table, on top of what is there, or beneath it."""
+    if all(_same(float(body.box[2]), floor) for body in group) and not any(
+        _meets(body, before) for body in group
+    ):
+        return {"relation": "table"}
+    for relation, below in (("on", True), ("under", False)):
+        held = [holders(body, before, below) for body in group]
+        other = [holders(body, before, not below) for body in group]
+        if all(held) and not any(other):
+            return {"relation": relation, **_support([s for some in held for s in some], before)}
+    return {}
+
+
+def _meets(body: Body, before: Sequence[Solid]) -> bool:
+    """Whether anything is so near to the body that it may hold it."""
+    if not before:
+        return False
+    boxes = np.array([solid.box for solid in before])
+    low, high = body.box[:3] - 1, body.box[3:] + 1
+    return bool(((boxes[:, :3] <= high) & (boxes[:, 3:] >= low)).all(1).any())
+
+
+def _support(held: list[Solid], before: Sequence[Solid]) -> Facts:
+    """The only part that holds, when no other part is called the same."""
+    if any(solid is not held[0] for solid in held):
+        return {}
+    kind = held[0].piece.kind
+    if [s.piece.kind[0] for s in before].count(kind[0]) == 1:
+        return {"support": kind[0]}
+    if kind[0] and [s.piece.kind for s in before].count(kind) == 1:
+        return {"support": " ".join(reversed(kind))}
+    return {}
+
+
+def _orientation(body: Body) -> str | None:
+    """Horizontally: the long side from left to right; vertically: away from the reader; upright:
+    a long part that stands on end. Of parts that lie on their side nobody would say it."""
+    solid = body.solids[0]
+    family = solid.piece.name.family
+    if body.unit.assembly or not solid.is_square or "minifigure" in family or "round" in family:
+        return None
+    x, y, z = body.box[3:] - body.box[:3]
+    if abs(solid.turn[2, 1]) < UPRIGHT:
+        return None
+    if z > LONG * max(x, y):
+        return "upright" if not len(solid.studs) else None
+    return "horizontally" if x > LONG * y else "vertically" if y > LONG * x else None
+
+
+def _facing(body: Body) -> str | None:
+    """Where the studs of a part point that lies on its side or upside down."""
+    solid = body.solids[0]
+    if body.unit.assembly or not len(solid.studs):
+        return None
+    ways = [way for way, axis in _FACING.items() if len(solid.stud_feet(axis)) == len(solid.studs)]
+    return ways[0] if ways else None
+
+
+def _slope(body: Body) -> str | None:
+    """Where a roof tile falls to."""
+    solid = body.solids[0]
+    name = solid.piece.name.family
+    if body.unit.assembly or not name.endswith("roof tile") or "inverted" in name:
+        return None
+    normals = _slanted(solid)
+    total = np.abs(normals).sum()
+    for way, axis in _WAYS.items():
+        if total and normals @ np.array(axis[:2], float) > FLAT * total:
+            return way
+    return None
+
+
+def _slanted(solid: Solid) -> Array:
+    """(2,) sum of the flat parts of the normals, by area, of faces that look up slantwise."""
+    world = solid.piece.mesh.triangles @ solid.turn.T
+    normal = np.cross(world[:, 1] - world[:, 0], world[:, 2] - world[:, 0])
+    middle = (solid.piece.mesh.body @ solid.turn.T).mean(0)
+    outward = ((world.mean(1) - middle) * normal).sum(1) >= 0  # faces may be wound either way
+    normal *= np.where(outward, 1.0, -1.0)[:, None]
+    size = np.sqrt((normal**2).sum(1))
+    rise = normal[:, 2] / np.where(size > 0, size, 1)
+    slanted = (rise > 0.15) & (rise < 0.98) & (size > 0.08 * size.max())
+    found: Array = normal[slanted, :2].sum(0)
+    return found
+
+
+_ALONE: dict[str, Callable[[Body], str | None]] = {
+    "orientation": _orientation,
+    "facing": _facing,
+    "slope": _slope,
+}

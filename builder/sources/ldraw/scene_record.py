@@ -1,0 +1,75 @@
+"""The scene of a manual that is drawn from a model, in millimetres (`core/scenes.py`)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from builder.sources.drawn.scene_book import SceneBook
+from builder.sources.ldraw.camera import FINE, MM_PER_LDU, Array, Camera
+from builder.sources.ldraw.facts import Facts
+from builder.sources.ldraw.pieces import Piece, Unit
+from core import scenes
+
+
+def add_part(
+    book: SceneBook, piece: Piece, turn: Array, shift: Array, session: str, step: int | None
+) -> int:
+    """Note a part at its place in the world (LDU); its id."""
+    corners = (piece.mesh.body @ turn.T + shift) * MM_PER_LDU
+    low, high = corners.min(0).round(3).tolist(), corners.max(0).round(3).tolist()
+    rows = np.column_stack([turn, shift * MM_PER_LDU]).round(5) + 0.0
+    return book.add_part(
+        scenes.PartInstance(
+            id=len(book.parts),
+            label=piece.name.label(),
+            kind=piece.file,
+            color=piece.colour.name,
+            rgb=piece.colour.rgb,
+            pose_mm=tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in rows),
+            box_mm=(*low, *high),
+            session=session,
+            step=step,
+        )
+    )
+
+
+def camera_of(camera: Camera, size_wh: tuple[int, int], turned: bool = False) -> scenes.Camera:
+    """The camera in picture pixels and millimetres. A model that was turned around keeps its
+    frame: the camera is turned."""
+    axes = camera.view.axes
+    if turned:
+        axes = axes * (-1.0, -1.0, 1.0)
+    right, down = (axes[:2] * (camera.px_per_ldu / MM_PER_LDU)).tolist()
+    return scenes.Camera(
+        matrix_px_per_mm=(tuple(right), tuple(down)),
+        offset_px=(camera.offset_uv[0] / FINE, camera.offset_uv[1] / FINE),
+        depth_xyz=(float(axes[2][0]), float(axes[2][1]), float(axes[2][2])),
+        size_wh=size_wh,
+    )
+
+
+def add_picture(
+    book: SceneBook, name: str, sha256: str, camera: scenes.Camera, back: scenes.RGB,
+    numbers: Array, part_ids: Sequence[int], new_ids: Sequence[int], boundary: scenes.RGB | None,
+) -> None:  # fmt: skip
+    """Note a picture. Parts that nothing is seen of are left out, unless they are new: a large
+    model has a thousand of them."""
+    seen = np.flatnonzero(np.bincount(numbers.ravel(), minlength=len(part_ids) + 1)[1:])
+    new = set(new_ids)
+    kept = sorted({*seen.tolist(), *(i for i, part in enumerate(part_ids) if part in new)})
+    renumber = np.zeros(len(part_ids) + 1, np.uint8 if len(kept) < 256 else np.uint16)
+    renumber[np.array(kept, int) + 1] = np.arange(1, len(kept) + 1)
+    ids = [part_ids[i] for i in kept]
+    book.pictures.append(book.picture(name, sha256, camera, back, renumber[numbers], ids, boundary))
+
+
+def stated_groups(
+    step: Sequence[Unit], ids: Sequence[Sequence[int]], groups: Sequence[Sequence[Unit]],
+    facts: Sequence[Facts],
+) -> list[scenes.StatedGroup]:  # fmt: skip
+    """What the sentences of a step state of its groups; `ids` are those of each unit's parts."""
+    own = {id(unit): part_ids for unit, part_ids in zip(step, ids, strict=True)}
+    return [
+        scenes.StatedGroup(*group[0].kind, [i for unit in group for i in own[id(unit)]], dict(said))
+        for group, said in zip(groups, facts, strict=True)
+    ]

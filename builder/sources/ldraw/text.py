@@ -1,0 +1,122 @@
+"""The words of a manual that is drawn from a model: lines to find parts and to put them.
+
+They say facts only, in the words that the real manuals use.
+"""
+
+import random
+from collections.abc import Sequence
+
+from builder.sources.drawn.lines import Line
+from builder.sources.ldraw.facts import Facts
+from builder.sources.ldraw.pieces import Unit
+
+PLACES: dict[tuple[str | int | None, str | int | None], str] = {
+    ("left", None): "on the left",
+    ("right", None): "on the right",
+    ("middle", None): "centered from left to right",
+    (None, "front"): "at the front",
+    (None, "back"): "at the back",
+    (None, "middle"): "centered from front to back",
+    ("left", "front"): "in the front left",
+    ("right", "front"): "in the front right",
+    ("left", "back"): "in the back left",
+    ("right", "back"): "in the back right",
+    ("left", "middle"): "on the left, centered from front to back",
+    ("right", "middle"): "on the right, centered from front to back",
+    ("middle", "front"): "centered from left to right, at the front",
+    ("middle", "back"): "centered from left to right, at the back",
+    ("middle", "middle"): "in the middle",
+}
+LAYOUTS = {
+    "left_right": "one on the left and one on the right",
+    "front_back": "one at the front and one at the back",
+    "side_by_side": "side by side",
+    "behind": "one behind the other",
+    "corners": "one in each corner",
+    "two_two": "two on the left and two on the right",
+}
+
+
+def grouped(units: Sequence[Unit]) -> list[list[Unit]]:
+    """Units of a step by kind, in the order in which the step has them."""
+    groups: dict[tuple[str, str], list[Unit]] = {}
+    for unit in units:
+        groups.setdefault(unit.kind, []).append(unit)
+    return list(groups.values())
+
+
+def find_lines(rng: random.Random, groups: Sequence[Sequence[Unit]]) -> list[Line]:
+    """The lines of an object-finding row: one kind in one line, else a line a kind."""
+    if len(groups) == 1:
+        verb = ("verb", rng.choice(["Find", "Find", "Collect"]))
+        return [[verb, *_count_tokens(groups[0]), ("suffix", ".")]]
+    total = sum(map(len, groups))
+    head: Line = [("verb", "Collect"), ("", "the following"), ("det", str(total))]
+    lines: list[Line] = [[*head, ("", "pieces"), ("suffix", ":")]]
+    for i, group in enumerate(groups):
+        mark = "." if i == len(groups) - 1 else ","
+        lines.append([*_count_tokens(group), ("suffix", mark)])
+    return lines
+
+
+def _count_tokens(group: Sequence[Unit]) -> Line:
+    n, piece = len(group), group[0].pieces[0]
+    words: Line = [("colorinfo", piece.colour.name), ("theme", piece.name.label(n))]
+    return [("det", str(n)), *words]
+
+
+def put_line(
+    group: Sequence[Unit], facts: Facts, pronoun: bool, coloured: bool, attach: bool
+) -> Line:
+    """The line that puts equal units; `pronoun` where it is clear what "it" is."""
+    n = len(group)
+    relation = facts.get("relation")
+    verb = "Put" if relation == "table" or (relation == "on" and not attach) else "Attach"
+    line: Line = [("verb", verb)]
+    if pronoun and not group[0].assembly:
+        line.append(("det", "it" if n == 1 else "them"))
+    else:
+        line.append(("det", "the" if n == 1 else f"the {n}"))
+        line += _named(group, coloured)
+    if facts.get("orientation"):
+        line.append(("", str(facts["orientation"])))
+    line += _relation_tokens(facts)
+    for clause in _clauses(facts, n):
+        line += [("suffix", ","), ("", clause)]
+    return [*line, ("suffix", ".")]
+
+
+def _named(group: Sequence[Unit], coloured: bool) -> Line:
+    unit, n = group[0], len(group)
+    if unit.assembly:
+        return [("theme", unit.assembly if n == 1 else f"copies of the {unit.assembly}")]
+    piece = unit.pieces[0]
+    colour: Line = [("colorinfo", piece.colour.name)] if coloured else []
+    return [*colour, ("theme", piece.name.label(n))]
+
+
+def _relation_tokens(facts: Facts) -> Line:
+    relation, support = facts.get("relation"), facts.get("support")
+    if relation == "table":
+        return [("", "on"), ("target", "the table")]
+    if relation == "on":
+        return [("", "on top of"), ("target", f"the {support}")] if support else [("", "on top")]
+    if relation == "under":
+        where: Line = [("", "underneath"), ("target", f"the {support}")]
+        return where if support else [("", "from below")]
+    return []
+
+
+def _clauses(facts: Facts, n: int) -> list[str]:
+    s = "s" if n > 1 else ""
+    clauses = [
+        LAYOUTS.get(str(facts.get("layout"))),
+        PLACES.get((facts.get("x"), facts.get("depth"))),
+        f"slope{s} to the {facts['slope']}" if "slope" in facts else None,
+        f"studs {_way(facts['facing'])}" if "facing" in facts else None,
+    ]
+    return [clause for clause in clauses if clause]
+
+
+def _way(facing: str | int) -> str:
+    return "down" if facing == "down" else f"to the {facing}"
