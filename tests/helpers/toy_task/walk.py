@@ -7,8 +7,9 @@ import json
 import sys
 from pathlib import Path
 
+from command import tiny_build
+
 import lego_arta
-from builder import make
 from builder.export.run import export
 from builder.export.units import Request
 from builder.release.validate import violations
@@ -24,12 +25,7 @@ lego_arta.CONFIGS["toy"], lego_arta.FEATURES["toy"] = "Counting.", lego_arta.FEA
 
 
 def main(folder: Path, repo: str) -> None:
-    out = folder / "lego-arta"
-    status = make.main(
-        ["--limit", "1", "--workers", "1", "--no-probe", "--work", str(folder / "w"),
-         "--out", str(out), "--push", "--repo-id", repo]
-    )  # fmt: skip
-    assert status == 0
+    out = tiny_build(folder, "--no-probe", "--push", "--repo-id", repo)
     answers = folder / "run.toy.jsonl"
     rows = list(read_rows(out, "toy", "test"))
     answers.write_text("\n".join(
