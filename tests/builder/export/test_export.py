@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -52,8 +53,22 @@ def files_of(folder: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.fixture(scope="module")
+def whole(build, tmp_path_factory) -> Callable[[str], dict[str, bytes]]:
+    """The files of an export of all of the build, by the name of its format."""
+    return functools.cache(
+        lambda name: files_of(
+            run(build, tmp_path_factory.mktemp("whole") / "x", name, "--workers", "1")
+        )
+    )
+
+
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_format_says_what_it_holds_and_is_left_alone_when_done(build, tmp_path, name, capsys):
+def test_every_format_says_what_it_holds_and_is_left_alone_when_done(
+    build, whole, tmp_path, name, capsys
+):
+    again = whole(name)
+    capsys.readouterr()
     out = run(build, tmp_path / "x", name)
     said = capsys.readouterr().out
     record = json.loads((out / "export.json").read_text())
@@ -70,7 +85,7 @@ def test_every_format_says_what_it_holds_and_is_left_alone_when_done(build, tmp_
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
     run(build, tmp_path / "x", name)
     assert before == {path: path.stat().st_mtime_ns for path in out.rglob("*")}
-    assert files_of(out) == files_of(run(build, tmp_path / "y" / "x", name))  # and repeatable
+    assert files_of(out) == again
 
 
 @pytest.mark.parametrize("name", PICTURED)
@@ -165,8 +180,10 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("after", [1, 4])
-def test_a_stopped_export_goes_on_and_ends_the_same(build, tmp_path, name, after, monkeypatch):
-    whole = files_of(run(build, tmp_path / "whole" / "x", name))
+def test_a_stopped_export_goes_on_and_ends_the_same(
+    build, whole, tmp_path, name, after, monkeypatch
+):
+    expected = whole(name)
     out, saved, left = tmp_path / "part" / "x", Job.save, [after]
 
     def save(job):
@@ -187,13 +204,13 @@ def test_a_stopped_export_goes_on_and_ends_the_same(build, tmp_path, name, after
             file.write(b'{"id": "ha')  # and a kill in the middle of a line
     monkeypatch.setattr(Job, "save", saved)
     assert export.main(arguments) == 0
-    assert files_of(out) == whole
+    assert files_of(out) == expected
     assert len(left_over) > 1  # there was something to go on from
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_workers_write_the_same(build, tmp_path, name, monkeypatch):
-    alone = files_of(run(build, tmp_path / "alone" / "x", name, "--workers", "1"))
+def test_workers_write_the_same(build, whole, tmp_path, name, monkeypatch):
+    alone = whole(name)
     monkeypatch.setattr(job, "in_order", in_workers)
     assert files_of(run(build, tmp_path / "x", name, "--workers", "2")) == alone
 
@@ -214,8 +231,7 @@ export.main(sys.argv[1:])
 """
 
 
-def test_a_killed_export_with_workers_goes_on_and_ends_the_same(build, tmp_path):
-    whole = files_of(run(build, tmp_path / "whole" / "x", "llava"))
+def test_a_killed_export_with_workers_goes_on_and_ends_the_same(build, whole, tmp_path):
     command = [str(build), "--format", "llava", "--out", str(tmp_path / "x")]
     killed = subprocess.run(
         [sys.executable, "-c", KILLED, *command, "--workers", "2"],
@@ -224,13 +240,13 @@ def test_a_killed_export_with_workers_goes_on_and_ends_the_same(build, tmp_path)
     )
     assert killed.returncode == -signal.SIGKILL
     assert json.loads((tmp_path / ".x.partial" / "progress.json").read_text())["done"]
-    assert files_of(run(build, tmp_path / "x", "llava")) == whole
+    assert files_of(run(build, tmp_path / "x", "llava")) == whole("llava")
 
 
 @pytest.mark.parametrize("moment", ["begun", "wiping", "renaming"])
-def test_a_run_killed_at_the_edges_is_no_stranger(build, tmp_path, moment, monkeypatch):
+def test_a_run_killed_at_the_edges_is_no_stranger(build, whole, tmp_path, moment, monkeypatch):
     """Before the first note of how far it is, while another's leavings go, and at the very end."""
-    whole = files_of(run(build, tmp_path / "whole" / "x", "coco"))
+    expected = whole("coco")
     arguments = [str(build), "--format", "coco", "--out", str(tmp_path / "x")]
     saved = Job.save
     if moment != "renaming":
@@ -246,7 +262,7 @@ def test_a_run_killed_at_the_edges_is_no_stranger(build, tmp_path, moment, monke
     monkeypatch.undo()
     assert Job.save is saved and not (tmp_path / "x").exists()
     assert export.main(arguments) == 0
-    assert files_of(tmp_path / "x") == whole
+    assert files_of(tmp_path / "x") == expected
 
 
 def killed():
