@@ -14,11 +14,10 @@ ROOT = Path(__file__).resolve().parent.parent
 # For the processes that tests start; `pythonpath` in pyproject.toml is for pytest itself.
 os.environ["PYTHONPATH"] = str(ROOT)
 
-# In CI the same examples every time; by hand, new ones.
-settings.register_profile("ci", derandomize=True, deadline=None)
+# In CI the same examples every time; by hand, new ones. How long one takes says how busy we are.
 IN_CI = bool(os.environ.get("CI"))
-if IN_CI:
-    settings.load_profile("ci")
+settings.register_profile("ours", derandomize=IN_CI, deadline=None)
+settings.load_profile("ours")
 # All else that tests may lack is installed there; what no machine of CI can be made to have:
 MAY_BE_MISSING = (NO_MANUAL_SITE, "mounting")
 

@@ -218,7 +218,7 @@ def edited(text, edits):
 
 
 @given(st.sampled_from(list(FORMS)), BOXES, st.lists(EDIT, max_size=4))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_no_box_has_numbers_that_do_not_stand_there(form, boxes, edits):
     """Whatever happens to a text: a box that is read is four whole numbers of it, side by side."""
     text = edited(write(form, *[(name, *sides) for name, sides in boxes]), edits)
@@ -234,7 +234,7 @@ def test_no_box_has_numbers_that_do_not_stand_there(form, boxes, edits):
 
 
 @given(st.text(), st.sampled_from([t.format("", "{}") for t in THOUGHTS if "{}" in t]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_text_around_an_answer_is_an_error(text, around):
     assert parse_boxes(text + around.replace("{}", text)).status in {
         "ok", "partial", "empty", "unparsed",

@@ -96,7 +96,7 @@ def test_two_answers_that_contradict_are_ambiguous():
 
 @example("There is nothing wrong.", 8, "\n")
 @given(st.sampled_from([*YES, *NO]), st.integers(0, 50), st.sampled_from(list(" \n*_`")))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_marks_between_words_never_make_the_opposite(text, place, sign):
     words = text.split(" ")
     at = place % (len(words) + 1)

@@ -151,7 +151,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.one_of(st.text(), st.lists(PIECES, max_size=60).map("".join)))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @example("[" * 20_000)
 @example("{" * 20_000)
 @example('{"a":' * 5_000)
@@ -240,7 +240,7 @@ def test_the_frame_is_told_by_the_range(seen, frame):
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000))
-@settings(max_examples=60, deadline=None)  # the first call imports
+@settings(max_examples=60)
 def test_smart_resize_is_transformers_own(width, height):
     qwen = pytest.importorskip(
         "transformers.models.qwen2_vl.image_processing_pil_qwen2_vl", reason="needs transformers"

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import os
 import signal
 import subprocess
 import sys
@@ -71,7 +70,8 @@ def test_no_secret_is_written_or_said(build, server, tmp_path, capsys):
     assert KEY not in said.out + said.err and KEY.encode() not in written
 
 
-def test_faults_are_met_with_patience(build, server, tmp_path):
+def test_faults_are_met_with_patience(build, server, tmp_path, monkeypatch):
+    monkeypatch.setattr(openai_endpoint, "_backoff", lambda state: 0.05)
     server.faults = [(429, {"Retry-After": "0"}), (500, {"Retry-After": "0"}),
                      (503, {"Retry-After": "0.1"}), (0, {}), (529, {})]  # fmt: skip
     assert evaluate.main(command(build, server, tmp_path, "--concurrency", "1")) == 0
@@ -118,7 +118,13 @@ def test_nothing_is_asked_twice(build, server, tmp_path):
 
 
 def test_several_at_a_time_and_no_more(build, server, tmp_path):
-    server.wait_s = 0.03
+    def answer(_):
+        while server.most_at_once < 3:
+            time.sleep(0.005)
+        time.sleep(0.02)  # a fourth would come now
+        return "No."
+
+    server.answer = answer
     assert evaluate.main(command(build, server, tmp_path, "--concurrency", "3")) == 0
     assert server.most_at_once == 3
 
@@ -153,7 +159,7 @@ def test_hopeless_requests_stop_the_run_at_once(build, server, tmp_path, capsys,
 
 
 def test_nobody_there(build, server, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("evaluation.runners.openai_endpoint._backoff", lambda state: 0.0)
+    monkeypatch.setattr(openai_endpoint, "_backoff", lambda state: 0.0)
     url = server.url.replace(str(server.server_address[1]), "9")  # the discard port
     run = command(build, server, tmp_path, "--limit", "2")
     run[run.index("--base-url") + 1] = url
@@ -164,17 +170,20 @@ def test_nobody_there(build, server, tmp_path, capsys, monkeypatch):
 def test_a_killed_run_goes_on_where_it_was(build, server, tmp_path):
     server.wait_s = 0.1
     run = [sys.executable, str(ROOT / "scripts/evaluate.py"), *command(build, server, tmp_path)]
-    process = subprocess.Popen([*run, "--concurrency", "2"], cwd=tmp_path, env={**os.environ})
-    deadline = time.monotonic() + 60
-    while len(server.bodies) < 8 and time.monotonic() < deadline:
+    process = subprocess.Popen([*run, "--concurrency", "2"], cwd=tmp_path)
+    while sum(path.read_bytes().count(b"\n") for path in tmp_path.glob("*.jsonl")) < 4:
+        assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
     (path,) = tmp_path.glob("*.jsonl")
     kept = path.read_bytes()
+    kept = kept[: kept.rfind(b"\n") + 1]
     with path.open("ab") as file:  # as if it had been killed in the middle of a line
         file.write(b'{"id": "half a li')
     time.sleep(0.3)
+    while server.at_once:  # its last requests
+        time.sleep(0.01)
     before = len(server.bodies)
     assert 0 < kept.count(b"\n") < len(load_items(build, "state", "test"))
     assert evaluate.main(command(build, server, tmp_path)) == 0

@@ -101,7 +101,7 @@ def test_unread_answers_are_neither_yes_nor_no():
 
 @pytest.mark.filterwarnings("ignore:A single label was found:UserWarning")
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from(["Yes.", "No.", "?"])), min_size=2))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_state_metrics_are_scikit_learn_s(answers):
     pairs = [(item("state", "", is_yes=gold), Said(said)) for gold, said in answers]
     result = scores(pairs)
@@ -164,7 +164,7 @@ SENTENCES = st.lists(
 
 
 @given(st.lists(st.tuples(SENTENCES.filter(bool), SENTENCES), min_size=1, max_size=6))
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_bleu_is_sacrebleu_s_and_nltk_s(pairs):
     result = scores([scene(gold, said) for gold, said in pairs])
     golds, saids = [" ".join(g.split()) for g, _ in pairs], [" ".join(s.split()) for _, s in pairs]

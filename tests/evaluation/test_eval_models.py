@@ -161,10 +161,8 @@ def test_a_killed_run_goes_on(build, tmp_path):
     command = [sys.executable, str(script), "run", str(build), "--model",
                str(model), "--config", "object", "--out", str(out), *NEW_TOKENS]  # fmt: skip
     process = subprocess.Popen(command, cwd=tmp_path, env=_path(), stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 90
     path = out / "tiny-llava.object.full.jsonl"
     while (not path.exists() or path.read_bytes().count(b"\n") < 3) and process.poll() is None:
-        assert time.monotonic() < deadline
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     process.wait()

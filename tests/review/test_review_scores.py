@@ -85,7 +85,7 @@ def matrices(draw):
 
 
 @given(matrices())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_cohens_kappas_are_those_of_another_library(case):
     """scikit-learn computes the same from the two columns; both leave out what one can't tell."""
     values, labels = case
@@ -103,7 +103,7 @@ def test_cohens_kappas_are_those_of_another_library(case):
 
 
 @given(matrices())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_fleiss_kappa_follows_its_definition(case):
     values, labels = case
     complete = values[np.isfinite(values).all(axis=1)].astype(int)

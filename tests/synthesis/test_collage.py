@@ -69,7 +69,7 @@ def marked_picture(draw):
     return (width, height), (x0, y0, x1, y1)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(marked_picture(), marked_picture(), st.integers(0, 3))
 def test_boxes_follow_the_pixels_whatever_the_sizes(target, other, cell):
     """The target sets the cell's shape; a picture of another shape is fitted beside it."""
@@ -85,7 +85,7 @@ def test_boxes_follow_the_pixels_whatever_the_sizes(target, other, cell):
         )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.tuples(st.integers(1, 4000), st.integers(1, 4000)),
     st.tuples(st.integers(1, 500), st.integers(1, 500)),

@@ -18,7 +18,7 @@ from synthesis.restoration import without_outline
 from synthesis.segmentation import Segment, segment
 
 SEEDS = st.integers(0, 10**6)
-few = settings(max_examples=12, deadline=None)
+few = settings(max_examples=12)
 
 
 def _lifted(drawn: Drawn) -> Cutout:

@@ -31,7 +31,7 @@ from synthesis.segmentation import Segment, segment
 
 STEPS = step_pictures(SESSION_BRICKS)
 COLORS = (RED, GREEN, BLUE, YELLOW)
-few = settings(max_examples=8, deadline=None)
+few = settings(max_examples=8)
 
 
 SCENES = [scene_of(a.rgb, b.rgb) for a, b in itertools.pairwise(STEPS)]

@@ -26,7 +26,7 @@ from synthesis.placement import (
 from synthesis.segmentation import old_outline, segment
 
 STEPS = step_pictures(SESSION_BRICKS)
-few = settings(max_examples=10, deadline=None)
+few = settings(max_examples=10)
 
 
 def _scene(before: np.ndarray, now: np.ndarray, lossy: bool = False):

@@ -158,7 +158,7 @@ def test_bricks_of_the_outlines_colour_are_no_outline(box):
     assert not (old & brick & ~near).any()
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 10**6))
 def test_without_an_outline_before_there_is_no_old_one(seed):
     drawn = random_drawn(seed)

@@ -19,7 +19,7 @@ def test_a_new_task_is_built_checked_pushed_exported_scored_and_shown(tmp_path):
             [sys.executable, "-m", "toy_task.walk", str(tmp_path), "lab/toy"],
             env={**environment(hub, TOKEN, tmp_path), "PYTHONPATH": os.pathsep.join(
                 [str(ROOT / "tests/helpers"), str(ROOT)])},
-            capture_output=True, text=True, timeout=900,
+            capture_output=True, text=True,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr + done.stdout
         files = hub.store.repos["lab/toy"].commit("main").files

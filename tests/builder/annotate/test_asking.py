@@ -301,7 +301,7 @@ sys.exit(make.main(sys.argv[1:]))
 def test_the_default_build_works_without_torch(site, tmp_path):
     def run(*more):
         command = [sys.executable, "-c", BLOCKED, *arguments(site, tmp_path), *more]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
     done = run()
     assert done.returncode == 0, done.stderr

@@ -475,7 +475,7 @@ def group_of(row: dict) -> tuple:
 @given(seed=st.integers(0, 10**6), shots=st.integers(1, 3), split_by_row=st.booleans(),
        name=st.sampled_from(["llamafactory", "vlm-r1", "otter"]),
        least=st.sampled_from([0.0, 0.7]))  # fmt: skip
-@settings(max_examples=8, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=8, phases=[Phase.explicit, Phase.generate])
 def test_examples_come_from_train_and_never_from_the_row_s_own_group(
     build, by_row, tmp_path_factory, seed, shots, split_by_row, name, least
 ):

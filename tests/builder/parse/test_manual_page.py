@@ -186,7 +186,7 @@ FRAGMENTS = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(FRAGMENTS)
 def test_whatever_a_page_is_like_every_word_and_picture_is_read_or_recorded(fragments):
     numbers = iter(range(1000))

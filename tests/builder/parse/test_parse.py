@@ -382,7 +382,7 @@ def test_file_names(src, expected):
     assert file_name(src) == expected
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(alphabet="Car-_0123456789stepoftull.#% é", max_size=60) | st.text(max_size=60))
 def test_any_name_is_read_without_error(name):
     found = parse_image_name(file_name(name))
@@ -480,7 +480,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(ROWS)
 def test_any_page_gives_a_valid_manual_that_round_trips(tmp_path_factory, rows):
     """Whatever stands in a page: no exception but UserError, and JSON that the schema allows."""

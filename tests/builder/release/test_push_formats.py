@@ -118,7 +118,7 @@ print(json.dumps({{c: next(iter(load_dataset({repo!r}, c, split="train", streami
 """
     run = subprocess.run(
         [sys.executable, "-c", code], env=environment(hub, None, pusher.home), cwd=ROOT,
-        capture_output=True, text=True, timeout=240,
+        capture_output=True, text=True,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     ids = json.loads(run.stdout.splitlines()[-1])

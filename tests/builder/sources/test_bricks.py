@@ -69,7 +69,7 @@ def _meet(a: Part, b: Part) -> bool:
     return all(max(pairs[i]) < min(pairs[i + 3]) for i in range(3))
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40, derandomize=True)
 @given(st.lists(box, min_size=2, max_size=7), st.sampled_from([30.0, -27.0, 34.0]), st.randoms())
 def test_hidden_surfaces_equal_ray_casting(boxes, azimuth, random):
     parts: list[Part] = []
@@ -98,7 +98,7 @@ def test_three_bars_in_a_ring_have_no_painters_order_but_draw_right():
         assert np.array_equal(canvas.ids[clear], expected[clear])
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(st.lists(st.integers(0, 3), min_size=16, max_size=16))
 def test_a_pixel_belongs_to_who_has_half_of_its_samples(samples):
     fine = np.array(samples, np.uint8).reshape(4, 4)

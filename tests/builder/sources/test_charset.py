@@ -152,7 +152,7 @@ def test_where_a_page_declares_its_charset(head, name):
     assert decode_html(head + BODY) == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.sampled_from([head for head, _ in HEADS]) | st.binary(max_size=30), max_size=4),
     st.none() | st.sampled_from(sorted(set(LABELS.values()))) | st.text(max_size=9),

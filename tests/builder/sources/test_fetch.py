@@ -15,7 +15,7 @@ from builder.sources.audio.crawl import together
 from builder.sources.audio.fetch import CrawlOptions, retry_after_s
 from core.errors import UserError
 
-QUICK = {"delay_s": 0.0, "backoff_s": 0.01, "retries": 2, "timeout_s": 5.0}
+QUICK = {"delay_s": 0.0, "backoff_s": 0.01, "retries": 2, "timeout_s": 60.0}
 NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
 
 
@@ -112,7 +112,14 @@ def test_crawl_delay_of_robots_wins_if_longer(server, tmp_path):
 
 def test_delay_and_concurrency_per_host(server, tmp_path):
     paths = [f"/{number}" for number in range(8)]
-    server.pages.update({path: Reply(b"x", wait_s=0.15) for path in paths})
+
+    def full(handler):
+        while server.most_at_once < 3:
+            time.sleep(0.005)
+        time.sleep(0.02)  # a fourth would come now
+        handler.answer(Reply(b"x"))
+
+    server.pages.update(dict.fromkeys(paths, full))
     ask(server, tmp_path, *paths, concurrency=3)
     assert server.most_at_once == 3
     server.log.clear()
@@ -135,13 +142,13 @@ def test_passing_faults_are_retried(server, tmp_path, fault):
         (Reply(b"", 502), "http_502"),
         (hang_up, "connection_failed"),
         (short_body(b"x" * 500), "connection_failed"),
-        (Reply(b"x", wait_s=1.0), "timeout"),
+        (Reply(b"x", wait_s=30.0), "timeout"),
     ],
 )
 def test_lasting_faults_are_values(server, tmp_path, fault, error):
     server.pages["/robots.txt"] = Reply(b"")
     server.pages["/a"] = fault
-    (got,) = ask(server, tmp_path, "/a", timeout_s=0.3, retries=1)
+    (got,) = ask(server, tmp_path, "/a", timeout_s=1.0, retries=1)
     assert (got.error, got.attempts, got.transient, got.path) == (error, 2, True, None)
     assert not list(tmp_path.iterdir())
 
@@ -177,7 +184,7 @@ def test_headers_that_drip_are_given_up(server, tmp_path):
             time.sleep(0.1)
 
     server.pages["/a"] = send
-    (got,) = ask(server, tmp_path, "/a", timeout_s=0.5, retries=0)
+    (got,) = ask(server, tmp_path, "/a", timeout_s=2.0, retries=0)
     assert (got.error, got.attempts) == ("too_slow", 1)
 
 

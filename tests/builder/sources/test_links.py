@@ -3,7 +3,7 @@
 import doctest
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from builder.sources.audio import charset, links, web
@@ -87,7 +87,6 @@ def test_refreshes(content, target):
     assert refresh_of(content) == target
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="0;=,uURLl '\"./\\#?:ahtp[]\t") | st.text())
 def test_no_address_raises(text):
     page = f'<base href="{text}"><a class="mtt-instruction-card button icon" href="{text}">'
