@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.cli import command
 from core.errors import UserError
 from core.items import Item, items_hash
 from evaluation.predictions import Prediction, Run, by_id, read_lines, read_run
@@ -32,7 +33,8 @@ def prediction_files(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         inside = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
         if not inside:
-            raise UserError(f"{path}: no *.jsonl in it; make some with: evaluate.py run")
+            cure = f"how to make some: {command('evaluate', 'run', '--help')}"
+            raise UserError(f"{path}: no *.jsonl in it; {cure}")
         found += inside
     return found
 

@@ -1,4 +1,4 @@
-"""`evaluate.py run`: prompts of a split to a model, answers to a JSONL file, resumable."""
+"""`evaluate run`: prompts of a split to a model, answers to a JSONL file, resumable."""
 
 import itertools
 import re

@@ -1,4 +1,4 @@
-"""`evaluate.py score`: prediction files against a build's gold answers -> scores of every run."""
+"""`evaluate score`: prediction files against a build's gold answers -> scores of every run."""
 
 import os
 from collections import Counter

@@ -3,7 +3,7 @@
     lego-arta build                        # the demo dataset, in lego-arta/
     lego-arta gallery lego-arta            # browse what was built
     lego-arta export lego-arta --format llava --out data/llava
-    lego-arta evaluate run lego-arta --config state --model openai:gpt-4o
+    lego-arta evaluate run lego-arta --config state --model baseline:place
     lego-arta push lego-arta --repo-id ORG/lego-arta --dry-run
 
 Every command has a --help with examples.

@@ -5,6 +5,7 @@ hash of what is asked, so that nothing is paid for twice. What an endpoint refus
 in another way (`manners`); where it refuses everything, the run ends after the first few.
 """
 
+import functools
 import hashlib
 import json
 import os
@@ -21,6 +22,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from tenacity.wait import wait_exponential, wait_random
 
 from core.errors import UserError
+from core.net import check_answers
 from core.store import write_text
 from evaluation.prompts import Prompt
 from evaluation.runners import Answering, Reply, RunnerOptions
@@ -74,9 +76,18 @@ def runner(options: RunnerOptions) -> Answering:
     pace = Pace(options.requests_per_minute)
     manner = Manner()
 
+    # Once, and only when something is asked: answers may all be in the cache.
+    @functools.cache
+    def reach() -> None:
+        check_answers("--base-url", options.base_url or "")
+
     def replies(prompts: Sequence[Prompt]) -> Iterator[Reply]:
         with (
-            httpx.Client(headers=headers, timeout=options.timeout_s) as client,
+            httpx.Client(
+                headers=headers,
+                timeout=options.timeout_s,
+                event_hooks={"request": [lambda _: reach()]},
+            ) as client,
             ThreadPoolExecutor(options.concurrency) as pool,
         ):
             stop = threading.Event()

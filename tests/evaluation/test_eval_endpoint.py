@@ -164,7 +164,7 @@ def test_nobody_there(build, server, tmp_path, capsys, monkeypatch):
     run = command(build, server, tmp_path, "--limit", "2")
     run[run.index("--base-url") + 1] = url
     assert evaluate.main(run) == 1
-    assert "nobody answers there" in capsys.readouterr().err
+    assert "nobody answers at 127.0.0.1:9 (" in capsys.readouterr().err
 
 
 def test_a_killed_run_goes_on_where_it_was(build, server, tmp_path):

@@ -2,22 +2,12 @@
 
 import re
 import shlex
-from pathlib import Path
 
 import pytest
 from outside import ROOT, parser_of
+from pasting import PAGES, in_help, on_page
 
-from core.cli import command
 from scripts.main import COMMANDS
-
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-COMMAND = re.compile(r"^ *\.venv/bin/lego-arta .*$", re.MULTILINE)
-INLINE = re.compile(r"`(\.venv/bin/lego-arta [^`]*)`")
-
-
-def _commands(page: Path) -> list[str]:
-    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
-    return [line.strip() for line in COMMAND.findall(text)] + INLINE.findall(text)
 
 
 def _takes(line: str) -> bool:
@@ -32,22 +22,21 @@ def _takes(line: str) -> bool:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_is_one_that_the_program_takes(page):
-    for line in _commands(page):
+    for line in on_page(page):
         assert _takes(line), line
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_of_a_help_text_can_be_pasted(name):
     """It names the program by its place, and the program takes the words."""
-    text = parser_of(name).format_help().replace("\\\n", " ")
+    text = parser_of(name).format_help()
     assert not re.search(r"(?<![\w./-])(python3?|pip) (?=-m|install|scripts|builder)", text)
-    program = re.escape(command("x").removesuffix(" x"))
-    for line in re.findall(rf"(?m)^ *({program} [^\n#]+)", text):
+    for line in in_help(name):
         assert _takes(line), line
 
 
 def test_the_pages_hold_commands():
-    assert sum(len(_commands(page)) for page in PAGES) > 40
+    assert sum(len(on_page(page)) for page in PAGES) > 40
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -1,6 +1,9 @@
-"""`--format yolo` and `voc`: supervision reads back what was written, boxes lie on the parts."""
+"""`--format yolo`, `voc`, `coco`: readers find what was written, boxes lie on the parts."""
 
+import json
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -149,3 +152,52 @@ def test_without_supervision_the_line_that_installs_it_is_told(
     line = error_of(capsys)
     assert f"--format {name}" in line and "pip install" in line and "[export]" in line
     assert not (tmp_path / "x").exists()
+
+
+# What a detection of FiftyOne has itself; other keys of an annotation become its attributes.
+FIFTYONE_S_OWN = {"label", "bounding_box", "mask", "mask_path", "confidence", "index", "instance",
+                  "tags"}  # fmt: skip
+COCO_S_OWN = {"id", "image_id", "category_id", "bbox", "segmentation", "keypoints", "score", "area",
+              "iscrowd"}  # fmt: skip
+
+
+def fiftyone_s_samples(data_path: Path, labels_path: Path) -> Iterator[tuple[Path, str, list]]:
+    """(picture, row id, [(label, box as shares x, y, width, height)]) by the rules of FiftyOne's
+    COCO importer (1.22), written out: files are found by their path below `data_path`."""
+    files = {str(p.relative_to(data_path)): p for p in data_path.rglob("*") if p.is_file()}
+    labels = json.loads(labels_path.read_text())
+    names = {c["id"]: c.get("name", str(c["id"])) for c in labels["categories"]}
+    images = {image["id"]: image for image in labels["images"]}
+    of_image: dict[int, list[dict]] = {number: [] for number in images}
+    for one in labels["annotations"]:
+        more = {**one, **one.pop("attributes", {})}.keys() - COCO_S_OWN
+        assert not more & FIFTYONE_S_OWN
+        of_image[one["image_id"]].append(one)
+    by_name = {os.path.normpath(image["file_name"]): image for image in images.values()}
+    assert len(by_name) == len(images)  # else an image would get another's boxes
+    for name, image in by_name.items():
+        frame = np.array([image["width"], image["height"]] * 2)
+        boxes = [(names[one["category_id"]], np.array(one["bbox"]) / frame)
+                 for one in of_image[image["id"]]]  # fmt: skip
+        yield files[name], image["lego_arta_id"], boxes
+
+
+def test_fiftyone_finds_the_parts_where_they_are_painted(build, tmp_path):
+    rows = all_rows(build)
+    out = run(build, tmp_path / "x", "coco")
+    found = set()
+    for labels_path in out.glob("*_t*.json"):
+        for path, row_id, boxes in fiftyone_s_samples(out, labels_path):
+            found.add(row_id)
+            entries = rows[row_id].get("targets") or []
+            labels = [entry["label"] for entry in entries for _ in entry["instances_px"]]
+            assert len(boxes) >= len(labels or [1])
+            picture = pixels(path.read_bytes())
+            height, width = picture.shape[:2]
+            for part, (label, (x, y, w, h)) in enumerate(boxes):
+                if part < len(labels):
+                    assert label.rstrip("s") == labels[part].rstrip("s")
+                box = (x * width, y * height, (x + w) * width, (y + h) * height)
+                if part < len(labels or [1]):
+                    assert iou(box, measured(picture, part)) >= 0.98
+    assert found == {i for i, row in rows.items() if row["config"] != "scene"}
