@@ -4,7 +4,9 @@ Opaque parts are kept by distance, so a session's canvas grows with it and every
 once. Transparent ones are laid over them when a picture is taken, the farthest first.
 """
 
+import contextlib
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import cv2
@@ -65,6 +67,18 @@ class Canvas:
         else:
             _paste(self, sprite, part, self.count, (self.rgb, self.distance, self.ids))
         return self.count
+
+    @contextlib.contextmanager
+    def trying(self) -> Iterator[None]:
+        """What is added within is taken away again."""
+        planes, count, clear = (self.rgb, self.distance, self.ids), self.count, len(self.clear)
+        self.rgb, self.distance, self.ids = (plane.copy() for plane in planes)
+        try:
+            yield
+        finally:
+            self.rgb, self.distance, self.ids = planes
+            self.count = count
+            del self.clear[clear:], self.areas_px[count + 1 :]
 
     def render(self) -> tuple[Array, Array]:
         """(h, w, 3) uint8 RGB picture and (h, w) uint16 map of the canvas as it stands."""

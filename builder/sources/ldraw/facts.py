@@ -9,10 +9,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from builder.sources.ldraw.camera import Array
-from builder.sources.ldraw.solids import UPRIGHT, Body, Solid, holders, union
+from builder.sources.ldraw.camera import STUD_LDU, Array
+from builder.sources.ldraw.solids import UPRIGHT, Body, Ground, Solid, holders, union
 
 Facts = dict[str, str | int]
+_ROWS = ("side_by_side", "behind", "left_right", "front_back")
 NEAR_LDU = 0.5
 LONG = 1.25  # times the other: from here on a side is the long one
 FLAT = 0.9  # share of a part's slanted faces that must fall one way
@@ -20,9 +21,10 @@ _WAYS = {"right": (1, 0, 0), "left": (-1, 0, 0), "back": (0, 1, 0), "front": (0,
 _FACING = {**_WAYS, "down": (0, 0, -1)}
 
 
-def read_facts(group: Sequence[Body], before: Sequence[Solid]) -> Facts:
-    """Everything that can be said of equal units that are put onto the parts before them."""
-    whole = union([*(body.box for body in group), *(solid.box for solid in before)])
+def read_facts(group: Sequence[Body], before: Ground, detail: bool = False) -> Facts:
+    """What can be said of equal units that are put onto the parts before them; with `detail` also
+    how many studs they are from the edges."""
+    whole = union([*(body.box for body in group), *before.boxes])
     spans = {"x": _spans(group, 0), "depth": _spans(group, 1)}
     edges = {"x": (whole[0], whole[3]), "depth": (whole[1], whole[4])}
     facts: Facts = {}
@@ -34,7 +36,7 @@ def read_facts(group: Sequence[Body], before: Sequence[Solid]) -> Facts:
     own = {"x": ("left_right", "two_two"), "depth": ("front_back", "two_two")}
     words = {"x": ("left", "middle", "right"), "depth": ("front", "middle", "back")}
     for axis in ("x", "depth"):
-        if before and not scattered and layout not in own[axis]:
+        if len(before.solids) and not scattered and layout not in own[axis]:
             place = _place(_union(spans[axis]), edges[axis])
             if place is not None:
                 facts[axis] = words[axis][place]
@@ -43,6 +45,10 @@ def read_facts(group: Sequence[Body], before: Sequence[Solid]) -> Facts:
         value = values.pop() if len(values) == 1 else None
         if value:
             facts[name] = value
+    if detail and (len(group) == 1 or layout in _ROWS):
+        offsets = _offsets(group, facts, before)
+        if offsets:
+            facts = {k: v for k, v in facts.items() if k not in ("x", "depth")} | offsets
     return facts
 
 
@@ -103,7 +109,7 @@ def _end(span: tuple[float, float], whole: tuple[float, float]) -> int | None:
     return 0 if _same(span[0], whole[0]) else 1 if _same(span[1], whole[1]) else None
 
 
-def _relation(group: Sequence[Body], before: Sequence[Solid], floor: float) -> Facts:
+def _relation(group: Sequence[Body], before: Ground, floor: float) -> Facts:
     """On the table, on top of what is there, or beneath it."""
     if all(_same(float(body.box[2]), floor) for body in group) and not any(
         _meets(body, before) for body in group
@@ -117,25 +123,66 @@ def _relation(group: Sequence[Body], before: Sequence[Solid], floor: float) -> F
     return {}
 
 
-def _meets(body: Body, before: Sequence[Solid]) -> bool:
+def _meets(body: Body, before: Ground) -> bool:
     """Whether anything is so near to the body that it may hold it."""
-    if not before:
-        return False
-    boxes = np.array([solid.box for solid in before])
     low, high = body.box[:3] - 1, body.box[3:] + 1
-    return bool(((boxes[:, :3] <= high) & (boxes[:, 3:] >= low)).all(1).any())
+    return bool(((before.boxes[:, :3] <= high) & (before.boxes[:, 3:] >= low)).all(1).any())
 
 
-def _support(held: list[Solid], before: Sequence[Solid]) -> Facts:
+def _support(held: list[Solid], before: Ground) -> Facts:
     """The only part that holds, when no other part is called the same."""
     if any(solid is not held[0] for solid in held):
         return {}
-    kind = held[0].piece.kind
-    if [s.piece.kind[0] for s in before].count(kind[0]) == 1:
-        return {"support": kind[0]}
-    if kind[0] and [s.piece.kind for s in before].count(kind) == 1:
-        return {"support": " ".join(reversed(kind))}
-    return {}
+    label, colour = held[0].piece.kind
+    kinds = [solid.piece.kind for solid in before.solids]
+    if [kind[0] for kind in kinds].count(label) == 1:
+        return {"support": label}
+    return {"support": f"{colour} {label}"} if kinds.count((label, colour)) == 1 else {}
+
+
+def _offsets(group: Sequence[Body], facts: Facts, before: Ground) -> Facts:
+    """Studs from the nearer edges of a part that holds the group and can be named, else of the
+    model, and between two that stand apart; empty where that is no whole number."""
+    if facts.get("relation") != "on":
+        return {}
+    box = union([body.box for body in group])
+    held = {id(s): s for body in group for s in holders(body, before)}
+    largest = sorted(held.values(), key=lambda s: -float(np.prod(s.box[3:5] - s.box[:2])))
+    for solid in largest:
+        support = _support([solid], before).get("support")
+        found = _from_edges(box, solid.box) if support else {}
+        if found:
+            named: Facts = {} if support == facts.get("support") else {"edge_of": str(support)}
+            return found | named | _gap(group, facts)
+    whole = union(list(before.boxes))
+    found = _from_edges(box, whole) or _from_edges(box, whole, halves=True)
+    return found | {"edge_of": "model"} | _gap(group, facts) if found else {}
+
+
+def _from_edges(box: Array, edge: Array, halves: bool = False) -> Facts:
+    """Studs from the nearer edges, where both are whole numbers (or halves: "1½")."""
+    found: Facts = {}
+    for axis, (low, high) in enumerate((("left", "right"), ("front", "back"))):
+        ways = (
+            (low, (box[axis] - edge[axis]) / STUD_LDU),
+            (high, (edge[axis + 3] - box[axis + 3]) / STUD_LDU),
+        )
+        way, studs = min(ways, key=lambda one: abs(float(one[1])))
+        half = round(studs * 2)
+        if abs(studs * 2 - half) > 0.06 or (half % 2 and (not halves or half < 0)):
+            return {}
+        found[f"from_{way}"] = f"{half // 2 or ''}½" if half % 2 else half // 2
+    return found
+
+
+def _gap(group: Sequence[Body], facts: Facts) -> Facts:
+    """How many studs lie between two that stand apart; nothing where it is no whole number."""
+    axis = {"left_right": 0, "front_back": 1}.get(str(facts.get("layout")))
+    if axis is None:
+        return {}
+    one, other = sorted((body.box for body in group), key=lambda b: float(b[axis]))
+    studs = (other[axis] - one[axis + 3]) / STUD_LDU
+    return {"gap": round(studs)} if abs(studs - round(studs)) < 0.03 else {}
 
 
 def _orientation(body: Body) -> str | None:
@@ -159,6 +206,16 @@ def _facing(body: Body) -> str | None:
     if body.unit.assembly or not len(solid.studs):
         return None
     ways = [way for way, axis in _FACING.items() if len(solid.stud_feet(axis)) == len(solid.studs)]
+    return ways[0] if ways else None
+
+
+def _side_studs(body: Body) -> str | None:
+    """Where the studs on the side of a part point that has some on top as well."""
+    solid = body.solids[0]
+    if body.unit.assembly or not len(solid.feet) or len(solid.feet) == len(solid.studs):
+        return None
+    beside = len(solid.studs) - len(solid.feet)
+    ways = [way for way, axis in _WAYS.items() if len(solid.stud_feet(axis)) == beside]
     return ways[0] if ways else None
 
 
@@ -193,5 +250,6 @@ def _slanted(solid: Solid) -> Array:
 _ALONE: dict[str, Callable[[Body], str | None]] = {
     "orientation": _orientation,
     "facing": _facing,
+    "side_studs": _side_studs,
     "slope": _slope,
 }

@@ -16,11 +16,11 @@ import msgspec
 from builder.sources.ldraw import manuals
 from builder.sources.ldraw.colours import read_config
 from builder.sources.ldraw.library import open_library
-from builder.sources.ldraw.manuals import Manual
 from builder.sources.ldraw.mesh import Meshes
 from builder.sources.ldraw.models import ModelFile, authors_and_licences
 from builder.sources.ldraw.pieces import Lost, ModelError, take_apart
 from builder.sources.ldraw.reader import LdrFile, decode, read_model
+from builder.sources.ldraw.session_pages import IMAGE_FOLDER, Manual
 from builder.sources.ldraw.steps import sessions_of
 from core import code
 from core.errors import UserError
@@ -88,7 +88,7 @@ def make_manual(wanted: Wanted) -> Made:
 
 def images_of(wanted: Wanted) -> Path:
     """Where the pictures of a manual lie."""
-    return wanted.root / "site" / manuals.IMAGE_FOLDER / wanted.manual_id
+    return wanted.root / "site" / IMAGE_FOLDER / wanted.manual_id
 
 
 def _config(wanted: Wanted) -> Path:

@@ -1,13 +1,13 @@
 """The scene of a manual that is drawn from a model, in millimetres (`core/scenes.py`)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from builder.sources.drawn.scene_book import SceneBook
 from builder.sources.ldraw.camera import FINE, MM_PER_LDU, Array, Camera
-from builder.sources.ldraw.facts import Facts
-from builder.sources.ldraw.pieces import Piece, Unit
+from builder.sources.ldraw.pieces import Piece
+from builder.sources.ldraw.stating import Said
 from core import scenes
 
 
@@ -48,28 +48,30 @@ def camera_of(camera: Camera, size_wh: tuple[int, int], turned: bool = False) ->
     )
 
 
-def add_picture(
+def picture_of(
     book: SceneBook, name: str, sha256: str, camera: scenes.Camera, back: scenes.RGB,
     numbers: Array, part_ids: Sequence[int], new_ids: Sequence[int], boundary: scenes.RGB | None,
-) -> None:  # fmt: skip
-    """Note a picture. Parts that nothing is seen of are left out, unless they are new: a large
-    model has a thousand of them."""
+    file: str | None = None,
+) -> scenes.ScenePicture:  # fmt: skip
+    """Write down a picture, which is not yet one of the page's.
+
+    Parts that nothing is seen of are left out, unless they are new: a large model has a thousand.
+    """
     seen = np.flatnonzero(np.bincount(numbers.ravel(), minlength=len(part_ids) + 1)[1:])
     new = set(new_ids)
     kept = sorted({*seen.tolist(), *(i for i, part in enumerate(part_ids) if part in new)})
     renumber = np.zeros(len(part_ids) + 1, np.uint8 if len(kept) < 256 else np.uint16)
     renumber[np.array(kept, int) + 1] = np.arange(1, len(kept) + 1)
     ids = [part_ids[i] for i in kept]
-    book.pictures.append(book.picture(name, sha256, camera, back, renumber[numbers], ids, boundary))
+    return book.picture(name, sha256, camera, back, renumber[numbers], ids, boundary, file)
 
 
-def stated_groups(
-    step: Sequence[Unit], ids: Sequence[Sequence[int]], groups: Sequence[Sequence[Unit]],
-    facts: Sequence[Facts],
-) -> list[scenes.StatedGroup]:  # fmt: skip
-    """What the sentences of a step state of its groups; `ids` are those of each unit's parts."""
-    own = {id(unit): part_ids for unit, part_ids in zip(step, ids, strict=True)}
-    return [
-        scenes.StatedGroup(*group[0].kind, [i for unit in group for i in own[id(unit)]], dict(said))
-        for group, said in zip(groups, facts, strict=True)
+def statement(said: Said, ids: Mapping[int, Sequence[int]]) -> scenes.Statement:
+    """What is said; `ids` are those of each body's parts, by the body's own `id`."""
+    groups = [
+        scenes.StatedGroup(
+            *group[0].unit.kind, [i for body in group for i in ids[id(body)]], dict(facts)
+        )
+        for group, facts in zip(said.groups, said.facts, strict=True)
     ]
+    return scenes.Statement(said.find_lines, said.put_lines, groups)

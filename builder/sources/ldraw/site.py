@@ -6,7 +6,7 @@ from pathlib import Path
 
 from builder.sources.drawn import pages
 from builder.sources.ldraw.making import Wanted
-from builder.sources.ldraw.manuals import IMAGE_FOLDER
+from builder.sources.ldraw.session_pages import IMAGE_FOLDER
 from core.store import write_bytes
 
 

@@ -1,5 +1,6 @@
 """Parts as they stand before the reader: boxes, studs and who holds whom, in the world's LDU."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from builder.sources.ldraw.camera import Array, world_from_model
 from builder.sources.ldraw.pieces import Piece, Unit
 
 TOUCH_LDU = 1.0  # studs and faces so near to each other meet
+NEAR_LDU = 5.0  # more than a stud is high
 UPRIGHT = 0.99  # cosine from which on a direction is one of the world's
 
 
@@ -24,6 +26,11 @@ class Solid:
     box: Array
     studs: Array
 
+    @functools.cached_property
+    def feet(self) -> Array:
+        """(n, 3) feet of the studs that point up."""
+        return self.stud_feet((0, 0, 1))
+
     def stud_feet(self, direction: tuple[int, int, int]) -> Array:
         """(n, 3) feet of the studs that point that way."""
         way = self.studs[:, 1] - self.studs[:, 0]
@@ -32,7 +39,7 @@ class Solid:
         feet: Array = self.studs[points & (length > 0), 0]
         return feet
 
-    @property
+    @functools.cached_property
     def is_square(self) -> bool:
         """Whether its own axes are the world's, so that its box is its shape's."""
         return bool((np.abs(self.turn).max(0) > UPRIGHT * np.abs(self.turn).sum(0)).all())
@@ -81,8 +88,53 @@ def moved(body: Body, by_xyz: tuple[float, float, float]) -> Body:
     return Body(body.unit, solids, body.box + np.tile(shift, 2))
 
 
-def holders(body: Body, others: Sequence[Solid], below: bool = True) -> list[Solid]:
+def turned(body: Body, quarters: int) -> Body:
+    """The same unit turned on the spot, counter-clockwise seen from above."""
+    c, s = [(1, 0), (0, 1), (-1, 0), (0, -1)][quarters % 4]
+    turn = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+    middle = np.array([*(body.box[:2] + body.box[3:5]) / 2, 0.0])
+    solids = []
+    for solid in body.solids:
+        corners = np.stack([solid.box[:3], solid.box[3:]]) - middle
+        ends = corners @ turn.T + middle
+        box = np.concatenate([ends.min(0), ends.max(0)]).round(3)
+        shift, studs = turn @ (solid.shift - middle) + middle, (solid.studs - middle) @ turn.T
+        solids.append(Solid(solid.piece, turn @ solid.turn, shift, box, studs + middle))
+    return Body(body.unit, tuple(solids), union([solid.box for solid in solids]))
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """What stands already: its parts, their boxes (n, 6), and the feet (s, 3) of studs that point
+    up."""
+
+    solids: tuple[Solid, ...]
+    boxes: Array
+    feet: Array
+
+    def with_solids(self, more: Sequence[Solid]) -> "Ground":
+        """The ground with some more parts."""
+        return Ground(
+            (*self.solids, *more),
+            np.concatenate([self.boxes, *(solid.box[None] for solid in more)]),
+            np.concatenate([self.feet, *(solid.feet for solid in more)]),
+        )
+
+    def near(self, box: Array) -> list[Solid]:
+        """Parts whose boxes meet a box, or nearly."""
+        low, high = box[:3] - NEAR_LDU, box[3:] + NEAR_LDU
+        found = ((self.boxes[:, :3] <= high) & (self.boxes[:, 3:] >= low)).all(1)
+        return [self.solids[i] for i in np.flatnonzero(found)]
+
+
+def ground_of(solids: Sequence[Solid]) -> Ground:
+    """The ground that parts make."""
+    return Ground((), np.zeros((0, 6)), np.zeros((0, 3))).with_solids(solids)
+
+
+def holders(body: Body, before: Ground, below: bool = True) -> list[Solid]:
     """Parts beneath whose studs are in the body's parts, or above which the body's studs are."""
+    others = before.near(body.box)
     if below:
         return [o for o in others if any(stands_on(s, o) for s in body.solids)]
     return [o for o in others if any(stands_on(o, s) for s in body.solids)]
@@ -96,7 +148,7 @@ def stands_on(upper: Solid, lower: Solid) -> bool:
         and abs(lower.box[5] - z0) < 60
     ):  # fmt: skip
         return False
-    feet = lower.stud_feet((0, 0, 1))
+    feet = lower.feet
     near = (
         (np.abs(feet[:, 2] - z0) < TOUCH_LDU)
         & (feet[:, 0] > x0) & (feet[:, 0] < x1) & (feet[:, 1] > y0) & (feet[:, 1] < y1)

@@ -64,12 +64,14 @@ def ordered(units: Sequence[Unit]) -> list[Step]:
     done: list[int] = []
     steps: list[Step] = []
     touches = _touching(boxes)
-    at = boxes[:, :2].mean(0)[:2] if len(boxes) else np.zeros(2)
+    at = _middle(boxes, _base(boxes)) if len(boxes) else np.zeros(2)
     while waiting:
         held = [i for i in waiting if done and touches[i, done].any()]
-        first = min(held or waiting, key=lambda i: _rank(boxes, i, at, bool(done)))
+        first = min(held or waiting, key=lambda i: _rank(boxes, i, at))
+        if not done:
+            first = _base(boxes)
         alike = [i for i in (held or [first]) if _alike(units, boxes, i, first)]
-        alike.sort(key=lambda i: _rank(boxes, i, _middle(boxes, first), True))
+        alike.sort(key=lambda i: _rank(boxes, i, _middle(boxes, first)))
         chosen = alike[: COPIES_A_STEP if not units[first].assembly else 1]
         steps.append(tuple(units[i] for i in sorted(chosen)))
         done += chosen
@@ -89,11 +91,18 @@ def _middle(boxes: Array, i: int) -> Array:
     return found
 
 
-def _rank(boxes: Array, i: int, at: Array, begun: bool) -> tuple[float, float, int]:
+def _base(boxes: Array) -> int:
+    """The unit to begin with: of those in the lower half the one that covers most of the table, the
+    lowest of equals."""
+    low, high = float(boxes[:, 2].min()), float(boxes[:, 5].max())
+    areas = np.prod(boxes[:, 3:5] - boxes[:, :2], axis=1).round()
+    lower = [i for i in range(len(boxes)) if boxes[i, 2] <= (low + high) / 2]
+    return max(lower, key=lambda i: (float(areas[i]), -float(boxes[i, 2]), -i))
+
+
+def _rank(boxes: Array, i: int, at: Array) -> tuple[float, float, int]:
     """Lowest first (to a plate's height), then nearest to what was put last."""
     low = round(float(boxes[i, 2]) / 8)
-    if not begun:  # the first is the largest on the ground
-        return low, -float(np.prod(boxes[i, 3:5] - boxes[i, :2])), i
     return low, round(float(np.abs(_middle(boxes, i) - at).sum()), 2), i
 
 

@@ -3,7 +3,6 @@
 They say facts only, in the words that the real manuals use.
 """
 
-import random
 from collections.abc import Sequence
 
 from builder.sources.drawn.lines import Line
@@ -27,6 +26,7 @@ PLACES: dict[tuple[str | int | None, str | int | None], str] = {
     ("middle", "back"): "centered from left to right, at the back",
     ("middle", "middle"): "in the middle",
 }
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 LAYOUTS = {
     "left_right": "one on the left and one on the right",
     "front_back": "one at the front and one at the back",
@@ -37,19 +37,10 @@ LAYOUTS = {
 }
 
 
-def grouped(units: Sequence[Unit]) -> list[list[Unit]]:
-    """Units of a step by kind, in the order in which the step has them."""
-    groups: dict[tuple[str, str], list[Unit]] = {}
-    for unit in units:
-        groups.setdefault(unit.kind, []).append(unit)
-    return list(groups.values())
-
-
-def find_lines(rng: random.Random, groups: Sequence[Sequence[Unit]]) -> list[Line]:
+def find_lines(verb: str, groups: Sequence[Sequence[Unit]]) -> list[Line]:
     """The lines of an object-finding row: one kind in one line, else a line a kind."""
     if len(groups) == 1:
-        verb = ("verb", rng.choice(["Find", "Find", "Collect"]))
-        return [[verb, *_count_tokens(groups[0]), ("suffix", ".")]]
+        return [[("verb", verb), *_count_tokens(groups[0]), ("suffix", ".")]]
     total = sum(map(len, groups))
     head: Line = [("verb", "Collect"), ("", "the following"), ("det", str(total))]
     lines: list[Line] = [[*head, ("", "pieces"), ("suffix", ":")]]
@@ -112,11 +103,43 @@ def _clauses(facts: Facts, n: int) -> list[str]:
     clauses = [
         LAYOUTS.get(str(facts.get("layout"))),
         PLACES.get((facts.get("x"), facts.get("depth"))),
+        _from_edges(facts),
         f"slope{s} to the {facts['slope']}" if "slope" in facts else None,
         f"studs {_way(facts['facing'])}" if "facing" in facts else None,
+        f"studs on the side to the {facts['side_studs']}" if "side_studs" in facts else None,
     ]
     return [clause for clause in clauses if clause]
 
 
 def _way(facing: str | int) -> str:
     return "down" if facing == "down" else f"to the {facing}"
+
+
+def _from_edges(facts: Facts) -> str | None:
+    """`two studs from its left edge and at its front edge`: "its" is what holds the part."""
+    of = facts.get("edge_of")
+    said = []
+    for way in ("left", "right", "front", "back"):
+        studs = facts.get(f"from_{way}")
+        if studs is not None:
+            edge = f"the {way} edge" if of else f"its {way} edge"
+            where = f"beyond {edge}" if str(studs).startswith("-") else f"from {edge}"
+            said.append(f"{_apart(studs)} {where}" if studs != 0 else f"at {edge}")
+    if not said:
+        return None
+    gap = facts.get("gap")
+    first = f"{studs_words(int(gap))} between them, " if gap else ""
+    return f"{first}{' and '.join(said)}{f' of the {of}' if of else ''}"
+
+
+def _apart(studs: str | int) -> str:
+    if isinstance(studs, int):
+        return studs_words(abs(studs))
+    whole = studs.removesuffix("½")
+    return f"{NUMBERS[int(whole)]} and a half studs" if whole else "half a stud"
+
+
+def studs_words(n: int) -> str:
+    """`one stud`, `two studs`."""
+    number = NUMBERS[n] if n < len(NUMBERS) else str(n)
+    return f"{number} stud{'' if n == 1 else 's'}"

@@ -64,11 +64,12 @@ def test_the_words_are_those_of_manuals(drawn):
     assert said[0].startswith(("Find 1 bright red plate 2x4. /", "Collect 1 bright red plate 2x4."))
     assert "horizontally on the table" in said[0]
     assert "on top" in said[1] and "2 white plates 1x1" in said[2]
-    assert "one on the left and one on the right, at the front" in said[2]
+    assert "one on the left and one on the right, two studs between them, at its left" in said[2]
     assert "1 transparent red plate 2x2" in said[3] and "slope to the front" in said[3]
 
 
-SOLIDS = {  # half sides along x and z, height below the origin: as the tiny library has them
+# Half sides along x and z, height below the origin: as the tiny library has them.
+SOLIDS = {
     "3020.dat": (40, 20, 8), "3001.dat": (40, 20, 24), "3024.dat": (10, 10, 8),
     "3022.dat": (20, 20, 8), "3005.dat": (10, 10, 24),
 }  # fmt: skip
@@ -257,7 +258,7 @@ def test_a_model_is_turned_around_where_that_shows_the_new_part(tmp_path, lib):
     scene = load(folder / scenes.FOLDER / scenes.FILE, scenes.ManualScene)
     front, behind = scene.steps[2].says.groups[0], scene.steps[3].says.groups[0]
     # each is at the front of whoever looks at it
-    assert front.facts["depth"] == behind.facts["depth"] == "front"
+    assert front.facts["from_front"] == behind.facts["from_front"] == 0
     sights = [p.camera.depth_xyz[1] > 0 for p in scene.pictures if p.outline_rgb]
     assert sights == [True, True, True, False] or sights == [False, False, False, True]
 

@@ -1,0 +1,100 @@
+"""What a manual says at a step, as lines and as facts, and whether it is true of what was built."""
+
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from builder.sources.drawn.lines import Line
+from builder.sources.ldraw import text
+from builder.sources.ldraw.facts import Facts, read_facts
+from builder.sources.ldraw.solids import Body, Ground
+
+Kind = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Style:
+    """How the sentences of a step are worded; those of its alternatives are worded the same."""
+
+    find_verb: str
+    pronoun: bool
+    coloured: bool
+    attach: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """The lines of a step and what they state of its groups, in order. `detail` are the kinds whose
+    places are said in studs."""
+
+    groups: list[list[Body]]
+    find_lines: list[Line]
+    put_lines: list[Line]
+    facts: list[Facts]
+    detail: frozenset[Kind]
+
+
+def a_style(rng: random.Random) -> Style:
+    """A way to word a step."""
+    return Style(
+        rng.choice(["Find", "Find", "Collect"]),
+        rng.random() < 0.6,
+        rng.random() < 0.3,
+        rng.random() < 0.15,
+    )
+
+
+def grouped(bodies: Sequence[Body]) -> list[list[Body]]:
+    """Bodies of a step by kind, in the order in which the step has them."""
+    groups: dict[Kind, list[Body]] = {}
+    for body in bodies:
+        groups.setdefault(body.unit.kind, []).append(body)
+    return list(groups.values())
+
+
+def say(
+    style: Style, bodies: Sequence[Body], before: Ground, detail: frozenset[Kind] = frozenset()
+) -> Said:
+    """The lines for a step."""
+    groups = grouped(bodies)
+    units = [[body.unit for body in group] for group in groups]
+    single = [group for group in units if not group[0].assembly]
+    labels = Counter(group[0].kind[0] for group in units)
+    lines, stated, seen = [], [], before
+    for group, own in zip(groups, units, strict=True):
+        facts = read_facts(group, seen, own[0].kind in detail)
+        named = style.coloured or labels[own[0].kind[0]] > 1
+        pronoun = style.pronoun and len(groups) == 1
+        lines.append(text.put_line(own, facts, pronoun, named, style.attach))
+        stated.append(facts)
+        seen = seen.with_solids([solid for body in group for solid in body.solids])
+    find = text.find_lines(style.find_verb, single) if single else []
+    return Said(groups, find, lines, stated, detail)
+
+
+def false_facts(said: Said, bodies: Sequence[Body], before: Ground) -> list[str]:
+    """Which facts of what is said do not hold of a step that was built: their names, each once.
+
+    "part", "color" and "count" are what was to be found.
+    """
+    wanted: Mapping[Kind, int] = {g[0].unit.kind: len(g) for g in said.groups}
+    there = {group[0].unit.kind: group for group in grouped(bodies)}
+    labels = {label for label, _ in wanted}
+    wrong: dict[str, None] = {}
+    for label, colour in there:
+        if (label, colour) not in wanted:
+            wrong["color" if label in labels else "part"] = None
+    seen = before
+    for group, facts in zip(said.groups, said.facts, strict=True):
+        kind = group[0].unit.kind
+        if kind not in there:
+            if kind[0] not in {label for label, _ in there}:
+                wrong["part"] = None
+            continue
+        if len(there[kind]) != len(group):
+            wrong["count"] = None
+        read = read_facts(there[kind], seen, kind in said.detail)
+        wrong |= dict.fromkeys(name for name, value in facts.items() if read.get(name) != value)
+        seen = seen.with_solids([solid for body in there[kind] for solid in body.solids])
+    return list(wrong)
