@@ -74,7 +74,9 @@ def probe(options: argparse.Namespace) -> bool:
         print(json.dumps(described, indent=2))
     else:
         for result in described:
-            print(f"{probes.line(result):<52} {probes.PROBES[result['probe']]}")
+            # What to paste ends a line, so that nothing else is pasted with it.
+            told, cure, paste = probes.line(result).partition("; ")
+            print(f"{told:<52} {probes.PROBES[result['probe']]}{cure}{paste}")
         print(f"{results[0].rows} rows")
     return bool(probes.leaks(results))
 

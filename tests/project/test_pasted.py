@@ -25,6 +25,7 @@ from scripts.main import COMMANDS
 
 # What can't be had here, by words of the line, and what the line must say then.
 LACKS = {
+    "ldraw:path": "no such file or folder",
     "probe ": "fewer than 12 state groups",
     "openai:gpt-4o": "nobody answers at api.openai.com:443",
     "--model Qwen/": "torch is not installed",
