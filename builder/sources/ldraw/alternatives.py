@@ -19,7 +19,7 @@ A_STEP = 3  # alternatives of a step, of different kinds where that can be had
 # How soon a kind is tried: what people do wrong most is where and how a part is put.
 WEIGHTS = {"shift": 3.0, "rotate": 3.0, "order": 2.0}
 TRIES_A_KIND = 5  # whether it can be seen is known only once it is drawn
-PLACES_TRIED = 60  # of a part, near ones first
+PLACES_TRIED = 40  # of a part, near ones first
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +91,7 @@ def _undetermined(at: Situation) -> list[Kind]:
     for changes in (_shifts, _turns):
         for change in changes(random.Random(0), at):
             kind = change.changed[0].unit.kind
-            if kind not in found and not false_facts(at.said, change.bodies, at.before):
+            if kind not in found and not false_facts(at.said, change.bodies, at.before, True):
                 found.append(kind)
     return found
 
@@ -133,8 +133,12 @@ def _ending(kind: str, at: Situation, change: Change, turned_down: Counter[str])
     if not wrong:
         turned_down[f"{kind}: the sentence is true of it as well"] += 1
         return None
-    said = say(at.style, change.bodies, at.before, at.said.detail)
-    if not false_facts(said, at.bodies, at.before):
+    moved_kinds = frozenset(body.unit.kind for body in change.changed)
+    for detail in (at.said.detail, at.said.detail | moved_kinds):
+        said = say(at.style, change.bodies, at.before, detail)
+        if false_facts(said, at.bodies, at.before, True):
+            break
+    else:
         turned_down[f"{kind}: its sentence is true of the right step as well"] += 1
         return None
     dx, dy = change.studs_xy

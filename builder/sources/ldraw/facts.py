@@ -18,7 +18,7 @@ NEAR_LDU = 0.5
 LONG = 1.25  # times the other: from here on a side is the long one
 FLAT = 0.9  # share of a part's slanted faces that must fall one way
 _WAYS = {"right": (1, 0, 0), "left": (-1, 0, 0), "back": (0, 1, 0), "front": (0, -1, 0)}
-_FACING = {**_WAYS, "down": (0, 0, -1)}
+_FACING = (*_WAYS, "down")
 
 
 def read_facts(group: Sequence[Body], before: Ground, detail: bool = False) -> Facts:
@@ -134,10 +134,8 @@ def _support(held: list[Solid], before: Ground) -> Facts:
     if any(solid is not held[0] for solid in held):
         return {}
     label, colour = held[0].piece.kind
-    kinds = [solid.piece.kind for solid in before.solids]
-    if [kind[0] for kind in kinds].count(label) == 1:
-        return {"support": label}
-    return {"support": f"{colour} {label}"} if kinds.count((label, colour)) == 1 else {}
+    names = (label, f"{colour} {label}")
+    return next(({"support": name} for name in names if before.kinds[name] == 1), {})
 
 
 def _offsets(group: Sequence[Body], facts: Facts, before: Ground) -> Facts:
@@ -205,7 +203,7 @@ def _facing(body: Body) -> str | None:
     solid = body.solids[0]
     if body.unit.assembly or not len(solid.studs):
         return None
-    ways = [way for way, axis in _FACING.items() if len(solid.stud_feet(axis)) == len(solid.studs)]
+    ways = [way for way in _FACING if solid.ways[way] == len(solid.studs)]
     return ways[0] if ways else None
 
 
@@ -215,7 +213,7 @@ def _side_studs(body: Body) -> str | None:
     if body.unit.assembly or not len(solid.feet) or len(solid.feet) == len(solid.studs):
         return None
     beside = len(solid.studs) - len(solid.feet)
-    ways = [way for way, axis in _WAYS.items() if len(solid.stud_feet(axis)) == beside]
+    ways = [way for way in _WAYS if solid.ways[way] == beside]
     return ways[0] if ways else None
 
 

@@ -1,5 +1,6 @@
 """A model taken apart: its parts at their places, and the sub-files that are built on their own."""
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -37,7 +38,7 @@ class Piece:
     turn: Array
     shift: Array
 
-    @property
+    @functools.cached_property
     def kind(self) -> tuple[str, str]:
         """What texts tell it from others by: label and colour."""
         return self.name.label(), self.colour.name
@@ -50,7 +51,7 @@ class Unit:
     pieces: tuple[Piece, ...]
     assembly: str | None = None
 
-    @property
+    @functools.cached_property
     def kind(self) -> tuple[str, str]:
         """What texts tell it from others by: label and colour."""
         return (self.assembly, "") if self.assembly else self.pieces[0].kind

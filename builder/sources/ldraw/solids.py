@@ -1,6 +1,7 @@
 """Parts as they stand before the reader: boxes, studs and who holds whom, in the world's LDU."""
 
 import functools
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from builder.sources.ldraw.pieces import Piece, Unit
 
 TOUCH_LDU = 1.0  # studs and faces so near to each other meet
 NEAR_LDU = 5.0  # more than a stud is high
+WAYS = {"right": (1, 0, 0), "left": (-1, 0, 0), "back": (0, 1, 0), "front": (0, -1, 0),
+        "up": (0, 0, 1), "down": (0, 0, -1)}  # fmt: skip
 UPRIGHT = 0.99  # cosine from which on a direction is one of the world's
 
 
@@ -29,15 +32,19 @@ class Solid:
     @functools.cached_property
     def feet(self) -> Array:
         """(n, 3) feet of the studs that point up."""
-        return self.stud_feet((0, 0, 1))
+        way = self.studs[:, 1] - self.studs[:, 0]
+        found: Array = self.studs[way[:, 2] >= UPRIGHT * np.sqrt((way**2).sum(1)), 0]
+        return found
 
-    def stud_feet(self, direction: tuple[int, int, int]) -> Array:
-        """(n, 3) feet of the studs that point that way."""
+    @functools.cached_property
+    def ways(self) -> dict[str, int]:
+        """How many studs point which way."""
         way = self.studs[:, 1] - self.studs[:, 0]
         length = np.sqrt((way**2).sum(1))
-        points = way @ np.array(direction, float) >= UPRIGHT * length
-        feet: Array = self.studs[points & (length > 0), 0]
-        return feet
+        return {
+            name: int(np.count_nonzero(way @ np.array(axis, float) >= UPRIGHT * length))
+            for name, axis in WAYS.items()
+        }
 
     @functools.cached_property
     def is_square(self) -> bool:
@@ -81,11 +88,14 @@ def union(boxes: Sequence[Array]) -> Array:
 def moved(body: Body, by_xyz: tuple[float, float, float]) -> Body:
     """The same unit in another place, not turned."""
     shift = np.array(by_xyz, float)
-    solids = tuple(
-        Solid(s.piece, s.turn, s.shift + shift, s.box + np.tile(shift, 2), s.studs + shift)
-        for s in body.solids
-    )
-    return Body(body.unit, solids, body.box + np.tile(shift, 2))
+    solids = []
+    for one in body.solids:
+        box = one.box + np.concatenate([shift, shift])
+        other = Solid(one.piece, one.turn, one.shift + shift, box, one.studs + shift)
+        # what a move does not change need not be read again
+        vars(other).update(feet=one.feet + shift, is_square=one.is_square, ways=one.ways)
+        solids.append(other)
+    return Body(body.unit, tuple(solids), body.box + np.concatenate([shift, shift]))
 
 
 def turned(body: Body, quarters: int) -> Body:
@@ -119,6 +129,12 @@ class Ground:
             np.concatenate([self.boxes, *(solid.box[None] for solid in more)]),
             np.concatenate([self.feet, *(solid.feet for solid in more)]),
         )
+
+    @functools.cached_property
+    def kinds(self) -> Counter[str]:
+        """How often parts are there, by label and by colour and label."""
+        told = (solid.piece.kind for solid in self.solids)
+        return Counter(name for label, colour in told for name in (label, f"{colour} {label}"))
 
     def near(self, box: Array) -> list[Solid]:
         """Parts whose boxes meet a box, or nearly."""

@@ -73,10 +73,13 @@ def say(
     return Said(groups, find, lines, stated, detail)
 
 
-def false_facts(said: Said, bodies: Sequence[Body], before: Ground) -> list[str]:
+def false_facts(
+    said: Said, bodies: Sequence[Body], before: Ground, one_will_do: bool = False
+) -> list[str]:
     """Which facts of what is said do not hold of a step that was built: their names, each once.
 
-    "part", "color" and "count" are what was to be found.
+    "part", "color" and "count" are what was to be found. With `one_will_do` the first group of
+    which something is false ends it.
     """
     wanted: Mapping[Kind, int] = {g[0].unit.kind: len(g) for g in said.groups}
     there = {group[0].unit.kind: group for group in grouped(bodies)}
@@ -96,5 +99,7 @@ def false_facts(said: Said, bodies: Sequence[Body], before: Ground) -> list[str]
             wrong["count"] = None
         read = read_facts(there[kind], seen, kind in said.detail)
         wrong |= dict.fromkeys(name for name, value in facts.items() if read.get(name) != value)
+        if wrong and one_will_do:
+            break
         seen = seen.with_solids([solid for body in there[kind] for solid in body.solids])
     return list(wrong)
