@@ -14,7 +14,7 @@ from builder.sources.ldraw.solids import UPRIGHT, Body, Ground, Solid, holders, 
 
 Facts = dict[str, str | int]
 _ROWS = ("side_by_side", "behind", "left_right", "front_back")
-NEAR_LDU = 0.5
+NEAR_LDU = 0.25
 LONG = 1.25  # times the other: from here on a side is the long one
 FLAT = 0.9  # share of a part's slanted faces that must fall one way
 _WAYS = {"right": (1, 0, 0), "left": (-1, 0, 0), "back": (0, 1, 0), "front": (0, -1, 0)}

@@ -92,7 +92,7 @@ def false_facts(
     for group, facts in zip(said.groups, said.facts, strict=True):
         kind = group[0].unit.kind
         if kind not in there:
-            if kind[0] not in {label for label, _ in there}:
+            if not any(label == kind[0] and (label, c) not in wanted for label, c in there):
                 wrong["part"] = None
             continue
         if len(there[kind]) != len(group):

@@ -57,7 +57,7 @@ def _split(step: Step) -> list[Step]:
 def ordered(units: Sequence[Unit]) -> list[Step]:
     """Steps from below upwards: a unit only when it touches what is there, the nearest next.
 
-    Equal units of one height go together. The same units in the same order give the same steps.
+    Equal units of one height that stand in a line go together. The same units in the same order give the same steps.
     """
     boxes = np.array([_box(unit) for unit in units])
     waiting = list(range(len(units)))
@@ -71,6 +71,8 @@ def ordered(units: Sequence[Unit]) -> list[Step]:
         if not done:
             first = _base(boxes)
         alike = [i for i in (held or [first]) if _alike(units, boxes, i, first)]
+        alike = max(([i for i in alike if _in_line(boxes, i, first, axis)] for axis in (0, 1)),
+                    key=len)  # fmt: skip
         alike.sort(key=lambda i: _rank(boxes, i, _middle(boxes, first)))
         chosen = alike[: COPIES_A_STEP if not units[first].assembly else 1]
         steps.append(tuple(units[i] for i in sorted(chosen)))
@@ -108,6 +110,12 @@ def _rank(boxes: Array, i: int, at: Array) -> tuple[float, float, int]:
 
 def _alike(units: Sequence[Unit], boxes: Array, i: int, other: int) -> bool:
     return units[i].kind == units[other].kind and abs(boxes[i, 2] - boxes[other, 2]) < NEAR_LDU
+
+
+def _in_line(boxes: Array, i: int, other: int, axis: int) -> bool:
+    """Whether two take up the same room on an axis: a sentence can say how they stand."""
+    ends = boxes[i, [axis, axis + 3]] - boxes[other, [axis, axis + 3]]
+    return bool(np.abs(ends).max() < NEAR_LDU)
 
 
 def _touching(boxes: Array) -> Array:
