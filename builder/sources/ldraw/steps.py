@@ -57,7 +57,8 @@ def _split(step: Step) -> list[Step]:
 def ordered(units: Sequence[Unit]) -> list[Step]:
     """Steps from below upwards: a unit only when it touches what is there, the nearest next.
 
-    Equal units of one height that stand in a line go together. The same units in the same order give the same steps.
+    Equal units of one height that stand in a line go together. The same units in the same order
+    give the same steps.
     """
     boxes = np.array([_box(unit) for unit in units])
     waiting = list(range(len(units)))
