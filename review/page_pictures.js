@@ -45,7 +45,7 @@ function makePictures(page, stage) {
       tag.className = `tag box-${index % 6}`;
       const name = document.createElement("span");
       name.className = "name";
-      name.textContent = " " + box.name;
+      name.textContent = ": " + box.name;
       tag.append(String(index + 1), name);
       if (x0 < width / 2) tag.style.left = (100 * x0) / width + "%";
       else tag.style.right = 100 - (100 * x1) / width + "%";

@@ -37,7 +37,7 @@ LACKS = {
 }
 # Minutes each; their words are tried in test_docs.py.
 LONG = ("build --limit 200",)
-# Writes into the checkout; test_features.py compares what it would write.
+# Writes into the checkout; test_make.py compares what it would write.
 ELSEWHERE = (" infos",)
 
 
