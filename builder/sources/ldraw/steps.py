@@ -10,7 +10,7 @@ from builder.sources.ldraw.camera import Array
 from builder.sources.ldraw.pieces import RawSession, Unit, corners_of
 
 MOST_KINDS = 4  # of parts in a step
-COPIES_A_STEP, UNITS_A_STEP = 4, 6  # of a step that the geometry gives
+COPIES_A_STEP = 4  # of a kind, in a step that the geometry gives
 NEAR_LDU = 1.5  # parts so near to each other touch
 
 Step = tuple[Unit, ...]
@@ -60,38 +60,36 @@ def ordered(units: Sequence[Unit]) -> list[Step]:
     Equal units of one height that stand in a line go together. The same units in the same order
     give the same steps.
     """
+    if not units:
+        return []
     boxes = np.array([_box(unit) for unit in units])
-    waiting = list(range(len(units)))
-    done: list[int] = []
+    lows, middles = np.rint(boxes[:, 2] / 8), (boxes[:, :2] + boxes[:, 3:5]) / 2
+    waiting, held = np.ones(len(units), bool), np.zeros(len(units), bool)
     steps: list[Step] = []
-    touches = _touching(boxes)
-    at = _middle(boxes, _base(boxes)) if len(boxes) else np.zeros(2)
-    while waiting:
-        held = [i for i in waiting if done and touches[i, done].any()]
-        first = min(held or waiting, key=lambda i: _rank(boxes, i, at))
-        if not done:
-            first = _base(boxes)
-        alike = [i for i in (held or [first]) if _alike(units, boxes, i, first)]
+    first = _base(boxes)
+    while True:
+        open_ = np.flatnonzero(waiting & held if (waiting & held).any() else waiting)
+        alike = [i for i in open_.tolist() if _alike(units, boxes, i, first)]
         alike = max(([i for i in alike if _in_line(boxes, i, first, axis)] for axis in (0, 1)),
                     key=len)  # fmt: skip
-        alike.sort(key=lambda i: _rank(boxes, i, _middle(boxes, first)))
-        chosen = alike[: COPIES_A_STEP if not units[first].assembly else 1]
+        alike.sort(key=lambda i: (round(float(np.abs(middles[i] - middles[first]).sum()), 2), i))
+        chosen = alike[: 1 if units[first].assembly else COPIES_A_STEP] if steps else [first]
         steps.append(tuple(units[i] for i in sorted(chosen)))
-        done += chosen
-        waiting = [i for i in waiting if i not in chosen]
-        at = _middle(boxes, chosen[-1])
-    return steps
+        waiting[chosen] = False
+        for i in chosen:
+            held |= _touching(boxes, boxes[i])
+        if not waiting.any():
+            return steps
+        # lowest first (to a plate's height), then nearest to what was put last
+        open_ = np.flatnonzero(waiting & held if (waiting & held).any() else waiting)
+        away = np.abs(middles[open_] - middles[chosen[-1]]).sum(1).round(2)
+        first = int(open_[np.lexsort((open_, away, lows[open_]))[0]])
 
 
 def _box(unit: Unit) -> Array:
     """x0, z0, up0, x1, z1, up1 of a unit: LDraw's y points down."""
     corners = corners_of(unit.pieces)[:, [0, 2, 1]] * (1.0, 1.0, -1.0)
     return np.concatenate([corners.min(0), corners.max(0)])
-
-
-def _middle(boxes: Array, i: int) -> Array:
-    found: Array = (boxes[i, :2] + boxes[i, 3:5]) / 2
-    return found
 
 
 def _base(boxes: Array) -> int:
@@ -101,12 +99,6 @@ def _base(boxes: Array) -> int:
     areas = np.prod(boxes[:, 3:5] - boxes[:, :2], axis=1).round()
     lower = [i for i in range(len(boxes)) if boxes[i, 2] <= (low + high) / 2]
     return max(lower, key=lambda i: (float(areas[i]), -float(boxes[i, 2]), -i))
-
-
-def _rank(boxes: Array, i: int, at: Array) -> tuple[float, float, int]:
-    """Lowest first (to a plate's height), then nearest to what was put last."""
-    low = round(float(boxes[i, 2]) / 8)
-    return low, round(float(np.abs(_middle(boxes, i) - at).sum()), 2), i
 
 
 def _alike(units: Sequence[Unit], boxes: Array, i: int, other: int) -> bool:
@@ -119,10 +111,8 @@ def _in_line(boxes: Array, i: int, other: int, axis: int) -> bool:
     return bool(np.abs(ends).max() < NEAR_LDU)
 
 
-def _touching(boxes: Array) -> Array:
-    """(n, n) bool: whose boxes meet or overlap."""
-    if not len(boxes):
-        return np.zeros((0, 0), bool)
-    low, high = boxes[:, None, :3] - NEAR_LDU, boxes[:, None, 3:] + NEAR_LDU
-    found: Array = np.all((low <= boxes[None, :, 3:]) & (high >= boxes[None, :, :3]), axis=2)
+def _touching(boxes: Array, box: Array) -> Array:
+    """(n,) bool: whose boxes meet or overlap one."""
+    near = (boxes[:, :3] <= box[3:] + NEAR_LDU) & (boxes[:, 3:] >= box[:3] - NEAR_LDU)
+    found: Array = np.all(near, axis=1)
     return found

@@ -1,6 +1,7 @@
 """Manuals drawn from tiny models: what is in them is true, the same every time, and bad input is
 told of."""
 
+import time
 import zipfile
 
 import numpy as np
@@ -9,9 +10,15 @@ from tiny_ldraw import HEAD, SQUARE, library, put, tower
 
 from builder.command import parser
 from builder.engine.local import Workers
+from builder.sources.ldraw.colours import colour_of
+from builder.sources.ldraw.library import open_library
 from builder.sources.ldraw.making import Wanted, make_manual
+from builder.sources.ldraw.mesh import Meshes
 from builder.sources.ldraw.models import ModelFile, find_models, terms_of, titles_of
+from builder.sources.ldraw.names import name_of
+from builder.sources.ldraw.pieces import Piece, Unit
 from builder.sources.ldraw.source import LDRAW
+from builder.sources.ldraw.steps import ordered
 from core import scenes
 from core.errors import UserError
 from core.records import load
@@ -96,9 +103,13 @@ def projected(part, camera):
 
 
 def test_boxes_are_where_the_parts_are_without_asking_the_renderer(drawn):
-    """The parts projected again, from what the library's text says of them."""
     _, folder, scene = drawn
-    for number, picture in enumerate(scene.pictures):
+    check_boxes(folder, scene)
+
+
+def check_boxes(folder, scene):
+    """The parts projected again, from what the library's text says of them."""
+    for picture in scene.pictures:
         masks = scenes.read_masks(folder, picture)
         for i, shown in enumerate(picture.shown, 1):
             part = scene.parts[shown.part_id]
@@ -113,7 +124,7 @@ def test_boxes_are_where_the_parts_are_without_asking_the_renderer(drawn):
             )
             off = np.array(shown.box_xyxy_px) - box
             assert off[:2].min() >= -1 and off[2:].max() <= 1  # what is seen is within it
-            alone = part.step is None or number == 1
+            alone = part.step is None or len(picture.shown) == 1
             assert not alone or np.abs(off).max() <= 1, (part.label, off)
             whole = np.concatenate([world.min(0), world.max(0)])
             assert np.abs(whole - part.box_mm)[[0, 1, 2, 3, 4]].max() < 0.01
@@ -259,6 +270,7 @@ def test_a_model_is_turned_around_where_that_shows_the_new_part(tmp_path, lib):
     front, behind = scene.steps[2].says.groups[0], scene.steps[3].says.groups[0]
     # each is at the front of whoever looks at it
     assert front.facts["from_front"] == behind.facts["from_front"] == 0
+    check_boxes(folder, scene)
     sights = [p.camera.depth_xyz[1] > 0 for p in scene.pictures if p.outline_rgb]
     assert sights == [True, True, True, False] or sights == [False, False, False, True]
 
@@ -282,6 +294,20 @@ def test_no_steps_of_its_own_gives_an_order_from_below(tmp_path, lib):
     scene = load(folder / scenes.FOLDER / scenes.FILE, scenes.ManualScene)
     heights = [scene.parts[step.new_ids[0]].box_mm[2] for step in scene.steps]
     assert record.steps == 4 and heights == sorted(heights)
+
+
+def test_an_order_for_five_thousand_parts_takes_no_minute(lib):
+    meshes = Meshes(open_library(lib))
+    mesh = meshes.mesh("3024.dat")
+    name, colour = name_of("Plate  1 x  1"), colour_of(4, {})
+    grid = np.mgrid[0:20, 0:10, 0:25].reshape(3, -1).T * (20.0, -8.0, 20.0)
+    units = [Unit((Piece("3024.dat", name, mesh, colour, np.eye(3), shift),)) for shift in grid]
+    begun = time.process_time()
+    steps = ordered(units)
+    assert time.process_time() - begun < 30
+    assert sum(map(len, steps)) == 5000
+    heights = [float(step[0].pieces[0].shift[1]) for step in steps]
+    assert heights == sorted(heights, reverse=True)
 
 
 def test_models_are_found_in_files_folders_patterns_and_archives(tmp_path):
