@@ -53,15 +53,17 @@ def _image(path: Path) -> Any:
 
 def _painted(picture: np.ndarray, manual: dict[str, Any]) -> np.ndarray:
     """(h, w) uint8, not 0 where the picture shows parts: no background, shadow or number."""
-    back = np.array([int(manual["background"][i : i + 2], 16) for i in (5, 3, 1)])  # BGR
-    light = picture.mean(-1, keepdims=True) / back.mean()
-    shaded = (np.abs(picture - back * light).max(-1) <= 1.5) & (light[..., 0] >= 0.86)
+    back = [int(manual["background"][i : i + 2], 16) for i in (5, 3, 1)]  # BGR
+    channels = [channel.astype(float) for channel in cv2.split(picture)]
+    light = sum(channels) / sum(back)
+    shaded = light >= 0.86
+    for channel, full in zip(channels, back, strict=True):
+        shaded &= np.abs(channel - full * light) <= 1.5
     painted = (~shaded).astype(np.uint8) * 255
     _, labels = cv2.connectedComponents(painted)
-    printed = (picture == PRINT_RGB[::-1]).all(-1)
-    for label in np.unique(labels[printed]):
-        if printed[labels == label].mean() > 0.4:
-            painted[labels == label] = 0
+    printed = cv2.inRange(picture, PRINT_RGB[::-1], PRINT_RGB[::-1]) > 0
+    shares = np.bincount(labels[printed], minlength=labels.max() + 1) / np.bincount(labels.ravel())
+    painted[(shares > 0.4)[labels]] = 0
     return painted
 
 
