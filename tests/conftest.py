@@ -13,6 +13,8 @@ from outside import MANUAL_SITE, NO_MANUAL_SITE, demo_build
 ROOT = Path(__file__).resolve().parent.parent
 # For the processes that tests start; `pythonpath` in pyproject.toml is for pytest itself.
 os.environ["PYTHONPATH"] = str(ROOT)
+# Workers share the cores; many threads on small tables spend their time waiting for each other.
+os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1")
 
 # In CI the same examples every time; by hand, new ones. How long one takes says how busy we are.
 IN_CI = bool(os.environ.get("CI"))
@@ -31,17 +33,6 @@ def demo(tmp_path_factory) -> Path:
     folder = place / "demo"
     with filelock.FileLock(place / "demo.lock"):
         return folder if (folder / "said").exists() else demo_build(folder)
-
-
-@pytest.fixture(scope="module")
-def one_thread():
-    """torch with one thread, for tests of models."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

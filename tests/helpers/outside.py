@@ -14,12 +14,11 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 # Made from real LEGO models; it is no part of the project: tests marked manual_site skip without.
 MANUAL_SITE = ROOT.parent / "shared" / "manual-site"
 NO_MANUAL_SITE = "the manual site does not stand beside the checkout"
-# Libraries' own notices about themselves are not ours; one thread, for workers share the cores.
+# Libraries' own notices about themselves are not ours.
 MODEL_TEST = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
     pytest.mark.filterwarnings("ignore::UserWarning"),
-    pytest.mark.usefixtures("one_thread"),
 ]
 
 

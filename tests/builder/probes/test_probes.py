@@ -12,7 +12,6 @@ import msgspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import threadpoolctl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from makers import MAGENTA, crawled_manual, png_bytes
@@ -38,13 +37,6 @@ FAST = ("names", "file", "text", "noise", "seam")
 # A leak changes the pixels (H, W, 3), or the finished row, of the wrong examples.
 Pixels = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 Rows = Callable[[dict], dict]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """As in a worker; many threads on small tables spend their time waiting for each other."""
-    with threadpoolctl.threadpool_limits(1):
-        yield
 
 
 def _picture(rng: np.random.Generator) -> np.ndarray:
