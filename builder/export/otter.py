@@ -36,7 +36,7 @@ NOTHING = "nothing.json"
 PICTURES = "the build's own bytes, as base64"
 TRAIN = "REPO=path/to/Otter bash {folder}/train.sh"
 README = """\
-`{names}` list the files by group. Rows with examples of their own manual are in
+The files by group: `{names}`. Rows with examples of their own manual are in
 `IMAGE_TEXT_IN_CONTEXT`, the others in `IMAGE_TEXT`. Otter squeezes pictures into squares of 224
 pixels, so shares of width and height hold; it learns the answers of the examples too.
 """

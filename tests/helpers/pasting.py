@@ -129,5 +129,11 @@ def _rate() -> None:
 
 
 def fresh(prepared: Path, folder: Path) -> Path:
-    """The prepared folder once more: hard links, for commands replace files and write into none."""
-    return shutil.copytree(prepared, folder, copy_function=os.link, symlinks=True)
+    """The prepared folder once more: hard links, for commands replace files and write into none.
+
+    Locks stay behind: a lock is held on the file itself, whatever its names.
+    """
+    return shutil.copytree(
+        prepared, folder, copy_function=os.link, symlinks=True,
+        ignore=shutil.ignore_patterns("*.lock"),
+    )  # fmt: skip
