@@ -91,7 +91,10 @@ def _ways(dx: int, dy: int) -> str:
 
 def _lies(facts: Facts) -> str:
     if "slope" in facts:
-        return f" so that the slope faces the {facts['slope']}"
+        way = facts["slope"]
+        if way in ("outward", "inward"):
+            return f" so that the slopes face {way}"
+        return f" so that the slope faces the {way}"
     lies = {"horizontally": "from left to right", "vertically": "from front to back"}
     if facts.get("orientation") in lies:
         return f" a quarter, so that it lies {lies[str(facts['orientation'])]}"

@@ -16,6 +16,8 @@ Facts = dict[str, str | int]
 _ROWS = ("side_by_side", "behind", "left_right", "front_back")
 NEAR_LDU = 0.25
 LONG = 1.25  # times the other: from here on a side is the long one
+BEYOND_STUDS = 2  # that a part may stick out over the edge of what holds it, to be told so
+EDGES_TRIED = 12  # of large parts that a place may be measured from
 FLAT = 0.9  # share of a part's slanted faces that must fall one way
 _WAYS = {"right": (1, 0, 0), "left": (-1, 0, 0), "back": (0, 1, 0), "front": (0, -1, 0)}
 _FACING = (*_WAYS, "down")
@@ -45,6 +47,9 @@ def read_facts(group: Sequence[Body], before: Ground, detail: bool = False) -> F
         value = values.pop() if len(values) == 1 else None
         if value:
             facts[name] = value
+    slopes = _slopes(group)
+    if slopes:
+        facts["slope"] = slopes
     if detail and (len(group) == 1 or layout in _ROWS):
         offsets = _offsets(group, facts, before)
         if offsets:
@@ -145,16 +150,21 @@ def _offsets(group: Sequence[Body], facts: Facts, before: Ground) -> Facts:
         return {}
     box = union([body.box for body in group])
     held = {id(s): s for body in group for s in holders(body, before)}
-    largest = sorted(held.values(), key=lambda s: -float(np.prod(s.box[3:5] - s.box[:2])))
-    for solid in largest:
+    for solid in [*_largest(list(held.values())), *_largest(before.solids)[:EDGES_TRIED]]:
         support = _support([solid], before).get("support")
         found = _from_edges(box, solid.box) if support else {}
-        if found:
+        beyond = BEYOND_STUDS if id(solid) in held else 0
+        if found and all(isinstance(n, int) and n >= -beyond for n in found.values()):
             named: Facts = {} if support == facts.get("support") else {"edge_of": str(support)}
             return found | named | _gap(group, facts)
     whole = union(list(before.boxes))
     found = _from_edges(box, whole) or _from_edges(box, whole, halves=True)
     return found | {"edge_of": "model"} | _gap(group, facts) if found else {}
+
+
+def _largest(solids: Sequence[Solid]) -> list[Solid]:
+    """Parts by the room that they take up on the table, the largest first."""
+    return sorted(solids, key=lambda s: -float(np.prod(s.box[3:5] - s.box[:2])))
 
 
 def _from_edges(box: Array, edge: Array, halves: bool = False) -> Facts:
@@ -171,6 +181,28 @@ def _from_edges(box: Array, edge: Array, halves: bool = False) -> Facts:
             return {}
         found[f"from_{way}"] = f"{half // 2 or ''}½" if half % 2 else half // 2
     return found
+
+
+def wrong_offsets(facts: Facts, group: Sequence[Body], before: Ground) -> list[str]:
+    """Which of the studs from edges that are stated do not hold of a group: names of facts."""
+    stated = [name for name in facts if name.startswith("from_")]
+    label = facts.get("edge_of", facts.get("support"))
+    edges = [
+        solid.box
+        for solid in before.solids
+        if label in ("model", solid.piece.kind[0], " ".join(reversed(solid.piece.kind)))
+    ]
+    if not stated or not edges:
+        return stated
+    box, edge = union([body.box for body in group]), union(edges)
+    apart = {
+        "from_left": box[0] - edge[0],
+        "from_right": edge[3] - box[3],
+        "from_front": box[1] - edge[1],
+        "from_back": edge[4] - box[4],
+    }
+    told = {name: float(str(facts[name]).replace("½", ".5")) for name in stated}
+    return [name for name in stated if abs(apart[name] / STUD_LDU - told[name]) > 0.03]
 
 
 def _gap(group: Sequence[Body], facts: Facts) -> Facts:
@@ -229,6 +261,20 @@ def _slope(body: Body) -> str | None:
         if total and normals @ np.array(axis[:2], float) > FLAT * total:
             return way
     return None
+
+
+def _slopes(group: Sequence[Body]) -> str | None:
+    """Whether the slopes of several that fall different ways all fall outward, or all inward."""
+    ways = [_slope(body) for body in group]
+    if None in ways or len(set(ways)) < 2:
+        return None
+    box = union([body.box for body in group])
+    middle = (box[:2] + box[3:5]) / 2
+    out = [
+        float(((body.box[:2] + body.box[3:5]) / 2 - middle) @ np.array(_WAYS[str(way)][:2], float))
+        for body, way in zip(group, ways, strict=True)
+    ]
+    return "outward" if min(out) > 1 else "inward" if max(out) < -1 else None
 
 
 def _slanted(solid: Solid) -> Array:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from builder.sources.drawn.lines import Line
 from builder.sources.ldraw import text
-from builder.sources.ldraw.facts import Facts, read_facts
+from builder.sources.ldraw.facts import Facts, read_facts, wrong_offsets
 from builder.sources.ldraw.solids import Body, Ground
 
 Kind = tuple[str, str]
@@ -98,7 +98,12 @@ def false_facts(
         if len(there[kind]) != len(group):
             wrong["count"] = None
         read = read_facts(there[kind], seen, kind in said.detail)
-        wrong |= dict.fromkeys(name for name, value in facts.items() if read.get(name) != value)
+        wrong |= dict.fromkeys(
+            name
+            for name, value in facts.items()
+            if read.get(name) != value and not name.startswith(("from_", "edge_of"))
+        )
+        wrong |= dict.fromkeys(wrong_offsets(facts, there[kind], seen))
         if wrong and one_will_do:
             break
         seen = seen.with_solids([solid for body in there[kind] for solid in body.solids])

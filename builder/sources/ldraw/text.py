@@ -104,7 +104,7 @@ def _clauses(facts: Facts, n: int) -> list[str]:
         LAYOUTS.get(str(facts.get("layout"))),
         PLACES.get((facts.get("x"), facts.get("depth"))),
         _from_edges(facts),
-        f"slope{s} to the {facts['slope']}" if "slope" in facts else None,
+        f"slope{s} {_way(facts['slope'])}" if "slope" in facts else None,
         f"studs {_way(facts['facing'])}" if "facing" in facts else None,
         f"studs on the side to the {facts['side_studs']}" if "side_studs" in facts else None,
     ]
@@ -112,7 +112,7 @@ def _clauses(facts: Facts, n: int) -> list[str]:
 
 
 def _way(facing: str | int) -> str:
-    return "down" if facing == "down" else f"to the {facing}"
+    return str(facing) if facing in ("down", "outward", "inward") else f"to the {facing}"
 
 
 def _from_edges(facts: Facts) -> str | None:

@@ -20,6 +20,8 @@ WIDE = "".join(  # a plate with room, then parts one by one
         put("3001", -40, -24, -20, 1), put("3023", 30, -8, 10, 4), put("54200", -70, -40, -10, 4),
         "\n".join([put("3024", 70, -8, 30, 0), put("3024", 70, -8, -30, 0)]),
         put("3022", -40, -32, -20, 4), put("3005", 10, -24, -30, 1),
+        "\n".join([put("54200", -10, -16, 10, 15, "0 0 1 0 1 0 -1 0 0"),
+                   put("54200", 70, -16, 10, 15, "0 0 -1 0 1 0 1 0 0")]),
     )
 )  # fmt: skip
 
@@ -94,9 +96,12 @@ def holds_true(name, value, group, before):
                     else (size[:, 1] > size[:, 0]).all())  # fmt: skip
     if name == "slope":  # it falls to -z of its own frame
         ways = {"front": (0, -1), "back": (0, 1), "left": (-1, 0), "right": (1, 0)}
-        return all(
-            np.allclose(np.array(p.pose_mm)[:2, :3] @ (0, 0, -1), ways[value]) for p in group
-        )
+        falls = [np.array(p.pose_mm)[:2, :3] @ (0, 0, -1) for p in group]
+        if value in ways:
+            return all(np.allclose(fall, ways[value]) for fall in falls)
+        middle = (own_low[:2] + own_high[:2]) / 2
+        out = [fall @ ((b[:2] + b[3:5]) / 2 - middle) for fall, b in zip(falls, own, strict=True)]
+        return min(out) > 0 if value == "outward" else max(out) < 0
     if name == "layout":
         apart = own[:, :2].max(0) - own[:, :2].min(0)
         if value in ("corners", "two_two"):
@@ -176,6 +181,12 @@ def test_every_stated_fact_holds(scene):
         assert wrong_facts(step.says, groups, before) == set(), step.step
         stated += sum(len(group.facts) for group in step.says.groups)
     assert stated >= 10
+
+
+def test_slopes_of_a_pair_fall_outward(scene):
+    slopes = [g.facts["slope"] for s in scene.steps for g in s.says.groups if "slope" in g.facts]
+    pair = [slope for slope in slopes if slope in ("outward", "inward")]
+    assert (slopes and len(scene.steps) == 5) or pair == ["outward"]
 
 
 def test_alternatives_are_false_of_the_right_sentence_and_true_of_their_own(scene):
