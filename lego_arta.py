@@ -27,6 +27,8 @@ CONFIGS = {
     "object": "Object detection: a 2x2 collage of pictures of parts; "
     "the answer names the parts asked for and gives their boxes.",
     "state": "State detection: the picture of a step done right or wrong; the answer is Yes or No.",
+    "state_balanced": "State detection in groups of four: two pictures, two instructions, two Yes; "
+    "whoever sees the picture alone or the text alone is at chance.",
 }
 SPLITS = ("train", "test")
 
@@ -58,6 +60,18 @@ _COMMON = {
     "confidence": _FLOAT,
     "sample_weight": _FLOAT,
 }
+_STATE = {
+    **_COMMON,
+    "label": ClassLabel(names=["no", "yes"]),
+    "group_id": _TEXT,
+    "negative_kind": _TEXT,
+    "correction": _TEXT,
+    "false_facts": Sequence(_TEXT),
+    "shift_fraction": _FLOAT,
+    "part_box_px": _BOX,
+    "correct_box_px": _BOX,
+    "boundary_color": _TEXT,
+}
 FEATURES: dict[str, Features] = {
     "scene": Features(_COMMON),
     "object": Features(
@@ -68,19 +82,8 @@ FEATURES: dict[str, Features] = {
             "distractors": [{"cell": Value("int8"), **_TARGET}],
         }
     ),
-    "state": Features(
-        {
-            **_COMMON,
-            "label": ClassLabel(names=["no", "yes"]),
-            "group_id": _TEXT,
-            "negative_kind": _TEXT,
-            "correction": _TEXT,
-            "shift_fraction": _FLOAT,
-            "part_box_px": _BOX,
-            "correct_box_px": _BOX,
-            "boundary_color": _TEXT,
-        }
-    ),
+    "state": Features(_STATE),
+    "state_balanced": Features(_STATE),
 }
 
 

@@ -160,6 +160,14 @@ class ManualScene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: int = 1
 
 
+def plain(line: Line) -> str:
+    """A line as text: words with single spaces, marks without one before."""
+    text = ""
+    for tag, word in line:
+        text += word if tag == "suffix" or not text else f" {word}"
+    return text
+
+
 def load_scene(manual_folder: Path) -> ManualScene | None:
     """The scene of a manual's folder, None where there is none. Raises `UserError`."""
     path = manual_folder / FOLDER / FILE

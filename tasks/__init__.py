@@ -12,6 +12,7 @@ TASKS = {
         Task("scene", "tasks.scene"),
         Task("object", "tasks.object"),
         Task("state", "tasks.state"),
+        Task("state_balanced", "tasks.state_balanced"),
     )
 }
 

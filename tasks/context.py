@@ -17,6 +17,7 @@ from cachetools import LRUCache
 from core.pictures.containers import ImageError
 from core.pictures.media import Picture, check_shape, encode, pixel_hash, read_picture
 from core.records import Annotation, Drop, Instruction, Manual
+from core.scenes import ManualScene, ScenePicture, StepScene, load_scene
 from tasks.options import TaskOptions as TaskOptions  # callers take it from here
 from tasks.outline import SessionColor, session_color
 from tasks.prompts import instruction_text
@@ -62,6 +63,27 @@ class Context:
     def colors(self) -> dict[str, SessionColor]:
         """The colour of the outline around new parts, by session."""
         return {name: session_color(self, name, rows) for name, rows in self.sessions.items()}
+
+    @functools.cached_property
+    def scene(self) -> ManualScene | None:
+        """What the source knows of its own pictures; None where it did not draw them."""
+        return load_scene(self.folder)
+
+    @functools.cached_property
+    def _step_scenes(self) -> dict[str, StepScene]:
+        return {step.step_sha256: step for step in self.scene.steps} if self.scene else {}
+
+    @functools.cached_property
+    def _scene_pictures(self) -> dict[str, ScenePicture]:
+        return {one.sha256: one for one in self.scene.pictures} if self.scene else {}
+
+    def step_scene(self, instruction: Instruction) -> StepScene | None:
+        """The scene of a step by its picture."""
+        return self._step_scenes.get(instruction.img_sha256 or "")
+
+    def scene_picture(self, instruction: Instruction) -> ScenePicture | None:
+        """What is known of a row's picture."""
+        return self._scene_pictures.get(instruction.img_sha256 or "")
 
     def picture(self, instruction: Instruction) -> Picture | None:
         """The decoded picture of a row, None when it has none. Raises `ImageError`."""
@@ -153,13 +175,20 @@ def base_row(
     sources: list[Instruction],
     annotator: str | None,
     confidence: float,
+    words: str = "",
 ) -> Row:
-    """The columns all configs share. `texts` holds query, answer and previous_instruction."""
+    """The columns all configs share. `texts` holds query, answer and previous_instruction; `words`
+    tell rows apart that show one picture and say something else of it.
+    """
     instruction = row.instruction
     return {
         # The same inputs for a positive and its negatives but for the pixels.
         "id": opaque_id(
-            config, context.manual.manual_id, instruction.instruction_id, image.pixels_hash
+            config,
+            context.manual.manual_id,
+            instruction.instruction_id,
+            image.pixels_hash,
+            *([words] if words else []),
         ),
         "manual_id": context.manual.manual_id,
         "session_id": row.session_id,

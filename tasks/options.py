@@ -4,7 +4,8 @@ import dataclasses
 import re
 from dataclasses import dataclass
 
-NEGATIVES, POSITIVES = ("paper", "typed"), ("matched", "original")
+NEGATIVES = ("rendered", "balanced", "typed", "paper")
+POSITIVES = ("matched", "original")
 HEX_RE = re.compile(r"#[0-9A-Fa-f]{6}")
 
 
@@ -14,11 +15,16 @@ class TaskOptions:
 
     seed: int = 42
     image_format: str = "webp"
-    negatives: str = "paper"
+    negatives: str = "rendered"
     positives: str = "matched"
     templates: str = "paper"
     # (session id, hex colour or None for no outline) set by hand, for sessions of this manual.
     boundary_colors: tuple[tuple[str, str | None], ...] = ()
+
+    @property
+    def rendered(self) -> bool:
+        """Whether wrong states are those that a source drew, where it drew its pictures."""
+        return self.negatives in ("rendered", "balanced")
 
     def of_manual(self, manual_id: str) -> "TaskOptions":
         """The options that matter to one manual: colours of other sessions don't."""

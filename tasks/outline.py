@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from core.pictures.containers import ImageError
@@ -9,6 +11,7 @@ from synthesis import boundary
 from tasks.sessions import ManualRow
 
 if TYPE_CHECKING:
+    from core.scenes import ScenePicture
     from tasks.context import Context
 
 
@@ -21,7 +24,12 @@ class SessionColor(NamedTuple):
 
 
 def session_color(context: Context, session_id: str, rows: list[ManualRow]) -> SessionColor:
-    """The boundary colour of a session: set by hand, or voted from its step pictures."""
+    """The boundary colour of a session: set by hand, known from its scene, or voted from its step
+    pictures."""
+    by_hand = dict(context.options.boundary_colors)
+    known = [context.scene_picture(row.instruction) for row in rows if not row.is_eop]
+    if context.options.rendered and session_id not in by_hand and known and all(known):
+        return _known(known)
     thumbnails, lossy = [], False
     for row in rows:
         if not row.is_eop:  # one picture at a time: only its thumbnail stays
@@ -33,10 +41,16 @@ def session_color(context: Context, session_id: str, rows: list[ManualRow]) -> S
             lossy = lossy or (picture is not None and picture.lossy)
     tolerance = boundary.LOSSY_TOLERANCE if lossy else boundary.TOLERANCE
     vote = boundary.vote(thumbnails, tolerance)
-    by_hand = dict(context.options.boundary_colors)
     if session_id in by_hand:
         return SessionColor(_set_by_hand(by_hand[session_id], vote), tolerance, True)
     return SessionColor(vote, tolerance)
+
+
+def _known(pictures: Sequence[ScenePicture | None]) -> SessionColor:
+    """The colour that the source drew with, the one of most pictures if it used several."""
+    drawn = Counter(one.outline_rgb for one in pictures if one and one.outline_rgb)
+    color = drawn.most_common(1)[0][0] if drawn else None
+    return SessionColor(boundary.Vote(color, 1.0, tuple(drawn)), boundary.TOLERANCE)
 
 
 def _set_by_hand(color: str | None, vote: boundary.Vote) -> boundary.Vote:

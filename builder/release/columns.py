@@ -41,6 +41,7 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "group_id": ("", "the same for the right picture of a step and its wrong ones"),
     "negative_kind": ("", "what is wrong: shift, rotate, ...; null if nothing is"),
     "correction": ("", "what is wrong and how to put it right; null if nothing is"),
+    "false_facts": ("", "what of the instruction does not hold in this picture; empty if unknown"),
     "shift_fraction": ("share", "how far the part was moved, of the assembly's size"),
     "part_box_px": ("pixels", "where the part is in this picture; null where it is missing"),
     "correct_box_px": ("pixels", "where it belongs"),

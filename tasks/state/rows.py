@@ -1,7 +1,6 @@
 """State detection (T12-T15): the step done right, and three times wrong."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
@@ -10,7 +9,6 @@ from core.part_names import part_labels
 from core.pictures.containers import ImageError
 from core.pictures.media import Picture, encode_rgba
 from core.records import Instruction
-from synthesis.boxes import Box
 from synthesis.cutout import Cutout, bare_part
 from synthesis.foreground import DIFFERENCE_MIN, LOSSY_DIFFERENCE_MIN, foreground_mask
 from synthesis.negatives import (
@@ -25,30 +23,27 @@ from synthesis.negatives import (
 )
 from synthesis.printed import printed_marks
 from synthesis.segmentation import old_outline, segment
-from tasks.context import Context, EncodedImage, base_row, opaque_id
+from tasks.context import Context
 from tasks.outline import SessionColor, hex_color
-from tasks.prompts import instruction_text, state_query
+from tasks.prompts import instruction_text
 from tasks.sessions import ManualRow
+from tasks.state import rendered
 from tasks.state.corrections import correction, placed
-from tasks.state.text import NO, YES
+from tasks.state.group import Example, Finder, state_row
 from tasks.task import Row, Rows
 
 ANNOTATOR, OVERRIDE = "boundary", "boundary-override"
 
 
-class Example(NamedTuple):
-    """What differs between the four rows of a step."""
-
-    image: EncodedImage
-    label: int
-    kind: str | None
-    correction: str | None
-    shift_fraction: float
-    part_box_px: Box | None
-
-
 def make(context: Context) -> Iterator[Row]:
     """Four rows a step: one positive and three negatives, in the order of their opaque ids."""
+    if context.options.rendered and context.scene is not None:
+        return rendered.groups(context, "state", rendered.one_right_three_wrong)
+    return _pasted(context)
+
+
+def _pasted(context: Context) -> Iterator[Row]:
+    """Wrong states by cutting the part out of the picture and putting it elsewhere."""
     palette = _palette(context)
     for session_id, session in context.sessions.items():
         color = context.colors[session_id]
@@ -187,42 +182,21 @@ def _group(
     right_box = scene.cutout.box_px
     matched = context.options.positives == "matched"
     right = context.new_image(scene.right) if matched else context.source_image(step)
-    examples = [Example(right, 1, None, None, 0.0, right_box)]
+    examples = [Example(right, None, None, 0.0, right_box, right_box)]
     for one in wrong:
         image = context.new_image(one.rgb)
         sentence = correction(one, eop_text, image.size_wh, several)
-        examples.append(Example(image, 0, one.kind, sentence, one.shift_fraction, one.part_box_px))
-    made = []
-    for example in examples:
-        base = base_row(
-            context,
-            "state",
-            row,
-            example.image,
-            {
-                "query": state_query(eop_text, step.text, context.options.templates),
-                "answer": YES if example.label else NO,
-                "previous_instruction": instruction_text(eop_text) or None,
-            },
-            sources=[step, row.step_before] if row.step_before else [step],
-            annotator=OVERRIDE if color.by_hand else ANNOTATOR,
-            confidence=color.vote.score,
-        )
-        box = example.part_box_px
-        made.append(
-            {
-                **base,
-                "label": example.label,
-                "group_id": opaque_id("group", context.manual.manual_id, step.instruction_id),
-                "negative_kind": example.kind,
-                "correction": example.correction,
-                "shift_fraction": example.shift_fraction,
-                "part_box_px": None if box is None else list(box),
-                "correct_box_px": list(right_box),
-                "boundary_color": hex_color(color.vote.color) if color.vote.color else None,
-            }
-        )
-    return sorted(made, key=lambda item: item["id"])
+        box = one.part_box_px
+        examples.append(Example(image, one.kind, sentence, one.shift_fraction, box, right_box))
+    finder = Finder(
+        OVERRIDE if color.by_hand else ANNOTATOR,
+        color.vote.score,
+        hex_color(color.vote.color) if color.vote.color else None,
+    )
+    return sorted(
+        (state_row("state", context, row, example, finder) for example in examples),
+        key=lambda made: made["id"],
+    )
 
 
 ROWS = Rows(

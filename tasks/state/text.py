@@ -3,6 +3,7 @@
 from tasks.task import Text
 
 YES, NO = "Yes.", "No."
+EXACT = "exact"  # the annotator of rows whose source knows what it drew
 _PILLARS = (
     "[state] After I find 4 white bricks 1x2x5. Did I do it correctly for they will form two "
     "pillars at the back. First, locate the two plates 2x2 in the left and right corners at the "

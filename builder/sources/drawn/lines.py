@@ -5,13 +5,6 @@ untagged words.
 """
 
 from core.scenes import Line
+from core.scenes import plain as plain
 
 TURN_LINE: Line = [("verb", "Turn"), ("", "the model around"), ("suffix", ".")]
-
-
-def plain(line: Line) -> str:
-    """The line as text: words with single spaces, marks without one before."""
-    text = ""
-    for tag, word in line:
-        text += word if tag == "suffix" or not text else f" {word}"
-    return text

@@ -235,6 +235,7 @@ class _Manual:
             "group_id": opaque_id("group", self.manual_id, bare),
             "negative_kind": None if right else "shift",
             "correction": None,
+            "false_facts": [],
             "shift_fraction": None,
             "part_box_px": None,
             "correct_box_px": None,

@@ -1,0 +1,94 @@
+"""A row of state detection: one picture, one instruction, whether they fit."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from core import scenes
+from core.records import Instruction
+from synthesis.boxes import Box
+from tasks.context import Context, EncodedImage, base_row, opaque_id
+from tasks.prompts import instruction_text, state_query
+from tasks.sessions import ManualRow
+from tasks.state.text import NO, YES
+from tasks.task import Row
+
+
+class Example(NamedTuple):
+    """What differs between the rows of a group; a `kind` says what is wrong, None is right.
+
+    `says` is what is said where it is not what the manual says there.
+    """
+
+    image: EncodedImage
+    kind: str | None
+    correction: str | None
+    shift_fraction: float
+    part_box_px: Box | None
+    correct_box_px: Box
+    false_facts: Sequence[str] = ()
+    says: scenes.Statement | None = None
+
+
+class Finder(NamedTuple):
+    """Who found the new part, how sure that is, and the outline's colour as hex, None for none."""
+
+    annotator: str
+    confidence: float
+    boundary_color: str | None
+
+
+def state_row(
+    config: str, context: Context, row: ManualRow, example: Example, finder: Finder
+) -> Row:
+    """The columns of one example of a step."""
+    said, eop_text, words = row, row.eop.text if row.eop else [], ""
+    if example.says is not None:
+        said = row._replace(instruction=_instruction(row, example.says.put_lines))
+        eop_text = [scenes.plain(line) for line in example.says.find_lines]
+        told = "\n".join([*eop_text, *said.instruction.text])
+        words = hashlib.sha256(told.encode()).hexdigest()
+    step, right = row.instruction, example.kind is None
+    base = base_row(
+        context,
+        config,
+        said,
+        example.image,
+        {
+            "query": state_query(eop_text, said.instruction.text, context.options.templates),
+            "answer": YES if right else NO,
+            "previous_instruction": instruction_text(eop_text) or None,
+        },
+        sources=[step, row.step_before] if row.step_before else [step],
+        annotator=finder.annotator,
+        confidence=finder.confidence,
+        words=words,
+    )
+    box = example.part_box_px
+    return {
+        **base,
+        "label": int(right),
+        "group_id": opaque_id("group", context.manual.manual_id, step.instruction_id),
+        "negative_kind": example.kind,
+        "correction": example.correction,
+        "false_facts": list(example.false_facts),
+        "shift_fraction": example.shift_fraction,
+        "part_box_px": None if box is None else list(box),
+        "correct_box_px": list(example.correct_box_px),
+        "boundary_color": finder.boundary_color,
+    }
+
+
+def _instruction(row: ManualRow, lines: Sequence[scenes.Line]) -> Instruction:
+    """The step's row with other words, tagged as a page's are."""
+    entities = [
+        {tag: text}
+        for line in lines
+        for tag, text in [("this_line", scenes.plain(line)), *line]
+        if tag
+    ]
+    return msgspec.structs.replace(
+        row.instruction, text=[scenes.plain(line) for line in lines], entities=entities
+    )
