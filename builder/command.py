@@ -86,9 +86,12 @@ def parser() -> Parser:
     state.add_argument(
         "--negatives",
         choices=NEGATIVES,
-        default="paper",
-        help="%(default)s: the part moved; typed: also turned, mirrored, of a wrong colour, "
-        "another part, missing, one too many",
+        default="rendered",
+        help="%(default)s: what else could have been built, drawn by a source that draws its "
+        "pictures (demo, ldraw), and as paper for other manuals; balanced: also the config "
+        "state_balanced, which neither picture nor text alone can answer; paper: the part moved "
+        "within the picture; typed: also turned, mirrored, of a wrong colour, another part, "
+        "missing, one too many",
     )
     state.add_argument(
         "--positives",

@@ -37,7 +37,7 @@ class BuildOptions:
     """What a build's rows depend on besides the manuals."""
 
     work: Path
-    annotator: str = "foreground"  # or several, with commas: their consensus
+    annotator: str = "exact"  # or several, with commas: their consensus
     models: ModelOptions = field(default_factory=ModelOptions)
     tasks: TaskOptions = field(default_factory=TaskOptions)
     ready_made: ReadyMade | None = None  # rows that come with the manuals

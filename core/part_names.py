@@ -50,6 +50,17 @@ def part_labels(instruction: Instruction) -> list[PartLabel]:
     return labels if seen else _labels_of_plain_text(instruction.text)
 
 
+def part_kind(label: PartLabel) -> str:
+    """The part a label names: "2 Grey plates 1×2" and "grey plate 1x2" are one part.
+
+    Plural endings go from every word. What is left need not be a word, only the same for both
+    numbers: "hose" and "hoses", "leaf" and "leaves", "canopy" and "canopies".
+    """
+    text = label.text.casefold().replace("×", "x")
+    stems = (re.sub(r"[es]+$", "", word) for word in text.split())
+    return " ".join(re.sub("y$", "i", re.sub("v$", "f", stem)) for stem in stems)
+
+
 def _count(text: str, otherwise: int) -> int:
     digits = re.search(r"\d+", text)
     if digits:

@@ -27,7 +27,7 @@ from synthesis.boxes import Box, iou, union
 
 # What an annotator's own confidence is worth with nobody to confirm it. Foreground's counts what
 # it found against the text; a detector's score was never fitted to drawings of parts.
-OWN_WORD = {"foreground": 1.0}
+OWN_WORD = {"exact": 1.0, "foreground": 1.0}
 OWN_WORD_OF_MODELS = 0.5
 
 

@@ -15,6 +15,7 @@ from core.matching import assign
 from core.part_names import part_labels, phrases, size_of
 from core.pictures.media import Picture
 from core.records import Annotation, Instruction, LabelBox, PartLabel
+from core.scenes import ManualScene
 from synthesis import foreground
 from synthesis.boxes import px_to_norm100, union
 from synthesis.printed import printed_marks
@@ -35,8 +36,15 @@ HEIGHTS = (
 SIN_ELEVATION, COS_ELEVATION = 0.55, 0.83
 
 
-def annotate(picture: Picture, image_sha256: str, instruction: Instruction) -> Annotation:
-    """Boxes for every label of one eop row; `error` says why there are none."""
+def annotate(
+    picture: Picture,
+    image_sha256: str,
+    instruction: Instruction,
+    scene: ManualScene | None = None,
+) -> Annotation:
+    """Boxes for every label of one eop row; `error` says why there are none. The picture is all
+    that is looked at, whether there is a scene or not.
+    """
     labels = part_labels(instruction)
     base = Annotation(image_sha256, NAME, picture.size_wh, [], "", 0.0)
     if not labels:

@@ -8,6 +8,7 @@ from core.part_names import part_labels
 from core.pictures.containers import ImageError
 from core.pictures.media import Picture, read_picture
 from core.records import Annotation, Instruction, Manual, dump, load
+from core.scenes import ManualScene, load_scene
 from core.store import CRAWL, PARSE
 
 
@@ -17,9 +18,10 @@ def write_annotations(
     """Stage 3 of one manual: what the annotators say of every eop picture."""
     manual = load(work / PARSE / manual_id / "manual.json", Manual)
     names = annotator.split(",")
+    scene = load_scene(work / CRAWL / manual_id)
     annotations = {
         str(instruction.instruction_id): _agreed(
-            names, work / CRAWL / manual_id, instruction, work, models
+            names, work / CRAWL / manual_id, instruction, work, models, scene
         )
         for instruction in answers.rows_to_annotate(manual)
     }
@@ -27,7 +29,12 @@ def write_annotations(
 
 
 def _agreed(
-    names: list[str], crawl_folder: Path, instruction: Instruction, work: Path, models: ModelOptions
+    names: list[str],
+    crawl_folder: Path,
+    instruction: Instruction,
+    work: Path,
+    models: ModelOptions,
+    scene: ManualScene | None,
 ) -> Annotation:
     """What the annotators together say of one picture."""
     try:
@@ -35,17 +42,22 @@ def _agreed(
     except ImageError as err:
         sha256 = instruction.img_sha256 or ""
         return Annotation(sha256, "+".join(names), (0, 0), [], "", 0.0, err.reason)
-    given = [_annotation(name, picture, instruction, work, models) for name in names]
+    given = [_annotation(name, picture, instruction, work, models, scene) for name in names]
     return consensus.combine(given, part_labels(instruction))
 
 
 def _annotation(
-    name: str, picture: Picture, instruction: Instruction, work: Path, models: ModelOptions
+    name: str,
+    picture: Picture,
+    instruction: Instruction,
+    work: Path,
+    models: ModelOptions,
+    scene: ManualScene | None,
 ) -> Annotation:
     """What one annotator says of one picture; a model has been asked before."""
     if not answers.needs_model(name):
         annotation: Annotation = answers.module_of(name).annotate(
-            picture, instruction.img_sha256 or "", instruction
+            picture, instruction.img_sha256 or "", instruction, scene
         )
         return annotation
     question = answers.question_of(instruction)

@@ -38,10 +38,11 @@ def add_options(group: Any) -> None:
     group.add_argument(
         "--annotator",
         type=_annotators,
-        default="foreground",
+        default="exact",
         metavar="NAME,NAME",
-        help="who gives them (%(default)s: plain-background geometry, needs no model; others need "
-        f"the extra `annotate`); several for their consensus. One of {', '.join(ANNOTATORS)}",
+        help="who gives them (%(default)s: the source, where it drew its pictures, else "
+        "foreground, which is plain-background geometry; both need no model, others need the extra "
+        f"`annotate`); several for their consensus. One of {', '.join(ANNOTATORS)}",
     )
     add_model_options(group)
 

@@ -13,8 +13,8 @@ import numpy as np
 from builder.export.job import Dropped, Part
 from builder.export.units import Request, Row, Unit, size_of
 from core.build import read_rows
+from core.part_names import part_kind
 from core.records import PartLabel
-from tasks.object.rows import part_kind
 
 if TYPE_CHECKING:
     import supervision as sv

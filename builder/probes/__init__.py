@@ -46,6 +46,10 @@ TOLD_ONLY = {"place"}
 NO_TORCH = "torch is not installed"
 
 
+# What can be probed: rows done right or wrong, in groups.
+CONFIGS = ("state", "state_balanced")
+
+
 class Seen(NamedTuple):
     """One state row as the probes see it."""
 
@@ -107,18 +111,19 @@ def run(
     run_calls: Map = one_after_another,
     only: Sequence[str] = GATE_PROBES,
     effort: patches.Effort = patches.QUICK,
+    config: str = "state",
 ) -> list[Result]:
-    """Probe the state rows under `folder`/data/state.
+    """Probe the rows under `folder`/data of a config whose rows are done right or wrong.
 
     `groups_max` bounds how many groups are looked at, spread over all manuals; `rename` gives rows
     other file names, to see that the first probe catches telling ones. Empty when there are too few
     groups to tell anything.
     """
-    wanted = _chosen(folder, groups_max)
+    wanted = _chosen(folder, config, groups_max)
     number = effort.patches if _ON_PATCHES.intersection(only) and patches.torch_is_there() else 0
     calls = [
         (path, group, start, frozenset(wanted), rename, number)
-        for path, group, start in _row_groups(folder)
+        for path, group, start in _row_groups(folder, config)
     ]
     rows = [row for part in run_calls("probes, pictures", look_at_rows, calls) for row in part]
     if len(wanted) < GROUPS_MIN or len({row.manual_id for row in rows}) < MANUALS_MIN:
@@ -166,21 +171,21 @@ def leaks(results: Sequence[Result]) -> list[Result]:
     return [result for result in results if result.leaks]
 
 
-def _row_groups(folder: Path) -> Iterator[tuple[Path, int, int]]:
+def _row_groups(folder: Path, config: str) -> Iterator[tuple[Path, int, int]]:
     """(shard, row group, position of its first row)."""
     start = 0
-    for path in shards(folder, "state"):
+    for path in shards(folder, config):
         with pq.ParquetFile(path) as file:
             for group in range(file.num_row_groups):
                 yield path, group, start
                 start += file.metadata.row_group(group).num_rows
 
 
-def _chosen(folder: Path, groups_max: int | None) -> set[str]:
+def _chosen(folder: Path, config: str, groups_max: int | None) -> set[str]:
     """Group ids: all, or the same number from every manual in turn."""
     by_manual: dict[str, dict[str, None]] = {}
-    for path in shards(folder, "state"):
-        for row in shard_rows(path, "state", ["manual_id", "group_id"]):
+    for path in shards(folder, config):
+        for row in shard_rows(path, config, ["manual_id", "group_id"]):
             by_manual.setdefault(row.columns["manual_id"], {})[row.columns["group_id"]] = None
     queues = [sorted(groups) for groups in by_manual.values()]  # ids are hashes: a random order
     longest = max(map(len, queues), default=0)

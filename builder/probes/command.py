@@ -24,6 +24,7 @@ def parser() -> Parser:
     result = Parser("probe", __doc__)
     add = result.add_argument
     add("build", type=Path, metavar="BUILD", help="a build folder")
+    add("--config", choices=probes.CONFIGS, default="state", help="(%(default)s)")
     add("--groups", type=positive, metavar="N", help="look at N groups (all)")
     add(
         "--only",
@@ -63,10 +64,11 @@ def probe(options: argparse.Namespace) -> bool:
         Workers(options.workers).map,
         options.only or list(probes.PROBES if options.thorough else probes.GATE_PROBES),
         patches.THOROUGH if options.thorough else patches.QUICK,
+        options.config,
     )
     if not results:
         raise UserError(
-            f"{options.build}: fewer than {probes.GROUPS_MIN} state groups of "
+            f"{options.build}: fewer than {probes.GROUPS_MIN} groups in {options.config} of "
             f"{probes.MANUALS_MIN} manuals, which tell nothing; build more manuals"
         )
     described = [result.describe() for result in results]

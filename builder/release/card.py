@@ -33,7 +33,14 @@ TEMPLATES = {
     "paper": "the papers' words",
     "readable": "plain English that quotes instructions (`--templates readable`)",
 }
+_RENDERED = (
+    "moved, turned, of another colour, another part, one missing, one too many, or the next step's "
+    "(`negative_kind`), as it could be built and drawn like the right picture; in manuals that "
+    "were not drawn here it is moved by at least 5 % of the assembly's box"
+)
 NEGATIVES = {
+    "rendered": _RENDERED,
+    "balanced": _RENDERED,
     "paper": "moved by at least 5 % of the assembly's box",
     "typed": "moved, turned, mirrored, recoloured, exchanged for another part of the session, left "
     "out, or doubled (`negative_kind`)",

@@ -54,7 +54,7 @@ def table_4_3(numbers: Mapping[str, float]) -> Table:
     ]
     for config, task in TASKS.items():
         if f"{config}s" in numbers:  # builds of earlier versions lack later tasks
-            items = f"{config.capitalize()}s"
+            items = "Groups" if "_" in config else f"{config.capitalize()}s"
             table += [
                 (task.text.title.title(), items, whole(f"{config}s")),
                 ("", f"Avg {items}/Session", f"{numbers[f'{config}s_per_session']:.1f}"),

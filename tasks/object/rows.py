@@ -1,14 +1,13 @@
 """Object detection (T10, T11): a part among three others of its manual, in each of four cells."""
 
 import random
-import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from cachetools import LRUCache
 
 from core.boxtext import box_answer
-from core.part_names import part_labels, phrases
+from core.part_names import part_kind, part_labels, phrases
 from core.pictures.containers import ImageError
 from core.records import Annotation, PartLabel
 from synthesis.boxes import px_to_norm100, union
@@ -32,17 +31,6 @@ class Found(NamedTuple):
     def kinds(self) -> frozenset[str]:
         """Which parts it shows, whatever their number."""
         return frozenset(part_kind(label) for label in self.labels)
-
-
-def part_kind(label: PartLabel) -> str:
-    """The part a label names: "2 Grey plates 1×2" and "grey plate 1x2" are one part.
-
-    Plural endings go from every word. What is left need not be a word, only the same for both
-    numbers: "hose" and "hoses", "leaf" and "leaves", "canopy" and "canopies".
-    """
-    text = label.text.casefold().replace("×", "x")
-    stems = (re.sub(r"[es]+$", "", word) for word in text.split())
-    return " ".join(re.sub("y$", "i", re.sub("v$", "f", stem)) for stem in stems)
 
 
 def make(context: Context) -> Iterator[Row]:

@@ -73,6 +73,7 @@ def one_right_three_wrong(step: Step) -> list[Example] | str:
     """The papers' group: the step done right, and three wrong ends of it."""
     if len(step.scene.alternatives) < NEGATIVES_PER_STEP:
         return "too_few_wrong_states"
+    step.context.screened.update(step.scene.turned_down)
     _keep_part(step)
     right = step.box(step.picture, step.scene.says)
     wrong = [
@@ -122,8 +123,6 @@ def _step(context: Context, row: ManualRow) -> Step | str:
     if not before:
         return "no_assembly_before"
     image = context.source_image(row.instruction)
-    for reason, number in scene.turned_down.items():
-        context.screened[reason] += number
     return Step(context, row, scene, picture, image, union(before))
 
 

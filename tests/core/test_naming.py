@@ -11,8 +11,7 @@ from makers import instruction, label_entities
 from core import boxtext, part_names
 from core.boxtext import box_answer, round_half_up
 from core.colors import COLORS, color_lab
-from core.part_names import PartLabel, part_labels, phrases, size_of
-from tasks.object.rows import part_kind
+from core.part_names import PartLabel, part_kind, part_labels, phrases, size_of
 
 WHITE = (255.0, 255.0, 255.0)
 

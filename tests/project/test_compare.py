@@ -70,7 +70,7 @@ def test_the_table_has_a_line_for_each_and_json_the_numbers(work, truth, capsys)
 
 def test_unknown_names_and_foreign_truth_are_one_line(work, truth, tmp_path, capsys):
     cases = compare.cases_of(work, truth)
-    with pytest.raises(UserError, match="nobody: unknown; give one of foreground"):
+    with pytest.raises(UserError, match="nobody: unknown; give one of exact, foreground"):
         compare.compare(["foreground+nobody"], cases, ModelOptions())
     file = tmp_path / "truth.json"
     file.write_text(json.dumps({"manuals": []}))

@@ -32,7 +32,7 @@ from makers import (
 from PIL import Image
 
 from builder.stages import BuildOptions, build_manual
-from core.part_names import PartLabel
+from core.part_names import PartLabel, part_kind
 from core.pictures.media import pixel_hash
 from core.store import CRAWL, ROWS
 from synthesis import boxes
@@ -41,7 +41,6 @@ from synthesis.foreground import foreground_mask
 from synthesis.pixels import difference
 from synthesis.placement import shift_fraction
 from tasks.context import TaskOptions, opaque_id, site_path
-from tasks.object.rows import part_kind
 from tasks.prompts import OBJECT_DIRECTIVE
 
 STEPS = len(SESSION_BRICKS)
