@@ -52,9 +52,8 @@ def false_facts(said: Said, step: Step, before: Sequence[Part]) -> list[str]:
                 wrong["part"] = None
             seen += step[index].parts if index < len(step) else ()  # what is there in its place
             continue
-        read = vars(text.read_facts(other, seen))
-        for name, value in vars(facts).items():
-            if name != "first" and value is not None and read[name] != value:
+        for name, value in stated(facts).items():
+            if not text.is_true(name, value, other, seen):
                 wrong[name] = None
         seen += other.parts
     return list(wrong)

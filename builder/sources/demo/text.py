@@ -1,7 +1,7 @@
 """Words of the demo source: facts read off the geometry, and sentences that say only facts."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,6 +11,7 @@ from builder.sources.drawn.lines import Line
 
 Span = tuple[int, int]
 
+SIDE_OF = {"left": "low", "right": "high", "front": "low", "back": "high", "middle": "middle"}
 SIDES = ("front", "right", "back", "left")  # where a slope falls, by turn
 
 
@@ -81,6 +82,31 @@ def read_facts(group: Group, before: Sequence[Part]) -> Facts:
     )
 
 
+def is_true(name: str, value: object, group: Group, before: Sequence[Part]) -> bool:
+    """Whether a stated fact is true of a group that is put onto the parts before it.
+
+    More is true than `read_facts` states: four parts in the corners are also two on each side.
+    """
+    parts, whole = group.parts, [*before, *group.parts]
+    all_x = _union([(p.box_xyz[0], p.box_xyz[3]) for p in whole])
+    all_y = _union([(p.box_xyz[1], p.box_xyz[4]) for p in whole])
+    match name:
+        case "layout":
+            return value in tuple(_layouts(parts, all_x, all_y))
+        case "x":
+            spans, every = [(p.box_xyz[0], p.box_xyz[3]) for p in parts], all_x
+        case "depth":
+            spans, every = [(p.box_xyz[1], p.box_xyz[4]) for p in parts], all_y
+        case "support":
+            return all(
+                any(rests_on(part, other) and other.kind.label() == value for other in before)
+                for part in parts
+            )
+        case _:
+            return bool(vars(read_facts(group, before))[name] == value)
+    return _place(_union(spans), every) == SIDE_OF[str(value)]
+
+
 def _union(spans: Sequence[Span]) -> Span:
     return min(s[0] for s in spans), max(s[1] for s in spans)
 
@@ -100,23 +126,28 @@ def _orientation(parts: Sequence[Part]) -> str | None:
 
 
 def _layout(parts: Sequence[Part], all_x: Span, all_y: Span) -> str | None:
+    return next(_layouts(parts, all_x, all_y), None)
+
+
+def _layouts(parts: Sequence[Part], all_x: Span, all_y: Span) -> Iterator[str]:
+    """Layouts that are true of parts, the most telling first."""
     if len(parts) == 1:
-        return None
+        return
     xs = sorted((p.box_xyz[0], p.box_xyz[3]) for p in parts)
     ys = sorted((p.box_xyz[1], p.box_xyz[4]) for p in parts)
     same_x, same_y = len(set(xs)) == 1, len(set(ys)) == 1
     if same_y and _touching(xs):
-        return "side_by_side"
+        yield "side_by_side"
     if same_x and _touching(ys):
-        return "behind"
+        yield "behind"
     if len(parts) == 2 and same_y and [_place(s, all_x) for s in xs] == ["low", "high"]:
-        return "left_right"
+        yield "left_right"
     if len(parts) == 2 and same_x and [_place(s, all_y) for s in ys] == ["low", "high"]:
-        return "front_back"
+        yield "front_back"
     if _in_corners(parts, all_x, all_y):
-        return "corners"
-    sides = sorted(_place(s, all_x) or "" for s in xs)
-    return "two_two" if sides == ["high", "high", "low", "low"] else None
+        yield "corners"
+    if sorted(_place(s, all_x) or "" for s in xs) == ["high", "high", "low", "low"]:
+        yield "two_two"
 
 
 def _touching(spans: Sequence[Span]) -> bool:
