@@ -161,6 +161,9 @@ def _local_files(root: str, config: str) -> DataFilesDict:
     for a pattern. A tiny build may lack a split.
     """
     files = {s: sorted(Path(root, "data", config).glob(f"{s}-*.parquet")) for s in SPLITS}
+    others = [name for name in CONFIGS if any(Path(root, "data", name).glob("*.parquet"))]
+    if not any(files.values()) and others:
+        raise FileNotFoundError(f"{root}: it holds no rows of {config}, only {', '.join(others)}")
     if not any(files.values()):
         raise FileNotFoundError(
             f"{root}: no data/{config}/*.parquet in it, so it is not a build; "

@@ -13,10 +13,12 @@ import argparse
 import dataclasses
 import logging
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.export import FORMATS
+from core.build import shards
 from core.cli import Parser, positive, run, share, warn, whole, writable
 from core.frames import MAX_PIXELS, MIN_PIXELS
 from core.names import SPLITS
@@ -115,7 +117,9 @@ def request_of(options: argparse.Namespace, command_line: argparse.ArgumentParse
         build=options.build,
         out=options.out,
         format=options.format,
-        configs=tuple(c for c in TASKS if c in (options.config or configs_of(module))),
+        configs=tuple(c for c in TASKS if c in options.config)
+        if options.config
+        else _there(options.build, configs_of(module)),
         splits=tuple(split for split in SPLITS if split in options.split),
         merge=options.merge,
         min_confidence=options.min_confidence,
@@ -123,6 +127,11 @@ def request_of(options: argparse.Namespace, command_line: argparse.ArgumentParse
         setting=setting,
         seed=options.seed,
     )
+
+
+def _there(build: Path, configs: Sequence[str]) -> tuple[str, ...]:
+    """Those of some tasks that a build has rows of; all where it has none, which is told later."""
+    return tuple(c for c in configs if shards(build, c)) or tuple(configs)
 
 
 def chosen(request: "Request", file: Path | None) -> "Request":

@@ -15,7 +15,7 @@ A_GROUP = 4
 
 def make(context: Context) -> Iterator[Row]:
     """Four rows a step of a manual that has a scene."""
-    if context.options.negatives == "balanced" and context.scene is not None:
+    if context.options.rendered and context.scene is not None:
         yield from rendered.groups(context, "state_balanced", rendered.two_by_two)
 
 

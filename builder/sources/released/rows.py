@@ -25,6 +25,7 @@ from core.records import CrawledImage, CrawledManual, Drop, Manual, ManualStats,
 from core.store import COLORS_FILE
 from evaluation.prompts import LEGO_R1_DIRECTIVE
 from synthesis.boxes import as_box, clip, norm100_to_px
+from tasks import TASKS
 from tasks.context import EncodedImage, opaque_id
 from tasks.prompts import OBJECT_DIRECTIVE
 from tasks.queries import read
@@ -43,7 +44,8 @@ def write_rows(folder: Path, image_format: str, target: Path) -> None:
     manual = _Manual(crawled, page, folder, image_format)
     rows = manual.rows()
     index = {
-        config: write_piece(target / f"{config}.parquet", config, rows[config]) for config in ROOTS
+        config: write_piece(target / f"{config}.parquet", config, rows.get(config, []))
+        for config in TASKS
     }
     sessions = {row["session_id"] for several in rows.values() for row in several}
     colored = {row["session_id"] for row in rows["state"] if row["boundary_color"]}
