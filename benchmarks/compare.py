@@ -20,6 +20,7 @@ from core.errors import UserError
 from core.part_names import part_labels
 from core.pictures.media import Picture, read_picture
 from core.records import Annotation, Instruction, Manual, load
+from core.scenes import ManualScene, load_scene
 from core.store import CRAWL, PARSE
 
 COLUMNS = (
@@ -37,6 +38,7 @@ class Case(NamedTuple):
     path: Path
     eop: list[dict]
     degraded: bool
+    scene: ManualScene | None = None  # of whole pictures; nobody drew the degraded ones
 
     def picture(self) -> Picture:
         """The picture as annotators see it."""
@@ -61,13 +63,14 @@ def cases_of(work: Path, known: dict, degraded: bool = False) -> list[Case]:
         if not (work / PARSE / manual_id / "manual.json").is_file():
             continue
         manual = load(work / PARSE / manual_id / "manual.json", Manual)
+        scene = None if degraded else load_scene(work / CRAWL / manual_id)
         rows = {row["row"]: row for row in manual_truth["rows"] if row.get("eop")}
         for instruction in answers.rows_to_annotate(manual):
             if instruction.instruction_id in rows:
                 path = work / CRAWL / manual_id / str(instruction.VLM.img_path)
                 eop = rows[instruction.instruction_id]["eop"]
                 question = answers.question_of(instruction)
-                cases.append(Case(instruction, question, path, eop, degraded))
+                cases.append(Case(instruction, question, path, eop, degraded, scene))
     if not cases:
         raise UserError(f"--work {work}: no picture there that the truth knows; build it first")
     return cases
@@ -84,7 +87,7 @@ def annotate_all(
             picture = case.picture()
             started = time.perf_counter()
             annotations.append(
-                module.annotate(picture, case.question.image_sha256, case.instruction)
+                module.annotate(picture, case.question.image_sha256, case.instruction, case.scene)
             )
             seconds += time.perf_counter() - started
         return annotations, seconds
