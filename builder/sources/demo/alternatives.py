@@ -112,7 +112,7 @@ def _ending(
     if not wrong:
         turned_down[f"{kind}: the sentence is true of it as well"] += 1
         return None
-    said = say(at.rng_state, step, at.before)
+    said = say(at.rng_state, step, at.before, at.said.free)
     if _places(said) < _places(at.said):
         turned_down[f"{kind}: no words for where it is"] += 1
         return None
@@ -155,13 +155,20 @@ def is_held(part: Part, placed: Sequence[Part]) -> bool:
     return part.z == 0 or any(rests_on(part, other) for other in placed)
 
 
-def determines_place(at: Situation) -> bool:
-    """Whether what is said is true of no other place, turn or spread of the parts that is legal."""
-    for kind in ("shift", "rotate"):
-        for step, _, _ in CHANGES[kind](random.Random(0), at):
-            if not false_facts(at.said, step, at.before) and stands(step, at):
-                return False
-    return True
+def say_enough(at: Situation) -> tuple[Situation, bool]:
+    """The situation with as many free studs told as it takes to tell the place from all legal
+    others, and no more; and whether that is so. None are told where it can't be."""
+    others = [
+        step
+        for kind in ("shift", "rotate")
+        for step, _, _ in CHANGES[kind](random.Random(0), at)
+        if not false_facts(at.said, step, at.before) and stands(step, at)
+    ]
+    for free in ((), ("free_left",), ("free_front",), ("free_left", "free_front")):
+        said = say(at.rng_state, at.step, at.before, free)
+        if all(false_facts(said, step, at.before) for step in others):
+            return replace(at, said=said), True
+    return at, False
 
 
 # Changes ------------------------------------------------------------------------------------------

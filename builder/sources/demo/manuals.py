@@ -14,9 +14,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from builder.sources.demo import alternatives, bricks, pictures, text
+from builder.sources.demo import bricks, pictures, text
 from builder.sources.demo.alternative_pictures import View, draw_alternatives, finish_picture
-from builder.sources.demo.alternatives import Situation
+from builder.sources.demo.alternatives import Situation, say_enough
 from builder.sources.demo.brick_parts import RGB, Part
 from builder.sources.demo.bricks import Canvas
 from builder.sources.demo.builds import Step
@@ -181,7 +181,7 @@ def _draw_session(
         said_by = rng.getstate()
         found = _draw_eop(root, plan, session, 2 * i, steps[i], book)
         yield found, text.find_lines(rng, steps[i])
-        lines, _ = text.put_lines(rng, steps[i], before)
+        text.put_lines(rng, steps[i], before)  # its choices are those of `at.said`
         at = Situation(
             say(said_by, steps[i], before),
             said_by,
@@ -189,13 +189,14 @@ def _draw_session(
             sorted({group.colour for step in session.steps for group in step}),
             steps[i + 1] if i + 1 < len(steps) and i + 1 != session.turned_at else None,
         )
+        at, determines_place = say_enough(at) if before else (at, None)
         is_turned = session.turned_at is not None and i >= session.turned_at
         view = View(
             canvas, part_ids, session.boundary, i + 1, _parts_of(steps), session.sign, is_turned
         )
-        row, part_ids = _draw_step(root, plan, session, at, view, book)
+        row, part_ids = _draw_step(root, plan, session, at, view, book, determines_place)
         row["step"] |= {"pair_eop": found["image"], "turned_round": turned}
-        yield row, [TURN_LINE] * turned + lines
+        yield row, [TURN_LINE] * turned + at.said.put_lines
         before += _parts_of(steps[i : i + 1])
 
 
@@ -257,6 +258,7 @@ def _draw_step(
     at: Situation,
     view: View,
     book: SceneBook,
+    determines_place: bool | None,
 ) -> tuple[dict[str, Any], list[int]]:
     """Add a step's parts to the session's canvas, and write the picture and the new parts' mask.
 
@@ -301,7 +303,7 @@ def _draw_step(
             find_sha256=find_sha256,
             new_ids=standing[len(view.part_ids) :],
             says=statement(at.said, scene_ids),
-            determines_place=alternatives.determines_place(at) if at.before else None,
+            determines_place=determines_place,
             alternatives=other_ends[0],
             turned_down=other_ends[1],
         )

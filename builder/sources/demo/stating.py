@@ -18,16 +18,20 @@ class Said:
     find_lines: list[Line]
     put_lines: list[Line]
     facts: list[Facts]
+    free: tuple[str, ...]
 
 
-def say(rng_state: tuple[object, ...], step: Step, before: Sequence[Part]) -> Said:
+def say(
+    rng_state: tuple[object, ...], step: Step, before: Sequence[Part], free: tuple[str, ...] = ()
+) -> Said:
     """The lines for a step, worded by a generator in a given state: the same style for the step
-    and for its alternatives."""
+    and for its alternatives. `free` are counts of free studs that are to be told.
+    """
     rng = random.Random()
     rng.setstate(rng_state)
     find = text.find_lines(rng, step)
-    put, facts = text.put_lines(rng, step, before)
-    return Said(step, find, put, facts)
+    put, facts = text.put_lines(rng, step, before, free)
+    return Said(step, find, put, facts, free)
 
 
 def false_facts(said: Said, step: Step, before: Sequence[Part]) -> list[str]:

@@ -1,7 +1,7 @@
 """Words of the demo source: facts read off the geometry, and sentences that say only facts."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -12,6 +12,7 @@ from builder.sources.drawn.lines import Line
 Span = tuple[int, int]
 
 SIDE_OF = {"left": "low", "right": "high", "front": "low", "back": "high", "middle": "middle"}
+FREE = {"free_left": "on the left", "free_front": "at the front"}
 SIDES = ("front", "right", "back", "left")  # where a slope falls, by turn
 
 
@@ -32,6 +33,9 @@ class Facts:
     layout: str | None  # left_right, front_back, side_by_side, behind, corners, two_two
     slope: str | None  # front, right, back, left, outward
     first: bool
+    # Studs of what stands already that are left free on the side; only where the place needs it.
+    free_left: int | None = None
+    free_front: int | None = None
 
 
 def find_lines(rng: random.Random, step: Step) -> list[Line]:
@@ -91,6 +95,8 @@ def is_true(name: str, value: object, group: Group, before: Sequence[Part]) -> b
     all_x = _union([(p.box_xyz[0], p.box_xyz[3]) for p in whole])
     all_y = _union([(p.box_xyz[1], p.box_xyz[4]) for p in whole])
     match name:
+        case "free_left" | "free_front":
+            return free_studs(group, before)[name] == value
         case "layout":
             return value in tuple(_layouts(parts, all_x, all_y))
         case "x":
@@ -105,6 +111,14 @@ def is_true(name: str, value: object, group: Group, before: Sequence[Part]) -> b
         case _:
             return bool(vars(read_facts(group, before))[name] == value)
     return _place(_union(spans), every) == SIDE_OF[str(value)]
+
+
+def free_studs(group: Group, before: Sequence[Part]) -> dict[str, int]:
+    """How many studs are between the left and front edges of what stands and a group, by fact."""
+    return {
+        name: min(p.box_xyz[i] for p in group.parts) - min(p.box_xyz[i] for p in before)
+        for i, name in enumerate(FREE)
+    }
 
 
 def _union(spans: Sequence[Span]) -> Span:
@@ -222,9 +236,11 @@ LAYOUTS = {
 
 
 def put_lines(
-    rng: random.Random, step: Step, before: Sequence[Part]
+    rng: random.Random, step: Step, before: Sequence[Part], free: Collection[str] = ()
 ) -> tuple[list[Line], list[Facts]]:
-    """The lines of an assembly row, one a group, and the facts that each line states."""
+    """The lines of an assembly row, one a group, and the facts that each line states; of `FREE`
+    only those in `free`, where they can be counted.
+    """
     lines, stated, seen = [], [], list(before)
     pronoun = len(step) == 1 and rng.random() < 0.6
     coloured = rng.random() < 0.3
@@ -232,6 +248,9 @@ def put_lines(
         facts = read_facts(group, seen)
         if rng.random() < 0.6:
             facts = _without(facts, "support")
+        if seen and free:
+            counted = {k: n for k, n in free_studs(group, seen).items() if k in free and n >= 0}
+            facts = Facts(**{**vars(facts), **counted})
         lines.append(_put_line(rng, group, facts, pronoun, coloured))
         stated.append(facts)
         seen += group.parts
@@ -263,10 +282,24 @@ def _put_line(
         LAYOUTS.get(facts.layout or ""),
         PLACES.get((facts.x, facts.depth)),
         f"{slope} {fall.get(facts.slope, f'to the {facts.slope}')}" if facts.slope else None,
+        _free_clause(facts),
     ]
     for clause in filter(None, clauses):
         line += [("suffix", ","), ("", clause)]
     return [*line, ("suffix", ".")]
+
+
+def _free_clause(facts: Facts) -> str | None:
+    """ "flush with the left edge, leaving 2 studs free at the front"."""
+    counts = {"left": facts.free_left, "front": facts.free_front}
+    flush = [side for side, n in counts.items() if n == 0]
+    counted = [
+        f"{n} stud{'s' if n > 1 else ''} free {FREE[f'free_{side}']}"
+        for side, n in counts.items() if n
+    ]  # fmt: skip
+    edges = f"flush with the {' and the '.join(flush)} edge{'s' if len(flush) > 1 else ''}"
+    clauses = [edges] * bool(flush) + [f"leaving {' and '.join(counted)}"] * bool(counted)
+    return ", ".join(clauses) or None
 
 
 def _relation_tokens(facts: Facts) -> Line:

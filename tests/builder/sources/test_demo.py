@@ -398,7 +398,9 @@ def _check_line(line: str, group: Group, before: list[Part], alone: bool) -> set
     clauses = line[found.end() :].rstrip(".").split(", ")[1:]
     for clause in clauses:
         assert (
-            CHECKS[clause](*_spans(group, before)) if clause in CHECKS else _slopes(clause, group)
+            CHECKS[clause](*_spans(group, before))
+            if clause in CHECKS
+            else _slopes(clause, group) or _free(clause, group, before)
         ), (
             line,
             clause,
@@ -491,9 +493,25 @@ CHECKS = {
 }
 
 
+def _free(clause: str, group: Group, before: list[Part]) -> bool:
+    """Studs that a clause leaves free between the edges of what stands and the group."""
+    told = {
+        side: int(n) for n, side in re.findall(r"(\d+) studs? free (?:on|at) the (\w+)", clause)
+    }
+    if clause.startswith("flush with the"):
+        told |= dict.fromkeys(re.findall(r"the (left|front)", clause), 0)
+    free = {
+        side: min(p.box_xyz[i] for p in group.parts) - min(p.box_xyz[i] for p in before)
+        for i, side in enumerate(("left", "front"))
+    }
+    assert ("1 studs" in clause) + (" 0 " in clause) == 0, clause
+    return bool(told) and all(free[side] == n for side, n in told.items())
+
+
 def _slopes(clause: str, group: Group) -> bool:
     found = re.fullmatch(r"slopes? (?:to the (front|right|back|left)|(outward))", clause)
-    assert found and group.kind.shape == "slope", clause
+    if not found or group.kind.shape != "slope":
+        return False
     turns = [p.turn for p in sorted(group.parts, key=lambda p: p.x)]
     if found[2]:
         return turns == [3, 1]

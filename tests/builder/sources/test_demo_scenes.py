@@ -178,6 +178,9 @@ def _holds(name, value, own, before, labels_below):
             found = _half(own[:, 1].min(), own[:, 4].max(), low[1], high[1],
                           ("front", "middle", "back"))  # fmt: skip
             return found == value
+        case "free_left" | "free_front":
+            axis = ("free_left", "free_front").index(name)
+            return bool(own[:, axis].min() - before[:, axis].min() == value)
         case "relation":
             return bool((own[:, 2] == 0).all()) == (value == "table")
         case "support":
@@ -248,6 +251,11 @@ def test_what_is_said_of_one_end_is_false_of_the_other(steps):
         assert _false(says, scene, right, step.new_ids), (step.session, step.step, kind)
         kinds[kind] += 1
     assert len(kinds) >= 6 and set(kinds) <= set(scenes.KINDS)
+
+
+def test_places_are_told_from_all_others_where_words_can(drawn):
+    told = [step.determines_place for _, scene in drawn for step in scene.steps if step.step]
+    assert sum(told) >= 0.6 * len(told) > 12  # 0.8 over twelve manuals
 
 
 def test_pictures_differ_only_where_parts_do(drawn):
