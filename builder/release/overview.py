@@ -1,6 +1,7 @@
 """Draw one picture of all tasks of a build, as the README shows it.
 
 lego-arta overview lego-arta --out docs/overview.webp
+lego-arta overview lego-arta --kinds --out docs/wrong-states.webp
 """
 
 import argparse
@@ -15,19 +16,20 @@ def parser() -> Parser:
     add = result.add_argument
     add("build", type=Path, metavar="BUILD", help="a build folder")
     add("--out", type=writable, default="overview.webp", help="(%(default)s)")
+    add("--kinds", action="store_true", help="of wrong states instead, a pair of each kind")
     add("--debug", action="store_true", help="show the traceback of an error")
     return result
 
 
 def write(options: argparse.Namespace) -> None:
     """Draw the picture; raises `UserError`."""
-    from builder.release.samples import draw_overview
+    from builder.release.samples import draw_kinds, draw_overview
     from core.build import manifest_of
     from core.store import writing
 
     if manifest_of(options.build) is None:
         raise no_build(options.build)
-    picture = draw_overview(options.build)
+    picture = (draw_kinds if options.kinds else draw_overview)(options.build)
     with writing(options.out) as temporary:
         picture.save(temporary, "WEBP", quality=82, method=6)
     print(f"{options.out}: {picture.width} x {picture.height}, "

@@ -16,10 +16,11 @@ from core.build import Row, read_rows
 from core.pictures.media import encode
 from lego_arta import FEATURES
 from tasks import TASKS
-from tasks.drawing import GAP_PX, OTHER_RGB
+from tasks.drawing import GAP_PX, OTHER_RGB, pixels, side_by_side
 
 ASSETS = "assets"
 LONG_SIDE_PX = 4096
+CORRECTION_CHARACTERS = 90  # that fit above a pair of pictures
 FIRST_ROWS = 12  # of which a sample is taken
 # Edges of the confidence table; the last bin holds 1.0 alone, for that is what sure rows have.
 EDGES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
@@ -94,6 +95,39 @@ def draw_overview(folder: Path, height_px: int = 270) -> Image.Image:
         pen.rectangle(edge, outline=OTHER_RGB)
         left += width + gap
     return sheet
+
+
+def draw_kinds(folder: Path, height_px: int = 230, columns: int = 2) -> Image.Image:
+    """One picture of every kind of wrong state in a build: the step done right beside it done
+    wrong, and under them the sentence that puts it right."""
+    groups: dict[str, list[Row]] = {}
+    pairs: dict[str, tuple[Row, Row]] = {}
+    for entry in read_rows(folder, "state", columns=list(FEATURES["state"])):
+        groups.setdefault(entry.columns["group_id"], []).append(entry.columns)
+    for rows in groups.values():
+        right = next(row for row in rows if row["label"])
+        for row in rows:
+            if row["negative_kind"] and len(row["correction"]) < CORRECTION_CHARACTERS:
+                pairs.setdefault(row["negative_kind"], (right, row))
+    tiles = [_captioned(pair, kind, height_px) for kind, pair in sorted(pairs.items())]
+    width, height = max(t.width for t in tiles), max(t.height for t in tiles)
+    lines = -(-len(tiles) // columns)
+    sheet = Image.new("RGB", (columns * (width + GAP_PX), lines * (height + GAP_PX)), "white")
+    for i, tile in enumerate(tiles):
+        sheet.paste(tile, (i % columns * (width + GAP_PX), i // columns * (height + GAP_PX)))
+    return sheet
+
+
+def _captioned(pair: tuple[Row, Row], kind: str, height_px: int) -> Image.Image:
+    picture = Image.fromarray(side_by_side([pixels(row) for row in pair]))
+    small = picture.resize(
+        (round(picture.width * height_px / picture.height), height_px), Image.Resampling.LANCZOS
+    )
+    tile = Image.new("RGB", (small.width, height_px + 24), "white")
+    tile.paste(small, (0, 24))
+    font = ImageFont.load_default(15)
+    ImageDraw.Draw(tile).text((2, 3), f"{kind}: {pair[1]['correction']}", (40, 44, 52), font)
+    return tile
 
 
 def confidence_table(folder: Path) -> list[tuple[str, ...]]:

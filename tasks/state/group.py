@@ -6,14 +6,21 @@ from typing import NamedTuple
 
 import msgspec
 
-from core import scenes
-from core.records import Instruction
 from synthesis.boxes import Box
 from tasks.context import Context, EncodedImage, base_row, opaque_id
 from tasks.prompts import instruction_text, state_query
 from tasks.sessions import ManualRow
 from tasks.state.text import NO, YES
 from tasks.task import Row
+
+
+class Words(NamedTuple):
+    """What is said at a step: lines to find parts and to put them; tags and texts of the latter,
+    in order, each line opened by `this_line`."""
+
+    find_lines: list[str]
+    put_lines: list[str]
+    entities: list[dict[str, str]]
 
 
 class Example(NamedTuple):
@@ -29,7 +36,7 @@ class Example(NamedTuple):
     part_box_px: Box | None
     correct_box_px: Box
     false_facts: Sequence[str] = ()
-    says: scenes.Statement | None = None
+    says: Words | None = None
 
 
 class Finder(NamedTuple):
@@ -46,9 +53,11 @@ def state_row(
     """The columns of one example of a step."""
     said, eop_text, words = row, row.eop.text if row.eop else [], ""
     if example.says is not None:
-        said = row._replace(instruction=_instruction(row, example.says.put_lines))
-        eop_text = [scenes.plain(line) for line in example.says.find_lines]
-        told = "\n".join([*eop_text, *said.instruction.text])
+        changed = msgspec.structs.replace(
+            row.instruction, text=example.says.put_lines, entities=example.says.entities
+        )
+        said, eop_text = row._replace(instruction=changed), example.says.find_lines
+        told = "\n".join([*eop_text, *changed.text])
         words = hashlib.sha256(told.encode()).hexdigest()
     step, right = row.instruction, example.kind is None
     base = base_row(
@@ -79,16 +88,3 @@ def state_row(
         "correct_box_px": list(example.correct_box_px),
         "boundary_color": finder.boundary_color,
     }
-
-
-def _instruction(row: ManualRow, lines: Sequence[scenes.Line]) -> Instruction:
-    """The step's row with other words, tagged as a page's are."""
-    entities = [
-        {tag: text}
-        for line in lines
-        for tag, text in [("this_line", scenes.plain(line)), *line]
-        if tag
-    ]
-    return msgspec.structs.replace(
-        row.instruction, text=[scenes.plain(line) for line in lines], entities=entities
-    )

@@ -19,7 +19,7 @@ from synthesis.placement import shift_fraction
 from tasks.context import Context, EncodedImage
 from tasks.outline import hex_color
 from tasks.sessions import ManualRow
-from tasks.state.group import Example, Finder, state_row
+from tasks.state.group import Example, Finder, Words, state_row
 from tasks.state.text import EXACT
 from tasks.task import Row
 
@@ -88,20 +88,34 @@ def two_by_two(step: Step) -> list[Example] | str:
     if not step.scene.alternatives:
         return "no_wrong_state"
     rng = step.context.rng("state_balanced", step.row.instruction)
-    other, own = rng.choice(step.scene.alternatives), step.scene.says
-    right, there = step.box(step.picture, own), step.box(other.picture, other.says)
+    other = rng.choice(step.scene.alternatives)
+    own, others = _words(step.scene.says), _words(other.says)
+    right, there = step.box(step.picture, step.scene.says), step.box(other.picture, other.says)
     image = step.image_of(other)
     moved = _moved(step, other)
     kind = EXCHANGED.get(other.kind, other.kind)
     return [
         Example(step.image, None, None, 0.0, right, right, says=own),
-        Example(image, None, None, 0.0, there, there, says=other.says),
+        Example(image, None, None, 0.0, there, there, says=others),
         Example(
             image, other.kind, other.correction, moved, there, right, other.false_facts, own
         ),
         Example(step.image, kind, other.exchanged, moved, right, there, other.false_facts,
-                other.says),
+                others),
     ]  # fmt: skip
+
+
+def _words(said: scenes.Statement) -> Words:
+    find_lines, put_lines = (
+        [scenes.plain(line) for line in lines] for lines in (said.find_lines, said.put_lines)
+    )
+    entities = [
+        {tag: text}
+        for line, whole in zip(said.put_lines, put_lines, strict=True)
+        for tag, text in [("this_line", whole), *line]
+        if tag
+    ]
+    return Words(find_lines, put_lines, entities)
 
 
 def _step(context: Context, row: ManualRow) -> Step | str:

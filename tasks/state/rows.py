@@ -44,7 +44,7 @@ def make(context: Context) -> Iterator[Row]:
 
 def _pasted(context: Context) -> Iterator[Row]:
     """Wrong states by cutting the part out of the picture and putting it elsewhere."""
-    palette = _palette(context)
+    palette = colors_named(context)
     for session_id, session in context.sessions.items():
         color = context.colors[session_id]
         lifted: dict[str, Cutout] = {}  # parts of this session so far, by the text that names them
@@ -70,15 +70,15 @@ def _examples(
     palette: list[tuple[int, int, int]],
 ) -> list[Row] | str:
     """The rows of a step, or the reason why there are none. Raises `ImageError`."""
-    reason = _reason_against(row, color)
-    scene = _scene(context, row, color) if reason is None else reason
+    reason = reason_against(row, color)
+    scene = take_apart(context, row, color) if reason is None else reason
     if isinstance(scene, str):
         return scene
     wrong = _wrong(context, row, scene, lifted, palette)
     return wrong if isinstance(wrong, str) else _group(context, row, color, scene, wrong)
 
 
-def _palette(context: Context) -> list[tuple[int, int, int]]:
+def colors_named(context: Context) -> list[tuple[int, int, int]]:
     """Colours that the manual's own texts name: a wrong one must be one that could be found."""
     names = {
         entity["colorinfo"].lower()
@@ -89,7 +89,7 @@ def _palette(context: Context) -> list[tuple[int, int, int]]:
     return sorted({COLORS[name] for name in names if name in COLORS})
 
 
-def _reason_against(row: ManualRow, color: SessionColor) -> str | None:
+def reason_against(row: ManualRow, color: SessionColor) -> str | None:
     """Why a step can't become state rows, before any picture is looked at."""
     if color.vote.color is None:
         return "no_boundary_color"
@@ -104,7 +104,7 @@ def _reason_against(row: ManualRow, color: SessionColor) -> str | None:
     return None
 
 
-def _scene(context: Context, row: ManualRow, color: SessionColor) -> Scene | str:
+def take_apart(context: Context, row: ManualRow, color: SessionColor) -> Scene | str:
     """Segment the new part and take the step apart; the reason when that can't be done."""
     picture, before = _pictures(context, row.instruction, row.step_before)
     rgb = color.vote.color

@@ -8,15 +8,18 @@ from collections.abc import Iterator
 
 from tasks.context import Context
 from tasks.state import rendered
+from tasks.state_balanced import recolored
 from tasks.task import Row, Rows
 
 A_GROUP = 4
 
 
 def make(context: Context) -> Iterator[Row]:
-    """Four rows a step of a manual that has a scene."""
+    """Four rows a step; of manuals without a scene only where they were asked for."""
     if context.options.rendered and context.scene is not None:
         yield from rendered.groups(context, "state_balanced", rendered.two_by_two)
+    elif context.options.negatives == "balanced":
+        yield from recolored.groups(context, "state_balanced")
 
 
 ROWS = Rows(

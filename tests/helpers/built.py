@@ -12,6 +12,7 @@ from PIL import Image
 from builder.stages import BuildOptions, build_manual
 from core.records import Manual, ManualStats, load
 from core.store import ROWS
+from tasks import TASKS
 from tasks.context import TaskOptions
 
 
@@ -35,10 +36,7 @@ def build(work: Path, rows: list[PageRow], tasks: TaskOptions = TaskOptions()) -
 
 def read(work: Path, manual_id: str) -> Built:
     folder = work / ROWS / manual_id
-    rows = {
-        config: pq.read_table(folder / f"{config}.parquet").to_pylist()
-        for config in ("scene", "object", "state")
-    }
+    rows = {config: pq.read_table(folder / f"{config}.parquet").to_pylist() for config in TASKS}
     return Built(
         rows, load(folder / "stats.json", ManualStats), load(folder / "manual.json", Manual)
     )
