@@ -4,30 +4,17 @@ import collections
 
 import numpy as np
 import pytest
-from built import pixels_of, read
-from outside import MANUAL_SITE, NO_MANUAL_SITE
+from built import build, pixels_of
+from makers import tiny_manual
 
-from builder.sources.audio.saved import find_pages, import_manual
-from builder.stages import BuildOptions, build_manual
 from core.colors import COLORS
-from core.store import CRAWL
 from tasks.options import TaskOptions
-
-pytestmark = [
-    pytest.mark.manual_site,
-    pytest.mark.skipif(not MANUAL_SITE.is_dir(), reason=NO_MANUAL_SITE),
-]
 
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory):
     work = tmp_path_factory.mktemp("flat")
-    site = MANUAL_SITE / "site"
-    page = min(find_pages(site).pages, key=lambda path: path.stat().st_size)  # the shortest
-    manual_id = import_manual(site, page, work / CRAWL)
-    options = BuildOptions(work, "foreground", tasks=TaskOptions(negatives="balanced"))
-    build_manual(manual_id, options)
-    return read(work, manual_id)
+    return build(work, tiny_manual().rows, TaskOptions(negatives="balanced"))
 
 
 def test_a_group_is_two_colours_by_two_words(rows):
