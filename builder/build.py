@@ -22,7 +22,7 @@ from core.cli import command
 from core.errors import UserError
 from core.records import SessionColors, load
 from core.store import COLORS_FILE, CRAWL, ROWS, working_in
-from tasks import TASKS
+from tasks import EXAMPLE, TASKS
 from tasks.context import TaskOptions
 from tasks.options import HEX_RE
 
@@ -206,12 +206,12 @@ def report(manifest: Manifest, out: Path, built: int, manuals: int, seconds: flo
         print("probes: not checked, too few state groups to tell anything, or --no-probe")
     print()
     for config, splits in manifest["rows"].items():
-        print(f"{config:<7} " + ", ".join(f"{number:,} {name}" for name, number in splits.items()))
+        print(f"{config:<14} " + ", ".join(f"{number:,} {name}" for name, number in splits.items()))
     if manifest["terms"]["licence"] == UNKNOWN:
         print(
             "\nlicence of the pictures and texts: not known; --licence and --attribution state it"
         )
     print(f"\n{out}: {manuals} manuals, {built} of them (re)built, in {seconds:.1f} s")
-    some = next(config for config in reversed(TASKS) if any(manifest["rows"][config].values()))
+    some = next(c for c in (EXAMPLE, *reversed(TASKS)) if any(manifest["rows"][c].values()))
     print(f"load it with: {loading_call(out, some)}")
     print(f"look at it first: {command('gallery', out)}")

@@ -119,6 +119,11 @@ def shards(build: Path, config: str, split: str | None = None) -> list[Path]:
     return sorted((build / "data" / config).glob(pattern))
 
 
+def configs_of(build: Path) -> tuple[str, ...]:
+    """The configs that a build has shards of, by name."""
+    return tuple(sorted({path.parent.name for path in every_shard(build)}))
+
+
 def every_shard(build: Path) -> list[Path]:
     """The Parquet files of all configs, by path."""
     return sorted(build.glob("data/*/*.parquet"))

@@ -17,6 +17,9 @@ TASKS = {
 }
 
 
+EXAMPLE = "state"  # which printed lines load, to show how
+
+
 def part_modules(*parts: str) -> tuple[tuple[str, str], ...]:
     """(module that loads, module loaded) of all tasks' parts, of all parts if none are named: for
     `core/code.py`, which can't read names that are computed."""

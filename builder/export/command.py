@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.export import FORMATS
-from core.build import shards
+from core import build as builds
 from core.cli import Parser, positive, run, share, warn, whole, writable
 from core.frames import MAX_PIXELS, MIN_PIXELS
 from core.names import SPLITS
@@ -131,7 +131,8 @@ def request_of(options: argparse.Namespace, command_line: argparse.ArgumentParse
 
 def _there(build: Path, configs: Sequence[str]) -> tuple[str, ...]:
     """Those of some tasks that a build has rows of; all where it has none, which is told later."""
-    return tuple(c for c in configs if shards(build, c)) or tuple(configs)
+    here = builds.configs_of(build)
+    return tuple(c for c in configs if c in here) or tuple(configs)
 
 
 def chosen(request: "Request", file: Path | None) -> "Request":

@@ -29,7 +29,7 @@ from builder.release.recipe import terms_of
 from core.build import DATASET_NAME, MANIFEST, Manifest, manifest_of
 from core.cli import command
 from core.errors import UserError
-from tasks import TASKS
+from tasks import EXAMPLE
 
 log = logging.getLogger("lego_arta.push")
 
@@ -276,9 +276,7 @@ def _address(hub: Hub) -> str:
 
 def _load_words(options: PushOptions, revision: str) -> str:
     name = options.tag or (revision if revision != MAIN else None)
-    return f'"{options.repo_id}", "{next(reversed(TASKS))}"' + (
-        f', revision="{name}"' if name else ""
-    )
+    return f'"{options.repo_id}", "{EXAMPLE}"' + (f', revision="{name}"' if name else "")
 
 
 def _rows(manifest: Manifest) -> str:

@@ -94,8 +94,9 @@ def test_load_dataset_from_the_parent_folder_also_streaming(built, tmp_path):
     """What the README promises, in a fresh process with current `datasets`."""
     code = """
 from datasets import load_dataset, get_dataset_config_names
-assert set(get_dataset_config_names("lego-arta")) == {"scene", "object", "state"}
-for config in ("scene", "object", "state"):
+configs = {"scene", "object", "state", "state_balanced"}
+assert set(get_dataset_config_names("lego-arta")) == configs
+for config in configs:
     whole = load_dataset("lego-arta", config)
     assert set(whole) == {"train", "test"} and min(map(len, whole.values())) > 0
     streamed = load_dataset("lego-arta", config, streaming=True)
@@ -144,11 +145,13 @@ def test_features_stand_in_metadata_files_as_in_the_code(built):
 def test_card_has_no_placeholder_and_true_counts(built):
     import yaml
 
+    from lego_arta import CONFIGS
+
     card = (built.out / "README.md").read_text()
     head, body = card.split("---\n")[1:3]
     assert "$" not in body
     data = yaml.safe_load(head)
-    assert [c["config_name"] for c in data["configs"]] == ["object", "scene", "state"]
+    assert [c["config_name"] for c in data["configs"]] == sorted(CONFIGS)
     for info in data["dataset_info"]:
         for split in info["splits"]:
             rows = sum(

@@ -14,12 +14,12 @@ from builder import make
 from builder.export import command as export
 from builder.probes import _row_groups
 from builder.release import recipe, samples, validate
-from core.build import as_patterns, every_shard, loading_call, shards
+from core.build import as_patterns, configs_of, every_shard, loading_call, shards
 from core.items import load_items
 from evaluation import command as evaluate
 from evaluation.prompts import Setting
 from evaluation.training import training_rows
-from lego_arta import CONFIGS, SPLITS, LegoArta
+from lego_arta import SPLITS, LegoArta
 from review import command as review
 from review.rows import read_rows
 from review.sheet import groups
@@ -56,7 +56,7 @@ def odd(request, plain, tmp_path_factory) -> Path:
 
 def loaded(build: Path, out: Path) -> list:
     found: list = []
-    for config in CONFIGS:
+    for config in configs_of(build):
         whole = LegoArta(config_name=config, data_dir=str(build), cache_dir=str(out / config))
         whole.download_and_prepare()
         found += [(config, split, rows["id"][:]) for split, rows in whole.as_dataset().items()]
@@ -94,7 +94,7 @@ def reviewed(build: Path, out: Path) -> list:
     assert review.main(["make", str(build), "--task", "object", "--out", str(page_file)]) == 0
     return [
         sorted(p.name for p in place.rglob("*")),
-        [entry.id for config in CONFIGS for entry in read_rows(build, config)],
+        [entry.id for config in configs_of(build) for entry in read_rows(build, config)],
         groups(build, 2),
     ]
 

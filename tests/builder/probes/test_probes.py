@@ -266,7 +266,7 @@ def test_no_state_rows_at_all_tell_nothing(tmp_path):
 def test_a_sample_takes_whole_groups_from_all_manuals(clean):
     (result,) = probes.run(clean, 20, only=["text"])
     assert result.rows == 80
-    chosen = probes._chosen(clean, 20)
+    chosen = probes._chosen(clean, "state", 20)
     table = pq.ParquetDataset(clean / "data" / "state").read(["manual_id", "group_id"])
     manuals = {r["manual_id"] for r in table.to_pylist() if r["group_id"] in chosen}
     assert len(manuals) == MANUALS
@@ -278,8 +278,8 @@ def test_rows_are_the_same_whatever_the_row_groups(tmp_path, monkeypatch):
     for size in (100, 6):
         monkeypatch.setattr("core.parquet.ROW_GROUP_ROWS", size)
         folder = _build(tmp_path / str(size), 3, groups=4)
-        calls = list(probes._row_groups(folder))
-        wanted = frozenset(probes._chosen(folder, None))
+        calls = list(probes._row_groups(folder, "state"))
+        wanted = frozenset(probes._chosen(folder, "state", None))
         rows = [row for call in calls for row in probes.look_at_rows(*call, wanted)]
         places = probes._places_in_group(rows)
         seen.append([(r.row_id, r.position, p, r.label) for r, p in zip(rows, places, strict=True)])

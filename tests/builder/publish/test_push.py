@@ -41,9 +41,8 @@ from pusher import (
 from builder.publish.hub import Hub as HubClient
 from builder.publish.hub import Patience
 from builder.publish.plan import LocalFile, make_plan
-from core.build import MANIFEST
+from core.build import MANIFEST, configs_of
 from core.cli import command as cli_command
-from lego_arta import CONFIGS
 
 _numbers = itertools.count()
 
@@ -195,7 +194,7 @@ def test_datasets_loads_and_streams_every_config_from_the_hub(build, hub, pusher
 import json
 from datasets import load_dataset
 ids = {{}}
-for config in {tuple(CONFIGS)!r}:
+for config in {configs_of(build)!r}:
     whole = load_dataset({repo!r}, config)
     for split, rows in load_dataset({repo!r}, config, streaming=True).items():
         assert [row["id"] for row in rows] == whole[split]["id"]

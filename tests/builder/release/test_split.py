@@ -237,7 +237,7 @@ def test_a_session_is_split_by_steps_and_what_shows_one_thing_stays_together(ste
                    for c in CONFIGS}}  # fmt: skip
     assert len({row.session_id for own in index["m"].values() for row in own}) == 1
     chosen = _chosen(index, {"m": "60001"})
-    for config in CONFIGS:
+    for config in (c for c in CONFIGS if index["m"][c]):
         by_step: dict[int, set[bool]] = {}
         for row in index["m"][config]:
             by_step.setdefault(row.step_num, set()).add(("m", row.id) in chosen[config])
@@ -253,12 +253,13 @@ def test_a_build_of_one_session_loads_with_both_splits(mode, tmp_path):
     (manual_id,) = (path.name for path in (options.work / ROWS).iterdir())
     manifest = assemble([manual_id], options, AssembleOptions(out, "demo", mode, probe=False))
     assert list(violations(out)) == []
-    for config, splits in manifest["rows"].items():
+    there = {c: splits for c, splits in manifest["rows"].items() if any(splits.values())}
+    for config, splits in there.items():
         loaded = load_dataset(str(out), config, cache_dir=str(tmp_path / "cache"))
         assert {name: len(rows) for name, rows in loaded.items()} == splits
         assert min(splits.values()) > 0
     told, parts = manifest["split_exceptions"]["divided"], ["60001", f"{manual_id}/Car"]
-    assert told == ({} if mode == "paper" else dict.fromkeys(sorted(CONFIGS), parts))
+    assert told == ({} if mode == "paper" else dict.fromkeys(sorted(there), parts))
     if mode == "manual":
         assert "on both sides: `60001`" in (out / "README.md").read_text()
 
