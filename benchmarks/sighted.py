@@ -78,8 +78,8 @@ def _sample(row: dict, before: bytes) -> Sample:
     height, width = now.shape[:2]
     position = np.array([x / width, y / height, side / width])
     return Sample(
-        _piece(now, x, y, side),
-        _piece(then, x, y, side),
+        piece_of(now, x, y, side),
+        piece_of(then, x, y, side),
         position,
         row["label"],
         row["manual_id"],
@@ -87,7 +87,8 @@ def _sample(row: dict, before: bytes) -> Sample:
     )
 
 
-def _piece(rgb: np.ndarray, x: int, y: int, side: int) -> np.ndarray:
+def piece_of(rgb: np.ndarray, x: int, y: int, side: int) -> np.ndarray:
+    """The square of `side` pixels around (x, y), (96, 96, 3); its rim repeats the picture."""
     half = side // 2
     padded = cv2.copyMakeBorder(rgb, half, half, half, half, cv2.BORDER_REPLICATE)
     piece = padded[y : y + side, x : x + side]
