@@ -115,7 +115,10 @@ def _items(build: Path, split: str) -> list:
 
 
 def probed(build: Path, out: Path) -> list:
-    return [(path.relative_to(build), group, start) for path, group, start in _row_groups(build)]
+    return [
+        (path.relative_to(build), group, start)
+        for path, group, start in _row_groups(build, "state")
+    ]
 
 
 def made_a_recipe_of(build: Path, out: Path) -> list:

@@ -49,7 +49,7 @@ def test_a_recipe_holds_everything_but_pictures(released):
     pictures = []
     for config in CONFIGS:
         full, bare = rows_of(released / "lego-arta", config), rows_of(recipe, config)
-        assert len(full) == len(bare) > 0
+        assert len(full) == len(bare) and (full or config == "state_balanced")
         for row, other in zip(full, bare, strict=True):
             image = row.pop("image")
             pictures.append(image["bytes"])
