@@ -118,7 +118,7 @@ def _train(seen: list[Group], unseen: list[Group], looks: bool, reads: bool) -> 
         )
         return pictures * looks, places * looks, words * reads
 
-    def scores(pictures, places, words):  # type: ignore[no-untyped-def]
+    def scores(pictures, places, words):
         n = len(pictures)
         flat = pictures.reshape(2 * n, 3, SIDE_PX, SIDE_PX).float().div(127.5).sub(1)
         shown = (eye(flat) + where(places.reshape(2 * n, 8))).reshape(n, 2, VECTOR)
