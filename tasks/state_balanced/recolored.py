@@ -104,7 +104,7 @@ def _examples(
     right = context.new_image(scene.right)
     painted = put_down(scene.canvas, recolored(scene.cutout, other[1]), (0, 0))
     wrong, box = context.new_image(painted), scene.cutout.box_px
-    kind, false = "wrong_color", ("colour",)
+    kind, false = "wrong_color", ("color",)
 
     def cure(words: Words) -> str:
         return f"The colour is wrong: use {parts_asked_for(words.find_lines)}."

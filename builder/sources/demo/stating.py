@@ -37,7 +37,7 @@ def say(
 def false_facts(said: Said, step: Step, before: Sequence[Part]) -> list[str]:
     """Which facts of what is said do not hold of a step: names of facts, each once.
 
-    "part" and "colour" are what was to be found; a step with other groups is false by these.
+    "part" and "color" are what was to be found; a step with other groups is false by these.
     """
     wanted = {(group.kind, group.colour): len(group.parts) for group in said.step}
     there = {(group.kind, group.colour): group for group in step}
@@ -47,7 +47,7 @@ def false_facts(said: Said, step: Step, before: Sequence[Part]) -> list[str]:
         if kind not in kinds:
             wrong["part"] = None
         elif (kind, colour) not in wanted:
-            wrong["colour"] = None
+            wrong["color"] = None
     seen = list(before)
     for index, (group, facts) in enumerate(zip(said.step, said.facts, strict=True)):
         other = there.get((group.kind, group.colour))
