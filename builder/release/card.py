@@ -45,6 +45,11 @@ NEGATIVES = {
     "typed": "moved, turned, mirrored, recoloured, exchanged for another part of the session, left "
     "out, or doubled (`negative_kind`)",
 }
+DRAWN = (
+    "Where the source drew its pictures (`provenance.annotator` is `exact`), right and wrong ones "
+    "are whole drawings by one renderer, and `false_facts` says what of the instruction does not "
+    "hold. Elsewhere: "
+)
 POSITIVES = {
     "matched": "The right picture is made like the wrong ones: the step before without its "
     "outline, and the part cut out and mixed in with soft edges, only at its right place.",
@@ -105,7 +110,8 @@ def state_parts(
     """What card.md says of how state pictures were made and probed, by placeholder."""
     return {
         "negatives": NEGATIVES[str(settings["negatives"])],
-        "positives": POSITIVES[str(settings["positives"])],
+        "positives": (DRAWN if settings["negatives"] in ("rendered", "balanced") else "")
+        + POSITIVES[str(settings["positives"])],
         "probes": _probes_table(probed),
         "screened": _screened_text(screened),
         "reviewed": card_text(settings.get("reviews")),  # type: ignore[arg-type]

@@ -72,9 +72,12 @@ def _frame(items: Sequence[Item], answers: Sequence[str]) -> str:
 
 def __getattr__(name: str) -> Any:
     """`object_results` makes the results of a task, `object_iou` its metric `iou` of all."""
-    config, _, wanted = name.partition("_")
-    if config in TASKS and wanted == "results":
-        return _results(config)
-    if config in TASKS and wanted in TASKS[config].score.harness:
-        return _aggregation(config, wanted)
+    for config in sorted(TASKS, key=len, reverse=True):  # a name may begin with another
+        wanted = name.removeprefix(f"{config}_")
+        if wanted == name:
+            continue
+        if wanted == "results":
+            return _results(config)
+        if wanted in TASKS[config].score.harness:
+            return _aggregation(config, wanted)
     raise AttributeError(name)

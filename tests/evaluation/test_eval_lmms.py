@@ -34,7 +34,7 @@ def test_every_metric_of_a_task_file_has_its_function():
 
     loader = type("Loader", (yaml.SafeLoader,), {})
     loader.add_constructor("!function", lambda made, node: made.construct_scalar(node))
-    for config in CONFIGS:
+    for config in TASKS:
         task = yaml.load((TASK_FILES / f"lego_arta_{config}.yaml").read_text(), loader)
         assert task["dataset_name"] == config
         names = [each["metric"] for each in task["metric_list"]]
@@ -75,7 +75,7 @@ def test_the_real_lmms_eval_loads_and_scores_them(build, monkeypatch, tmp_path):
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path)
     manager = TaskManager(include_path=str(TASK_FILES), include_defaults=False)
     assert manager.all_groups == ["lego_arta"]
-    assert manager.all_subtasks == sorted(f"lego_arta_{config}" for config in CONFIGS)
+    assert manager.all_subtasks == sorted(f"lego_arta_{config}" for config in TASKS)
     for config in CONFIGS:
         task = get_task_dict([f"lego_arta_{config}"], manager)[f"lego_arta_{config}"]
         gold = load_items(build, config, "test")
