@@ -30,7 +30,7 @@ EPOCHS, BATCH_GROUPS = 60, 32
 
 
 class Group(NamedTuple):
-    """Two pictures and two texts that fit in order: (2, 96, 96, 3), (2, 8), (2, WORDS)."""
+    """Two pictures and two texts that fit in order: (2, 96, 96, 3), (2, numbers), (2, WORDS)."""
 
     pictures: np.ndarray
     places: np.ndarray
@@ -96,6 +96,7 @@ def _train(seen: list[Group], unseen: list[Group], looks: bool, reads: bool) -> 
     from torch import nn
 
     torch.manual_seed(0)
+    numbers = seen[0].places.shape[1]
 
     def block(inputs: int, outputs: int) -> list[nn.Module]:
         return [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.BatchNorm2d(outputs),
@@ -105,7 +106,7 @@ def _train(seen: list[Group], unseen: list[Group], looks: bool, reads: bool) -> 
         *block(3, 24), *block(24, 48), *block(48, 96), *block(96, 96),
         nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Dropout(0.2), nn.Linear(384, VECTOR),
     )  # fmt: skip
-    where = nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, VECTOR))
+    where = nn.Sequential(nn.Linear(numbers, 64), nn.ReLU(), nn.Linear(64, VECTOR))
     reader = nn.Sequential(nn.Linear(WORDS, 128), nn.ReLU(), nn.Dropout(0.2),
                            nn.Linear(128, VECTOR))  # fmt: skip
     network = nn.ModuleList([eye, where, reader])
@@ -121,7 +122,7 @@ def _train(seen: list[Group], unseen: list[Group], looks: bool, reads: bool) -> 
     def scores(pictures, places, words):
         n = len(pictures)
         flat = pictures.reshape(2 * n, 3, SIDE_PX, SIDE_PX).float().div(127.5).sub(1)
-        shown = (eye(flat) + where(places.reshape(2 * n, 8))).reshape(n, 2, VECTOR)
+        shown = (eye(flat) + where(places.reshape(2 * n, numbers))).reshape(n, 2, VECTOR)
         return torch.einsum("npv,ntv->npt", shown, reader(words)) / VECTOR**0.5
 
     data = tensors(seen)

@@ -7,7 +7,7 @@ Both save an adapter, which `lego-arta evaluate run --adapter` asks.
 """
 
 from core.cli import Parser, pasteable, require, run
-from scripts.train import grpo, sft
+from scripts.train import common, grpo, sft
 
 RECIPES = {"sft": sft, "grpo": grpo}
 
@@ -31,6 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     def work() -> None:
         for extra in ("train", "evaluate"):
             require(extra, "training")
+        options.configs = options.configs or common.configs_in(options.build)
         RECIPES[options.recipe].train(options)
 
     return run(work, options.debug, "the same command with --resume")

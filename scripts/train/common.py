@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.build import configs_of
 from core.cli import command, positive, whole, writable
 from core.errors import UserError
 from core.frames import MAX_PIXELS, MIN_PIXELS
@@ -32,7 +33,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     )
     add("--out", type=writable, required=True, help="where the adapter goes")
     add("--model", default=MODEL, metavar="ID|DIR", help="(%(default)s)")
-    add("--configs", nargs="+", choices=TASKS, default=list(TASKS), help="tasks (all)")
+    add("--configs", nargs="+", choices=TASKS, help="tasks (all that the build has)")
     add("--max-samples", type=positive, metavar="N", help="at most N rows a task (all)")
     add("--max-steps", type=int, default=-1, metavar="N", help="stop after N steps")
     add(
@@ -98,6 +99,12 @@ def load(options: argparse.Namespace) -> tuple[Any, Any, bool]:
 def is_build(folder: Path) -> bool:
     """Whether a folder is a build, which can be asked about, and not an export of one."""
     return (folder / "data").is_dir()
+
+
+def configs_in(folder: Path) -> list[str]:
+    """The tasks that a build has rows of; all for an export, where what is not there is no row."""
+    here = configs_of(folder) if is_build(folder) else ()
+    return [config for config in TASKS if config in here] or list(TASKS)
 
 
 def shared_arguments(options: argparse.Namespace, bf16: bool) -> dict[str, Any]:
