@@ -55,6 +55,7 @@ def first_of_group(items: Sequence[Item], train: Sequence[Item]) -> list[str | N
 def from_place(items: Sequence[Item], train: Sequence[Item]) -> list[str | None]:
     """Answers learnt from where the part lies in the picture, not from how anything looks."""
     from sklearn.ensemble import HistGradientBoostingClassifier  # slow to import
+    from threadpoolctl import threadpool_limits
 
     known = [item for item in train if item.part_box_px]
     asked = [item for item in items if item.part_box_px]
@@ -63,8 +64,9 @@ def from_place(items: Sequence[Item], train: Sequence[Item]) -> list[str | None]
     model = HistGradientBoostingClassifier(
         max_depth=3, min_samples_leaf=5, class_weight="balanced", random_state=0
     )
-    model.fit([_place(item) for item in known], [item.is_yes for item in known])
-    told = model.predict([_place(item) for item in asked])
+    with threadpool_limits(1):  # small tables: more threads only wait for each other
+        model.fit([_place(item) for item in known], [item.is_yes for item in known])
+        told = model.predict([_place(item) for item in asked])
     by_id = {item.id: YES if yes else NO for item, yes in zip(asked, told, strict=True)}
     return [by_id.get(item.id) for item in items]
 

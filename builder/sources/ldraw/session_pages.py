@@ -53,6 +53,7 @@ class Manual:
     drops: list[Drop] = field(default_factory=list)
     steps: int = 0
     pictures: int = 0
+    shown_colours: list[Colour] = field(default_factory=list)  # of all its parts, each once
 
     def __post_init__(self) -> None:
         self.book = SceneBook(self.root / "site" / self.manual_id / scenes.FOLDER, self.manual_id)
@@ -155,7 +156,7 @@ def _draw_one(
     style = a_style(work.rng)
     before = ground_of([s for b in stand.bodies[:number] for body in b for s in body.solids])
     following = stand.bodies[number + 1] if has_next else []
-    at, determines_place = situation(style, bodies, before, _colours(work.session), following)
+    at, determines_place = situation(style, bodies, before, manual.shown_colours, following)
     with stand.canvas.trying():
         rgb, numbers, seen = _picture(work, stand, number, bodies)
     if not seen:
@@ -293,20 +294,20 @@ def _letters(number: int) -> str:
     return letters
 
 
-def _colours(session: Session) -> list[Colour]:
-    """The colours of a session, each once, by name."""
+def colours_of(sessions: Sequence[Session]) -> list[Colour]:
+    """The colours of sessions, each once, by name."""
     found = {
         piece.colour.name: piece.colour
-        for step in session.steps for unit in step for piece in unit.pieces
+        for session in sessions for step in session.steps for unit in step for piece in unit.pieces
     }  # fmt: skip
     return [found[name] for name in sorted(found)]
 
 
 def _boundary(rng: random.Random, session: Session) -> RGB:
     """An outline's colour unlike every shade of the session's parts."""
-    shades = np.concatenate([palette(colour.rgb)[140:256] for colour in _colours(session)]).astype(
-        float
-    )
+    shades = np.concatenate(
+        [palette(colour.rgb)[140:256] for colour in colours_of([session])]
+    ).astype(float)
 
     def apart(colour: RGB) -> float:
         return float(np.linalg.norm(shades - colour, axis=1).min())
