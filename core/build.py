@@ -254,11 +254,14 @@ def _named(path: Path) -> Iterator[None]:
 
 def picture_bytes(place: Place) -> bytes:
     """The encoded picture of a row, as it is in the build."""
-    return _pictures(place.path, place.row_group)[place.row]
+    path = place.path.resolve()  # a relative one may mean another build by now
+    with _named(path):
+        changed_ns = path.stat().st_mtime_ns
+    return _pictures(path, changed_ns, place.row_group)[place.row]
 
 
 @functools.lru_cache(ROW_GROUPS_KEPT)
-def _pictures(path: Path, row_group: int) -> list[bytes]:
+def _pictures(path: Path, changed_ns: int, row_group: int) -> list[bytes]:
     import pyarrow.parquet as pq
 
     with _named(path), pq.ParquetFile(path) as file:

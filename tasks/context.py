@@ -5,7 +5,7 @@ import functools
 import hashlib
 import random
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from cachetools import LRUCache
 from core.pictures.containers import ImageError
 from core.pictures.media import Picture, check_shape, encode, pixel_hash, read_picture
 from core.records import Annotation, Drop, Instruction, Manual
+from core.scenes import FOLDER as SCENE_FOLDER
 from core.scenes import ManualScene, ScenePicture, StepScene, load_scene
 from tasks.options import TaskOptions as TaskOptions  # callers take it from here
 from tasks.outline import SessionColor, session_color
@@ -103,13 +104,24 @@ class Context:
 
     def source_image(self, instruction: Instruction) -> "EncodedImage":
         """A row's picture as it is, encoded; encoded once however many rows show it."""
-        key = instruction.img_sha256 or ""
-        image = self._encoded.get(key)
-        if image is None:
+
+        def pixels() -> np.ndarray:
             picture = self.picture(instruction)
             if picture is None:
                 raise ValueError(f"{self.item(instruction)}: it has no picture to encode")
-            image = self.new_image(picture.rgb)
+            return picture.rgb
+
+        return self._encoded_once(instruction.img_sha256 or "", pixels)
+
+    def scene_image(self, picture: ScenePicture) -> "EncodedImage":
+        """A picture that lies with the scene, encoded once. Raises `ImageError`."""
+        path = self.folder / SCENE_FOLDER / str(picture.file)
+        return self._encoded_once(picture.sha256, lambda: read_picture(path).rgb)
+
+    def _encoded_once(self, key: str, pixels: Callable[[], np.ndarray]) -> "EncodedImage":
+        image = self._encoded.get(key)
+        if image is None:
+            image = self.new_image(pixels())
             if len(image.data) < ENCODED_CACHE_BYTES:
                 self._encoded[key] = image
         return image

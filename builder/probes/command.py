@@ -68,7 +68,7 @@ def probe(options: argparse.Namespace) -> bool:
     )
     if not results:
         raise UserError(
-            f"{options.build}: fewer than {probes.GROUPS_MIN} groups in {options.config} of "
+            f"{options.build}: fewer than {probes.GROUPS_MIN} {options.config} groups of "
             f"{probes.MANUALS_MIN} manuals, which tell nothing; build more manuals"
         )
     described = [result.describe() for result in results]

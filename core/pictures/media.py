@@ -4,9 +4,10 @@ One reader for all source pictures, and what it can't read is an `ImageError`. O
 everything, no metadata, nothing but pixels: a picture's file can't tell where its pixels came from.
 """
 
+import contextlib
 import io
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,7 +76,7 @@ def decode(parts: Parts) -> Picture:
     Raises `ImageError`; what could only be read in part is not read.
     """
     try:
-        with _READERS[parts.format](io.BytesIO(parts.pixels)) as image:
+        with _whole(), _READERS[parts.format](io.BytesIO(parts.pixels)) as image:
             if image.size != parts.size_wh:
                 raise ValueError(f"{image.size} pixels where the header says {parts.size_wh}")
             image.load()
@@ -92,6 +93,17 @@ def decode(parts: Parts) -> Picture:
         rgb = np.ascontiguousarray(turn(rgb))
         alpha = None if alpha is None else np.ascontiguousarray(turn(alpha))
     return Picture(rgb, alpha, parts.lossy)
+
+
+@contextlib.contextmanager
+def _whole() -> Iterator[None]:
+    """Half a picture is an error, whatever a library set for the whole process at its import."""
+    before = ImageFile.LOAD_TRUNCATED_IMAGES
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    try:
+        yield
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
 def _without_alpha(image: Image.Image, parts: Parts) -> tuple[Image.Image, np.ndarray | None]:

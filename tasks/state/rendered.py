@@ -11,7 +11,7 @@ import numpy as np
 
 from core import scenes
 from core.pictures.containers import ImageError
-from core.pictures.media import encode_rgba, read_picture
+from core.pictures.media import encode_rgba
 from core.scenes import EXCHANGED, Alternative, ScenePicture, StepScene
 from synthesis.boxes import Box, union
 from synthesis.negatives import NEGATIVES_PER_STEP
@@ -39,11 +39,6 @@ class Step(NamedTuple):
         new = {part_id for group in said.groups for part_id in group.part_ids}
         return union([one.box_xyxy_px for one in picture.shown
                       if one.part_id in new and one.box_xyxy_px])  # fmt: skip
-
-    def image_of(self, alternative: Alternative) -> EncodedImage:
-        """The picture of an alternative, encoded as every other. Raises `ImageError`."""
-        path = self.context.folder / scenes.FOLDER / str(alternative.picture.file)
-        return self.context.new_image(read_picture(path).rgb)
 
 
 def groups(
@@ -91,7 +86,7 @@ def two_by_two(step: Step) -> list[Example] | str:
     other = rng.choice(step.scene.alternatives)
     own, others = _words(step.scene.says), _words(other.says)
     right, there = step.box(step.picture, step.scene.says), step.box(other.picture, other.says)
-    image = step.image_of(other)
+    image = step.context.scene_image(other.picture)
     moved = _moved(step, other)
     kind = EXCHANGED.get(other.kind, other.kind)
     return [
@@ -142,7 +137,7 @@ def _step(context: Context, row: ManualRow) -> Step | str:
 
 def _wrong(step: Step, alternative: Alternative, right: Box) -> Example:
     return Example(
-        step.image_of(alternative),
+        step.context.scene_image(alternative.picture),
         alternative.kind,
         alternative.correction,
         _moved(step, alternative),

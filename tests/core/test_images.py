@@ -145,6 +145,12 @@ def test_a_second_header_can_not_hide_a_bomb():
     assert inspect_image(data, LIMIT).size_wh == (40, 30)
 
 
+def test_half_a_picture_is_broken_whatever_other_libraries_set(monkeypatch):
+    monkeypatch.setattr("PIL.ImageFile.LOAD_TRUNCATED_IMAGES", True)
+    data = saved(np.random.default_rng(0).integers(0, 256, (90, 90, 3)).astype(np.uint8), "JPEG")
+    assert reason(data[: len(data) // 2]) in ("broken_image", "truncated_image")
+
+
 def test_sizes_beyond_pillows_own_limit_raise_no_warning():
     assert reason(png_header(9_600, 9_600)) in ("broken_image", "truncated_image")
 
