@@ -254,16 +254,29 @@ def _named(path: Path) -> Iterator[None]:
 
 def picture_bytes(place: Place) -> bytes:
     """The encoded picture of a row, as it is in the build."""
-    path = place.path.resolve()  # a relative one may mean another build by now
-    with _named(path):
-        changed_ns = path.stat().st_mtime_ns
-    return _pictures(path, changed_ns, place.row_group)[place.row]
+    with _named(place.path):
+        shard = version_of(place.path)
+    return _pictures(shard, place.row_group)[place.row]
+
+
+class Version(NamedTuple):
+    """A file as it is now, for what is kept of it: a relative path may mean another build later,
+    and a build may be made anew in its place."""
+
+    path: Path
+    changed_ns: int
+
+
+def version_of(path: Path) -> Version:
+    """The file that a path means now. Raises `OSError`."""
+    whole = path.resolve()
+    return Version(whole, whole.stat().st_mtime_ns)
 
 
 @functools.lru_cache(ROW_GROUPS_KEPT)
-def _pictures(path: Path, changed_ns: int, row_group: int) -> list[bytes]:
+def _pictures(shard: Version, row_group: int) -> list[bytes]:
     import pyarrow.parquet as pq
 
-    with _named(path), pq.ParquetFile(path) as file:
+    with _named(shard.path), pq.ParquetFile(shard.path) as file:
         column = file.read_row_group(row_group, columns=["image"]).column("image")
         return [image["bytes"] for image in column.to_pylist()]

@@ -6,7 +6,6 @@ model is tuned on what it will be asked.
 
 import functools
 from collections.abc import Callable, Collection, Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
@@ -23,6 +22,7 @@ from builder.export.units import (
 )
 from core import store
 from core.answers import parse_boxes
+from core.build import Version, version_of
 from core.errors import UserError
 from core.frames import MAX_PIXELS, MIN_PIXELS
 from core.items import Item, load_items, picture_bytes
@@ -150,7 +150,7 @@ def example_pictures(part: Part, sample: Sample) -> list[str]:
 
 
 def _written(part: Part, item: Item) -> str:
-    name = _names(item.place.path, item.place.row_group)[item.place.row]
+    name = _names(version_of(item.place.path), item.place.row_group)[item.place.row]
     name = name or name_of(picture_bytes(item))
     path = part.folder / picture_path(name)
     if not path.is_file():  # whole at once: no task that is done again would mend it
@@ -159,9 +159,9 @@ def _written(part: Part, item: Item) -> str:
 
 
 @functools.lru_cache(maxsize=64)
-def _names(path: Path, row_group: int) -> list[str | None]:
+def _names(shard: Version, row_group: int) -> list[str | None]:
     """Names of a row group's pictures, None for those that are no content hash."""
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(shard.path) as file:
         column = file.read_row_group(row_group, columns=["image.path"]).column(0)
     return [hashed_name(image["path"]) for image in column.to_pylist()]
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from core import store
-from core.build import Place, missing_shards, shards
+from core.build import Place, Version, missing_shards, shards, version_of
 from core.errors import UserError
 from core.items import Item, item_of
 from core.pictures.containers import ImageError
@@ -100,7 +100,7 @@ def units(request: Request, config: str, split: str) -> list[Unit]:
     left = request.limit
     found = []
     for path in shards(request.build, config, split):
-        file = _open(path)
+        file = _open(version_of(path))
         image = _leaf(file, "image.bytes")
         for group in range(file.num_row_groups):
             wanted = _wanted(file, group, request.min_confidence, request.ids)
@@ -128,7 +128,7 @@ def _wanted(
 
 def without_picture(unit: Unit) -> set[int]:
     """The rows of a unit's row group that have no picture; pictures are read only if some lack."""
-    file = _open(unit.path)
+    file = _open(version_of(unit.path))
     chunk = file.metadata.row_group(unit.row_group).column(_leaf(file, "image.bytes"))
     if chunk.statistics and chunk.statistics.null_count == 0:
         return set()
@@ -163,7 +163,7 @@ def _pictures(unit: Unit) -> Iterator[tuple[str | None, memoryview]]:
     """Name and bytes of every picture of a row group, few in memory at a time; the bytes of one
     last as long as somebody holds them.
     """
-    batches = _open(unit.path).iter_batches(
+    batches = _open(version_of(unit.path)).iter_batches(
         PICTURES_READ, row_groups=[unit.row_group], columns=["image"]
     )
     with _named(unit):
@@ -176,7 +176,7 @@ def _pictures(unit: Unit) -> Iterator[tuple[str | None, memoryview]]:
 
 def _read(unit: Unit, columns: Sequence[str]) -> pa.Table:
     with _named(unit):
-        return _open(unit.path).read_row_group(unit.row_group, columns=list(columns))
+        return _open(version_of(unit.path)).read_row_group(unit.row_group, columns=list(columns))
 
 
 @contextlib.contextmanager
@@ -191,8 +191,8 @@ def _named(unit: Unit) -> Iterator[None]:
 
 
 @functools.lru_cache(maxsize=2)
-def _open(path: Path) -> pq.ParquetFile:
-    return pq.ParquetFile(path, buffer_size=READ_BYTES)
+def _open(shard: Version) -> pq.ParquetFile:
+    return pq.ParquetFile(shard.path, buffer_size=READ_BYTES)
 
 
 def _leaf(file: pq.ParquetFile, name: str) -> int:
