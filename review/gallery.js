@@ -64,6 +64,7 @@ function figure(row) {
   made.append(picture(row, false));
   const caption = make("figcaption", "");
   if (row.kind) caption.append(make("b", "", row.kind.replaceAll("_", " ")), " ");
+  if (row.said) caption.append(make("div", "", row.said));
   if (row.correction) caption.append(row.correction);
   caption.append(make("div", "soft", numbers(row)));
   made.append(caption);

@@ -156,6 +156,7 @@ def _row(entry: BuildRow, size_wh: tuple[int, int]) -> dict[str, Any]:
         "kind": show.kind(row),
         "correction": row.get("correction"),
         "line": show.line(row),
+        "said": show.said(row),
         "alt": show.alt(row),
         "boxes": [{"name": b.name, "role": b.role, "px": b.box_xyxy_px} for b in show.boxes(row)],
     }

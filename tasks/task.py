@@ -138,6 +138,8 @@ class Show:
     boxes: Callable[[Row], list[ShownBox]] = lambda row: []
     kind: Callable[[Row], str | None] = lambda row: None  # "right", or what is wrong
     line: Callable[[Row], str] = lambda row: f"answer: {row['answer']}"
+    # What is said of one picture of a group, where it is not the same for all.
+    said: Callable[[Row], str] = lambda row: ""
     alt: Callable[[Row], str] = lambda row: "the picture of the row"
 
 

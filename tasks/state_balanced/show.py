@@ -21,4 +21,9 @@ def draw(rows: Sequence[Row]) -> Drawing:
     return Drawing(side_by_side(pictures), f"{caption}true of the right one", right)
 
 
-SHOW = replace(STATE, draw=draw)
+def said(row: Row) -> str:
+    """What is said of the picture, which is not the same in a group."""
+    return f"“{row['previous_instruction']} {row['instruction']}”"
+
+
+SHOW = replace(STATE, draw=draw, said=said)
