@@ -277,6 +277,9 @@ def test_a_hostile_text_does_not_run(built, browser, tmp_path):
     tab.keys("3", "3", "ArrowRight", "c")
     tab.page.keyboard.type(HOSTILE)
     tab.page.reload()
+    # Text and names come some time after the page is there.
+    for place in ("#text", "#names"):
+        tab.page.wait_for_function(f"document.querySelector('{place}').innerText !== ''")
     assert tab.page.inner_text("#text") == HOSTILE
     assert HOSTILE in tab.page.inner_text("#names")
     assert tab.page.evaluate("window.hacked") is None
