@@ -35,12 +35,13 @@ def start_server(preload: Sequence[str] = PRELOAD) -> None:
     hold another checkout, or a `datasets` of its own. Ctrl-C is for the command alone.
     """
     multiprocessing.get_context("forkserver").set_forkserver_preload(list(preload))
-    with _standing_in(ROOT), _deaf_to_ctrl_c():
+    with standing_in(ROOT), _deaf_to_ctrl_c():
         multiprocessing.forkserver.ensure_running()
 
 
 @contextlib.contextmanager
-def _standing_in(folder: Path) -> Iterator[None]:
+def standing_in(folder: Path) -> Iterator[None]:
+    """Stand in a folder for a while; contextlib has it from Python 3.11 on."""
     before = Path.cwd()
     os.chdir(folder)
     try:

@@ -14,6 +14,15 @@ from tasks.state.text import NO, YES
 from tasks.task import Row
 
 
+def no_question(row: ManualRow) -> str | None:
+    """Why nobody can be asked whether a step was done right, for its place in the manual alone."""
+    if row.eop is None or not row.eop.text:
+        return "no_eop_before"
+    if not row.directly:  # T5: state rows ask about the part found just before
+        return "row_before_is_no_eop"
+    return "first_step_of_session" if row.step_before is None else None
+
+
 class Words(NamedTuple):
     """What is said at a step: lines to find parts and to put them; tags and texts of the latter,
     in order, each line opened by `this_line`."""

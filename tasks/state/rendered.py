@@ -19,7 +19,7 @@ from synthesis.placement import shift_fraction
 from tasks.context import Context, EncodedImage
 from tasks.outline import hex_color
 from tasks.sessions import ManualRow
-from tasks.state.group import Example, Finder, Words, state_row
+from tasks.state.group import Example, Finder, Words, no_question, state_row
 from tasks.state.text import EXACT
 from tasks.task import Row
 
@@ -121,12 +121,8 @@ def _step(context: Context, row: ManualRow) -> Step | str:
         return "no_scene"
     if picture.outline_rgb is None:
         return "no_boundary_color"
-    if row.eop is None or not row.eop.text:
-        return "no_eop_before"
-    if not row.directly:  # T5: state rows ask about the part found just before
-        return "row_before_is_no_eop"
-    if row.step_before is None:
-        return "first_step_of_session"
+    if reason := no_question(row):
+        return reason
     before = [one.box_xyxy_px for one in picture.shown
               if one.part_id not in scene.new_ids and one.box_xyxy_px]  # fmt: skip
     if not before:

@@ -29,7 +29,7 @@ from tasks.prompts import instruction_text
 from tasks.sessions import ManualRow
 from tasks.state import rendered
 from tasks.state.corrections import correction, placed
-from tasks.state.group import Example, Finder, state_row
+from tasks.state.group import Example, Finder, no_question, state_row
 from tasks.task import Row, Rows
 
 ANNOTATOR, OVERRIDE = "boundary", "boundary-override"
@@ -93,13 +93,9 @@ def reason_against(row: ManualRow, color: SessionColor) -> str | None:
     """Why a step can't become state rows, before any picture is looked at."""
     if color.vote.color is None:
         return "no_boundary_color"
-    if row.eop is None or not row.eop.text:
-        return "no_eop_before"
-    if not row.directly:  # T5: state rows ask about the part found just before
-        return "row_before_is_no_eop"
-    if row.step_before is None:
-        return "first_step_of_session"
-    if row.step_before.VLM.img_path is None:
+    if reason := no_question(row):
+        return reason
+    if row.step_before is not None and row.step_before.VLM.img_path is None:
         return "no_picture_of_step_before"
     return None
 

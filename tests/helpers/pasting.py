@@ -6,14 +6,13 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import raters
 from outside import ROOT, parser_of
 from scored import gold, write
 
+from builder.engine.local import standing_in
 from builder.release.recipe import write_recipe
 from core import selection
 from core.build import manifest_of, read_rows
@@ -71,7 +70,7 @@ def prepare(demo: Path, folder: Path) -> Path:
     fresh(demo / "lego-arta", folder / "lego-arta")
     fresh(demo / "w", folder / ".work")
     write_recipe(folder / "lego-arta")
-    with chdir(folder):
+    with standing_in(folder):
         done = [
             "export lego-arta --format legacy --split train --limit 4 --out path/to/ARTA_LEGO",
             "review make lego-arta --task object --n 10 --checks none --out object.html",
@@ -88,17 +87,6 @@ def prepare(demo: Path, folder: Path) -> Path:
         _select(build)
         _rate()
     return folder
-
-
-@contextmanager
-def chdir(folder: Path) -> Iterator[None]:
-    """Stand in a folder for a while (contextlib has it from Python 3.11 on)."""
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(before)
 
 
 def _select(build: Path) -> None:

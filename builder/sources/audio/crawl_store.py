@@ -157,7 +157,7 @@ def writable(folder: Path) -> Iterator[None]:
         cure = _DISK_CURES.get(err.errno or 0)
         if cure is None:
             raise
-        what = err.filename or folder
+        what = err.filename2 or err.filename or folder  # of a copy, the place it goes to
         raise UserError(f"{what}: {os.strerror(err.errno or 0)}; {cure}") from err
 
 

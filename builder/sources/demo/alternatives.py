@@ -14,10 +14,9 @@ from builder.sources.demo.brick_parts import KINDS, Kind, Part
 from builder.sources.demo.builds import Group, Step
 from builder.sources.demo.stating import Said, false_facts, say
 from builder.sources.demo.text import rests_on
+from builder.sources.drawn.choosing import choose
+from core.scenes import EXCHANGED
 
-A_STEP = 3  # alternatives of a step, of different kinds where that can be had
-# How soon a kind is tried: what people do wrong most is where and how a part is put.
-WEIGHTS = {"shift": 3.0, "rotate": 3.0, "order": 2.0}
 TRIES_A_KIND = 6  # whether it can be seen is known only once it is drawn
 LIKE_SIZE = 2.0  # another part has at most so many times the volume, or so little of it
 
@@ -61,28 +60,19 @@ def endings(
     can_be_seen: Callable[[Ending], bool],
     turned_down: collections.Counter[str],
 ) -> list[Ending]:
-    """Up to `A_STEP` alternatives of a step, kinds mixed; what can't be used is counted by why."""
-    kinds = sorted(CHANGES, key=lambda kind: rng.random() ** (1 / WEIGHTS.get(kind, 1.0)))[::-1]
-    found: list[Ending] = []
-    for kind in [*kinds, *kinds]:  # a second of a kind where there are too few kinds
-        if len(found) == A_STEP:
-            break
+    """The alternatives of a step that are drawn; what can't be used is counted by why."""
+
+    def changes_of(kind: str) -> list[Change]:
         changes = list(CHANGES[kind](rng, at))
         rng.shuffle(changes)
-        changes.sort(key=lambda change: not _within(change[0], at))
-        tries = 0
-        for change in changes:
-            ending = _ending(kind, at, change, turned_down)
-            if ending is None or any(_looks(ending) == _looks(one) for one in found):
-                continue
-            tries += 1
-            if can_be_seen(ending):
-                found.append(ending)
-                break
-            turned_down[f"{kind}: not seen well enough"] += 1
-            if tries == TRIES_A_KIND:
-                break
-    return found
+        return sorted(changes, key=lambda change: not _within(change[0], at))
+
+    def ending_of(kind: str, change: Change) -> Ending | None:
+        return _ending(kind, at, change, turned_down)
+
+    return choose(
+        rng, CHANGES, changes_of, ending_of, _looks, can_be_seen, turned_down, TRIES_A_KIND
+    )
 
 
 def _within(step: Step, at: Situation) -> bool:
@@ -119,8 +109,8 @@ def _ending(
     if not false_facts(said, at.step, at.before):
         turned_down[f"{kind}: its sentence is true of the right step as well"] += 1
         return None
-    there = correcting.sentence(kind, step, at.said, at.before)
-    back = correcting.sentence(correcting.EXCHANGED.get(kind, kind), at.step, said, at.before)
+    there = correcting.sentence(kind, step, at.said)
+    back = correcting.sentence(EXCHANGED.get(kind, kind), at.step, said)
     return Ending(kind, step, changed, said, wrong, there, back, distance_studs)
 
 

@@ -1,18 +1,13 @@
 """How to come from what was built to what is said, in a builder's words."""
 
-from collections.abc import Sequence
-
 from builder.sources.demo import text
 from builder.sources.demo.brick_parts import Part
 from builder.sources.demo.builds import Group, Step
 from builder.sources.demo.stating import Said
-
-# What the kind is when picture and sentence are exchanged.
-EXCHANGED = {"missing": "extra", "extra": "missing"}
-NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+from builder.sources.drawn.words import listed, way_words
 
 
-def sentence(kind: str, built: Step, said: Said, before: Sequence[Part]) -> str:
+def sentence(kind: str, built: Step, said: Said) -> str:
     """One sentence that puts right what was built, where `said` is what should have been."""
     wanted = said.step
     pairs = [(a, b) for a, b in zip(built, wanted, strict=False) if a != b]
@@ -33,7 +28,8 @@ def sentence(kind: str, built: Step, said: Said, before: Sequence[Part]) -> str:
         case "extra":
             return _take_away(built, wanted)
         case "order":
-            return f"That is not this step: take {_all(built)} away and put {_all(wanted)} first."
+            off, first = (listed([_the(group) for group in step]) for step in (built, wanted))
+            return f"That is not this step: take {off} away and put {first} first."
     raise ValueError(f"kind {kind!r}: no sentence for it")
 
 
@@ -44,11 +40,6 @@ def _one(group: Group) -> str:
 def _the(group: Group) -> str:
     n = len(group.parts)
     return f"the {f'{n} ' if n > 1 else ''}{group.colour} {group.kind.label(n)}"
-
-
-def _all(step: Step) -> str:
-    *most, last = [_the(group) for group in step]
-    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _moved(built: Group, wanted: Group) -> tuple[list[Part], list[Part]]:
@@ -63,15 +54,7 @@ def _move(built: Group, wanted: Group) -> str:
     if len(here) == len(wanted.parts):
         here, there = list(built.parts), list(wanted.parts)
     dx, dy = there[0].x - here[0].x, there[0].y - here[0].y
-    ways = [
-        f"{_studs(abs(n))} {words}"
-        for n, words in (
-            (dx, "to the right" if dx > 0 else "to the left"),
-            (dy, "to the back" if dy > 0 else "to the front"),
-        )
-        if n
-    ]
-    return f"Move {_these(wanted, len(here))} {' and '.join(ways)}."
+    return f"Move {_these(wanted, len(here))} {way_words(dx, dy)}."
 
 
 def _these(group: Group, number: int) -> str:
@@ -80,11 +63,6 @@ def _these(group: Group, number: int) -> str:
     if number == 1 < n:
         return f"one of the {n} {group.kind.label(n)}"
     return f"the {f'{n} ' if n > 1 else ''}{group.kind.label(n)}"
-
-
-def _studs(n: int) -> str:
-    number = NUMBERS[n] if n < len(NUMBERS) else str(n)
-    return f"{number} stud{'s' if n > 1 else ''}"
 
 
 def _turn(built: Group, wanted: Group) -> str:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from builder.sources.demo.brick_parts import Part
 from builder.sources.demo.builds import Group, Step
 from builder.sources.drawn.lines import Line
+from builder.sources.drawn.words import LAYOUTS, PLACES
 
 Span = tuple[int, int]
 
@@ -206,33 +207,6 @@ def _slope(parts: Sequence[Part]) -> str | None:
         return SIDES[parts[0].turn % 4]
     left_first = sorted(parts, key=lambda p: p.x)
     return "outward" if [p.turn % 4 for p in left_first] == [3, 1] else None
-
-
-PLACES: dict[tuple[str | None, str | None], str] = {
-    ("left", None): "on the left",
-    ("right", None): "on the right",
-    ("middle", None): "centered from left to right",
-    (None, "front"): "at the front",
-    (None, "back"): "at the back",
-    (None, "middle"): "centered from front to back",
-    ("left", "front"): "in the front left",
-    ("right", "front"): "in the front right",
-    ("left", "back"): "in the back left",
-    ("right", "back"): "in the back right",
-    ("left", "middle"): "on the left, centered from front to back",
-    ("right", "middle"): "on the right, centered from front to back",
-    ("middle", "front"): "centered from left to right, at the front",
-    ("middle", "back"): "centered from left to right, at the back",
-    ("middle", "middle"): "in the middle",
-}
-LAYOUTS = {
-    "left_right": "one on the left and one on the right",
-    "front_back": "one at the front and one at the back",
-    "side_by_side": "side by side",
-    "behind": "one behind the other",
-    "corners": "one in each corner",
-    "two_two": "two on the left and two on the right",
-}
 
 
 def put_lines(

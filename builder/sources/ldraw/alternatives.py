@@ -9,15 +9,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from builder.sources.drawn.choosing import choose
 from builder.sources.ldraw import correcting, legal
 from builder.sources.ldraw.colours import Colour
 from builder.sources.ldraw.solids import Body, Ground, moved
 from builder.sources.ldraw.stating import Kind, Said, Style, false_facts, grouped, say
 from core.scenes import EXCHANGED
 
-A_STEP = 3  # alternatives of a step, of different kinds where that can be had
-# How soon a kind is tried: what people do wrong most is where and how a part is put.
-WEIGHTS = {"shift": 3.0, "rotate": 3.0, "order": 2.0}
 TRIES_A_KIND = 5  # whether it can be seen is known only once it is drawn
 PLACES_TRIED = 40  # of a part, near ones first
 
@@ -100,27 +98,20 @@ def endings(
     rng: random.Random, at: Situation, can_be_seen: Callable[[Change], bool],
     turned_down: Counter[str],
 ) -> list[Ending]:  # fmt: skip
-    """Up to `A_STEP` alternatives, kinds mixed; what can't be used is counted by why."""
-    kinds = sorted(CHANGES, key=lambda kind: rng.random() ** (1 / WEIGHTS.get(kind, 1.0)))[::-1]
-    found: list[Ending] = []
-    for kind in [*kinds, *kinds]:  # a second of a kind where there are too few kinds
-        if len(found) == A_STEP:
-            break
+    """The alternatives of a step that are drawn; what can't be used is counted by why."""
+
+    def changes_of(kind: str) -> list[Change]:
         changes = list(CHANGES[kind](rng, at))
         rng.shuffle(changes)
-        tries = 0
-        for change in changes:
-            ending = _ending(kind, at, change, turned_down)
-            if ending is None or any(_looks(change) == _looks(one.change) for one in found):
-                continue
-            tries += 1
-            if can_be_seen(change):
-                found.append(ending)
-                break
-            turned_down[f"{kind}: not seen well enough"] += 1
-            if tries == TRIES_A_KIND:
-                break
-    return found
+        return changes
+
+    def ending_of(kind: str, change: Change) -> Ending | None:
+        return _ending(kind, at, change, turned_down)
+
+    return choose(
+        rng, CHANGES, changes_of, ending_of, lambda ending: _looks(ending.change),
+        lambda ending: can_be_seen(ending.change), turned_down, TRIES_A_KIND,
+    )  # fmt: skip
 
 
 def _looks(change: Change) -> frozenset[tuple[object, ...]]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from builder.sources.drawn.words import listed, way_words
 from builder.sources.ldraw.facts import Facts
 from builder.sources.ldraw.solids import Body
 from builder.sources.ldraw.stating import Said
-from builder.sources.ldraw.text import studs_words
 
 
 def sentence(kind: str, built: Said, wanted: Said, studs_xy: tuple[int, int]) -> str:
@@ -17,7 +17,7 @@ def sentence(kind: str, built: Said, wanted: Said, studs_xy: tuple[int, int]) ->
             there = {id(body) for other in built.groups for body in other}
             every = len(group) > 1 and not any(id(body) in there for body in group)
             what = f"the {len(group)} {_label(group, len(group))}" if every else _one_of(group)
-            return f"Move {what} {_ways(*studs_xy)}."
+            return f"Move {what} {way_words(*studs_xy)}."
         case "rotate":
             group, facts = _differing(built, wanted)
             return f"Turn {_one_of(group)}{_lies(facts)}."
@@ -31,10 +31,10 @@ def sentence(kind: str, built: Said, wanted: Said, studs_xy: tuple[int, int]) ->
         case "extra":
             return _take_away(built, wanted)
         case "order":
-            return (
-                f"That is not this step: take {_all(built.groups)} away and put "
-                f"{_all(wanted.groups)} first."
+            off, first = (
+                listed([_the(group) for group in said.groups]) for said in (built, wanted)
             )
+            return f"That is not this step: take {off} away and put {first} first."
     raise ValueError(f"kind {kind!r}: no sentence for it")
 
 
@@ -70,23 +70,6 @@ def _the(group: Sequence[Body]) -> str:
 def _one_of(group: Sequence[Body]) -> str:
     n = len(group)
     return f"one of the {n} {_label(group, n)}" if n > 1 else f"the {_label(group, 1)}"
-
-
-def _all(groups: Sequence[Sequence[Body]]) -> str:
-    *most, last = [_the(group) for group in groups]
-    return f"{', '.join(most)} and {last}" if most else last
-
-
-def _ways(dx: int, dy: int) -> str:
-    ways = [
-        f"{studs_words(abs(n))} {words}"
-        for n, words in (
-            (dx, "to the right" if dx > 0 else "to the left"),
-            (dy, "to the back" if dy > 0 else "to the front"),
-        )
-        if n
-    ]
-    return " and ".join(ways)
 
 
 def _lies(facts: Facts) -> str:

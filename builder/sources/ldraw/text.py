@@ -6,35 +6,9 @@ They say facts only, in the words that the real manuals use.
 from collections.abc import Sequence
 
 from builder.sources.drawn.lines import Line
+from builder.sources.drawn.words import LAYOUTS, NUMBERS, PLACES, studs_words
 from builder.sources.ldraw.facts import Facts
 from builder.sources.ldraw.pieces import Unit
-
-PLACES: dict[tuple[str | int | None, str | int | None], str] = {
-    ("left", None): "on the left",
-    ("right", None): "on the right",
-    ("middle", None): "centered from left to right",
-    (None, "front"): "at the front",
-    (None, "back"): "at the back",
-    (None, "middle"): "centered from front to back",
-    ("left", "front"): "in the front left",
-    ("right", "front"): "in the front right",
-    ("left", "back"): "in the back left",
-    ("right", "back"): "in the back right",
-    ("left", "middle"): "on the left, centered from front to back",
-    ("right", "middle"): "on the right, centered from front to back",
-    ("middle", "front"): "centered from left to right, at the front",
-    ("middle", "back"): "centered from left to right, at the back",
-    ("middle", "middle"): "in the middle",
-}
-NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-LAYOUTS = {
-    "left_right": "one on the left and one on the right",
-    "front_back": "one at the front and one at the back",
-    "side_by_side": "side by side",
-    "behind": "one behind the other",
-    "corners": "one in each corner",
-    "two_two": "two on the left and two on the right",
-}
 
 
 def find_lines(verb: str, groups: Sequence[Sequence[Unit]]) -> list[Line]:
@@ -137,9 +111,3 @@ def _apart(studs: str | int) -> str:
         return studs_words(abs(studs))
     whole = studs.removesuffix("½")
     return f"{NUMBERS[int(whole)]} and a half studs" if whole else "half a stud"
-
-
-def studs_words(n: int) -> str:
-    """`one stud`, `two studs`."""
-    number = NUMBERS[n] if n < len(NUMBERS) else str(n)
-    return f"{number} stud{'' if n == 1 else 's'}"

@@ -422,7 +422,7 @@ def test_pages_that_refresh_at_once_are_followed(server, tmp_path):
     server.pages["/lego-1-thing-readscr/"] = sends_on("0; url=#top", read)
     server.pages["/lego-2-thing-readscr/"] = sends_on("900; url=/", read)
     found = crawl_of(f"{server.url}/start/", tmp_path)
-    assert found[:2] == ([f"lego-{n}-thing-readscr" for n in range(3)], [])
+    assert found == Manuals([f"lego-{n}-thing-readscr" for n in range(3)], [])
     assert record(tmp_path, found.manual_ids[0]).url == f"{server.url}/lego-0-thing-readscr/"
     server.log.clear()
     assert crawl_of(f"{server.url}/start/", tmp_path) == found
@@ -445,7 +445,7 @@ def test_links_are_read_as_browsers_read_them(server, tmp_path):
         b'<base href="javascript:x">' + set_html([f"{server.url}\\lego-0-thing-readscr\\"])
     )
     found = crawl_of(f"{server.url}/list/", tmp_path)
-    assert found[:2] == (["lego-0-thing-readscr", "lego-1-thing-readscr"], [])
+    assert found == Manuals(["lego-0-thing-readscr", "lego-1-thing-readscr"], [])
 
 
 def test_hostile_names_stay_in_the_crawl_folder(server, tmp_path):
