@@ -8,7 +8,7 @@ from pathlib import Path
 import filelock
 import pytest
 from hypothesis import settings
-from outside import MANUAL_SITE, NO_MANUAL_SITE, demo_build
+from outside import CAD_MODELS, MANUAL_SITE, NO_CAD_MODELS, NO_MANUAL_SITE, demo_build
 
 ROOT = Path(__file__).resolve().parent.parent
 # For the processes that tests start; `pythonpath` in pyproject.toml is for pytest itself.
@@ -21,7 +21,7 @@ IN_CI = bool(os.environ.get("CI"))
 settings.register_profile("ours", derandomize=IN_CI, deadline=None)
 settings.load_profile("ours")
 # All else that tests may lack is installed there; what no machine of CI can be made to have:
-MAY_BE_MISSING = (NO_MANUAL_SITE, "mounting")
+MAY_BE_MISSING = (NO_MANUAL_SITE, NO_CAD_MODELS, "mounting")
 
 
 @pytest.fixture(scope="session")
@@ -49,10 +49,15 @@ def browser() -> Iterator:
 
 
 def pytest_collection_modifyitems(items):
-    """Skip tests of the manual site where it is missing."""
-    for item in items:
-        if item.get_closest_marker("manual_site") and not MANUAL_SITE.is_dir():
-            item.add_marker(pytest.mark.skip(reason=NO_MANUAL_SITE))
+    """Skip tests of what stands beside the checkout where it is missing."""
+    beside = {
+        "manual_site": (MANUAL_SITE, NO_MANUAL_SITE),
+        "cad_models": (CAD_MODELS, NO_CAD_MODELS),
+    }
+    for marker, (folder, reason) in beside.items():
+        for item in items if not folder.is_dir() else ():
+            if item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -17,8 +17,8 @@ def draw(rows: Sequence[Row]) -> Drawing:
     for row, color in ((right, RIGHT_RGB), (wrong, WRONG_RGB)):
         pictures.append(pixels(row))
         draw_box(pictures[-1], row["part_box_px"], color)
-    caption = "one instruction, left true (Yes), right not (No); the other two rows say what is "
-    return Drawing(side_by_side(pictures), f"{caption}true of the right one", right)
+    caption = "one instruction: true of the first picture (Yes), not of the second (No); the other "
+    return Drawing(side_by_side(pictures), f"{caption}two rows say what is true of that", right)
 
 
 def said(row: Row) -> str:

@@ -14,6 +14,9 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 # Made from real LEGO models; it is no part of the project: tests marked manual_site skip without.
 MANUAL_SITE = ROOT.parent / "shared" / "manual-site"
 NO_MANUAL_SITE = "the manual site does not stand beside the checkout"
+# CAD models and the parts they need, neither of the project: tests marked cad_models skip without.
+CAD_MODELS = ROOT.parent / "shared" / "ldraw"
+NO_CAD_MODELS = "the CAD models do not stand beside the checkout"
 # Libraries' own notices about themselves are not ours.
 MODEL_TEST = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from outside import ROOT
+from outside import CAD_MODELS
 from tiny_ldraw import SQUARE, library
 
 from builder.sources.ldraw import library as libraries
@@ -15,9 +15,6 @@ from builder.sources.ldraw.names import name_of
 from builder.sources.ldraw.reader import read_model
 from core.colors import COLORS
 from core.errors import UserError
-
-REAL = ROOT.parent / "shared" / "ldraw" / "library"
-real = pytest.mark.skipif(not REAL.is_dir(), reason="no real parts beside the checkout")
 
 
 @pytest.fixture(scope="module")
@@ -145,9 +142,9 @@ def test_any_description_gives_a_short_name_or_none(title):
     assert name is None or (name.family and len(name.rest) <= 64)
 
 
-@real
+@pytest.mark.cad_models
 def test_all_real_parts_have_meshes_and_most_a_name():
-    found = open_library(REAL)
+    found = open_library(CAD_MODELS / "library")
     meshes, nameless = Meshes(found), 0
     parts = [name for name in found.files if found.files[name].parent.name == "parts"]
     for name in parts:

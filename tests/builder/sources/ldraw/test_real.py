@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from outside import ROOT
+from outside import CAD_MODELS as REAL
 
 from builder.sources.ldraw.colours import read_config
 from builder.sources.ldraw.library import open_library
@@ -15,8 +15,7 @@ from builder.sources.ldraw.steps import MOST_KINDS, sessions_of
 from core import scenes
 from core.records import load
 
-REAL = ROOT.parent / "shared" / "ldraw"
-pytestmark = pytest.mark.skipif(not REAL.is_dir(), reason="no real models beside the checkout")
+pytestmark = pytest.mark.cad_models
 
 
 def test_every_model_comes_apart_into_steps():
@@ -27,8 +26,6 @@ def test_every_model_comes_apart_into_steps():
     library = open_library(REAL / "library")
     config = read_config(library.config)
     for model in models:
-        if model.path.stat().st_size > 200_000:
-            continue  # a minute
         files = read_model(model.read(), model.name)
         meshes = Meshes(library, {name: f for name, f in files.items() if f.is_part})
         raw, lost = take_apart(files, meshes, config)
