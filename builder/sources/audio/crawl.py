@@ -16,7 +16,7 @@ import httpx
 from msgspec.structs import replace
 from tqdm import tqdm
 
-from builder.sources.audio import crawl_store, fetch, manual_page, web
+from builder.sources.audio import crawl_store, fetch, manual_page, refresh, web
 from builder.sources.audio.crawl_resources import (
     Run,
     entry_of,
@@ -43,6 +43,7 @@ _CURES = {
     "host_not_allowed": "it redirects to another host; start from that address or allow the host",
     "too_large": "raise max_bytes if this really is the listing page",
     "bad_url": "give an address such as https://host/instructions/",
+    refresh.NOT_FETCHED: "no earlier crawl lies in --work; run once without --refresh never",
 }
 
 log = logging.getLogger("lego_arta.crawl")
@@ -194,6 +195,8 @@ async def _crawl_manual(run: Run, url: str, quiet: bool) -> None:
     if manual_id in run.manuals:
         manual_id = f"{manual_id}-{web.short_hash(page_url)}"
     run.manuals[manual_id] = page_url
+    if refresh.is_settled(run.root / manual_id, entry.sha256):
+        run.settled.add(manual_id)
     page = manual_page.read_page(html)
     base_url = base_of(page.base_href if page else None, page_url)
     pictures = manual_page.row_pictures(page) if page else []

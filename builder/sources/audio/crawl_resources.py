@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Coroutine, Iterable
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from builder.sources.audio import fetch, web
+from builder.sources.audio import fetch, refresh, web
 from builder.sources.audio.charset import decode_html, of_content_type
 from builder.sources.audio.crawl_store import PAGES, Entry, Journal
 from builder.sources.audio.fetch import CrawlOptions, Fetched
@@ -42,6 +43,8 @@ class Run:
     )
     manuals: dict[str, str] = dataclasses.field(default_factory=dict)  # id -> page URL
     drops: dict[str, Drop] = dataclasses.field(default_factory=dict)  # by URL
+    # Ids of manuals that an earlier run made whole from the page that their site has now.
+    settled: set[str] = dataclasses.field(default_factory=set)
 
 
 async def get_page(run: Run, url: str, kind: str) -> tuple[Entry, str | None]:
@@ -76,7 +79,7 @@ async def _get_page(run: Run, url: str, kind: str) -> tuple[Entry, str | None]:
                 entry = replace(entry, file=name, size_bytes=path.stat().st_size)
                 entry = _keep(run, entry, path, PAGES)
             run.journal.note(entry)
-            if entry.error and entry.file:
+            if entry.error and entry.file and entry.attempts:
                 log.warning("%s: %s, earlier copy used", url, entry.error)
         entry = run.journal.entries[url]
     if entry.file is None:
@@ -91,6 +94,8 @@ async def get_image(run: Run, manual_id: str, url: str) -> Entry:
     """
     known = _known(run, url)
     if known and known.file and not known.error and url in run.journal.resumed:
+        return replace(known, bytes=0, attempts=0)
+    if known and manual_id in run.settled and refresh.is_fresh(known, run.options):
         return replace(known, bytes=0, attempts=0)
     entry, path = await _ask(run, url, "image", known)
     if path is None:
@@ -141,6 +146,10 @@ def _keep(run: Run, entry: Entry, path: Path, folder: str) -> Entry:
 
 async def _ask(run: Run, url: str, kind: str, known: Entry | None) -> tuple[Entry, Path | None]:
     """Fetch a URL: an entry, and the temporary file of its body if there is a new one."""
+    if run.options.refresh == "never":
+        left = run.journal.entries.get(url)
+        failed = left if left and not left.file else None
+        return known or failed or Entry(url, kind, error=refresh.NOT_FETCHED), None
     # Only a whole answer tells the charset of a page that was fetched by an older version.
     ask_whole = known is None or (kind != "image" and known.charset is None)
     validators = () if known is None or ask_whole else (known.etag, known.last_modified)
@@ -166,6 +175,9 @@ def entry_of(known: Entry | None, kind: str, fetched: Fetched) -> Entry:
         charset=of_content_type(fetched.content_type) or "",
     )
     unchanged = fetched.status == 304 and fetched.error is None
+    told = refresh.max_age_of(fetched.cache_control)
+    if fetched.error is None:
+        entry = replace(entry, checked_at_s=time.time(), max_age_s=told)
     if known is None or not (unchanged or (fetched.transient and known.file)):
         return entry
     fault = known.error if known.error in _FILE_FAULTS else None
@@ -179,8 +191,10 @@ def entry_of(known: Entry | None, kind: str, fetched: Fetched) -> Entry:
         last_modified=fetched.last_modified or known.last_modified,
         attempts=fetched.attempts,
         final_url=fetched.final_url if unchanged else known.final_url,
-        # Servers may leave Content-Type out of a 304.
+        # Servers may leave Content-Type and Cache-Control out of a 304.
         charset=of_content_type(fetched.content_type) or known.charset,
+        checked_at_s=entry.checked_at_s or known.checked_at_s,
+        max_age_s=known.max_age_s if told is None else told,
     )
 
 

@@ -60,6 +60,9 @@ class Entry(msgspec.Struct, frozen=True):
     # Of the Content-Type header; "" where it names none, null where nobody has looked yet.
     charset: str | None = None
     code: str | None = None
+    # When the server last said that this is what it has, and for how long it asked nobody to ask.
+    checked_at_s: float | None = None
+    max_age_s: int | None = None
 
 
 class Journal:

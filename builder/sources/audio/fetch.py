@@ -184,6 +184,7 @@ async def _read(
         etag=response.headers.get("etag"),
         last_modified=response.headers.get("last-modified"),
         content_type=response.headers.get("content-type"),
+        cache_control=response.headers.get("cache-control"),
     )
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import importlib.metadata
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Literal
 
 import httpx
 from protego import Protego
@@ -13,6 +14,10 @@ from protego import Protego
 from core.errors import UserError
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+DAY_S = 24 * 3600
+
+# What a later crawl asks for again: pages, and pictures where there is a reason to; all; nothing.
+Refresh = Literal["pages", "all", "never"]
 
 
 def _default_user_agent() -> str:
@@ -41,6 +46,10 @@ class CrawlOptions:
     # answer is that slow for so long.
     min_bytes_per_s: float = 1024.0
     grace_s: float = 30.0
+    refresh: Refresh = "pages"
+    # How long a picture is taken to be what it was while its page stays the same; None: as long as
+    # its server said (Cache-Control), or `UNTOLD_AGE_S`.
+    max_age_s: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +64,7 @@ class Fetched:
     etag: str | None = None
     last_modified: str | None = None
     content_type: str | None = None
+    cache_control: str | None = None
     error: str | None = None
     detail: str = ""
     transient: bool = False

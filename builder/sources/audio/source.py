@@ -47,10 +47,14 @@ def bring(options: argparse.Namespace, engine: Engine) -> Manuals:
         with unpacked(Path(options.source), options.work) as site:
             return import_site(site, folder, options.limit, engine)
     from builder.sources.audio.crawl import CrawlOptions, crawl_site
+    from builder.sources.audio.fetch_session import DAY_S
 
     agent = CrawlOptions().user_agent
     given = {"delay_s": options.delay, "concurrency": options.concurrency}
+    if options.max_age is not None:
+        given["max_age_s"] = options.max_age * DAY_S
     crawl_options = CrawlOptions(
+        refresh=options.refresh,
         allowed_hosts=tuple(options.allow_host),
         user_agent=f"{agent} contact: {options.contact}" if options.contact else agent,
         **{name: value for name, value in given.items() if value is not None},
@@ -67,6 +71,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--allow-host", action="append", default=[], metavar="HOST",
         help="also fetch from this host, e.g. where images lie (repeatable)")  # fmt: skip
     add("--contact", metavar="MAIL", help="told to the site in the User-Agent")
+    add("--refresh", choices=("pages", "all", "never"), default="pages",
+        help="what to ask again of what --work has: %(default)s, and a picture if its page changed "
+        "or its copy is old; all; or never, which asks nothing")  # fmt: skip
+    add("--max-age", type=not_negative, metavar="DAYS",
+        help="a picture's copy is old after so long (as its server says, else 30)")  # fmt: skip
 
 
 AUDIO = Source(

@@ -39,7 +39,7 @@ from core.errors import UserError
 from core.records import CrawledManual, load
 from core.store import sha256
 
-QUICK = {"delay_s": 0.0, "backoff_s": 0.01, "retries": 2, "timeout_s": 5.0}
+QUICK = {"refresh": "all", "delay_s": 0.0, "backoff_s": 0.01, "retries": 2, "timeout_s": 5.0}
 KILLED = """
 import sys
 from pathlib import Path
@@ -136,6 +136,78 @@ def test_second_run_asks_conditionally_and_rewrites_nothing(server, tmp_path):
     assert server.sent("pics") == server.sent("readscr") == 0
     seen = report(tmp_path).values()
     assert sum(entry["bytes"] for entry in seen if entry["kind"] != "robots") == 0
+
+
+def test_pictures_of_pages_that_stay_the_same_are_not_asked_for(server, tmp_path):
+    url = brick_site(server)
+    run(url, tmp_path)
+    before, seen = stats(tmp_path), report(tmp_path)
+    server.log.clear()
+    assert run(url, tmp_path, refresh="pages") == run(url, tmp_path, refresh="pages")
+    assert stats(tmp_path) == before and not server.asked("pics")
+    assert report(tmp_path).keys() == seen.keys() and server.asked("readscr")
+    server.pages["/pics/1/Step%20%23%230.png"] = Reply(png(5))
+    page = server.pages["/lego-1-thing-readscr/"]
+    server.pages["/lego-1-thing-readscr/"] = Reply(page.body + b"<!-- new -->")
+    run(url, tmp_path, refresh="pages")
+    assert {path.split("/")[2] for path in server.asked("pics")} == {"1"}
+    assert server.sent("pics") == len(png(5))
+    next(tmp_path.glob("lego-0-*/images/*")).write_bytes(b"spoilt")
+    run(url, tmp_path, refresh="pages")
+    assert len(server.asked("pics/0")) == 1
+
+
+def test_a_page_that_changed_just_before_a_failure_has_its_pictures_asked_for(server, tmp_path):
+    url = brick_site(server, manuals=1)
+    run(url, tmp_path)
+    page = server.pages["/lego-0-thing-readscr/"]
+    server.pages["/lego-0-thing-readscr/"] = Reply(page.body + b"<!-- new -->")
+    server.pages["/pics/0/Step%20%23%230.png"] = Reply(png(5))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(crawl, "together", None)  # it fails where pictures begin
+        with pytest.raises(TypeError):
+            run(url, tmp_path, refresh="pages")
+    server.log.clear()
+    run(url, tmp_path, refresh="pages")
+    assert server.sent("pics") == len(png(5))
+
+
+@pytest.mark.parametrize(
+    "told, given_s, asked",
+    [
+        ("max-age=3600", None, False),
+        ("public, max-age=0", None, True),
+        ("no-cache", None, True),
+        (None, None, False),
+        (None, 0, True),
+        ("max-age=0", 60, False),
+    ],
+)
+def test_old_copies_are_asked_about(server, tmp_path, told, given_s, asked):
+    url = one_manual(server, ["/a.png"])
+    server.pages["/a.png"] = Reply(png(1), headers={"Cache-Control": told} if told else {})
+    run(url, tmp_path)
+    server.log.clear()
+    run(url, tmp_path, refresh="pages", max_age_s=given_s)
+    assert [r.status for r in server.log if r.path == "/a.png"] == [304] * asked
+
+
+def test_never_asks_nothing_and_says_what_it_lacks(server, tmp_path):
+    url = brick_site(server)
+    message = user_error(url, tmp_path, refresh="never")
+    assert "not_fetched; no earlier crawl" in message
+    server.pages["/lego-1-thing-readscr/"] = Reply(status=404)
+    first, before = crawl_of(url, tmp_path), tree(tmp_path)
+    server.log.clear()
+    assert crawl_of(url, tmp_path, refresh="never") == first and tree(tmp_path) == before
+    lost = next(tmp_path.glob("lego-0-*/images/*"))
+    lost.unlink()
+    run(url, tmp_path, refresh="never")
+    images = record(tmp_path, "lego-0-thing-readscr").images
+    assert [image.error for image in images].count("not_fetched") == 1
+    assert not server.log
+    run(url, tmp_path, refresh="pages")
+    assert tree(tmp_path) == before
 
 
 def test_without_validators_the_second_run_still_rewrites_nothing(server, tmp_path):
