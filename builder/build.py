@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from builder import probes
-from builder.annotate import answers, asking
+from builder.annotate import answers, asking, from_file
 from builder.annotate.options import options_of as model_options_of
 from builder.engine.local import Workers
 from builder.release import recipe, stats
@@ -20,8 +20,8 @@ from builder.stages import BuildOptions, build_manual, parse_manual
 from core.build import Manifest, loading_call
 from core.cli import command
 from core.errors import UserError
-from core.records import SessionColors, load
-from core.store import COLORS_FILE, CRAWL, ROWS, working_in
+from core.records import Drop, Manual, SessionColors, load
+from core.store import COLORS_FILE, CRAWL, PARSE, ROWS, working_in
 from tasks import EXAMPLE, TASKS
 from tasks.context import TaskOptions
 from tasks.options import HEX_RE
@@ -83,6 +83,9 @@ def run_stages(options: argparse.Namespace, source: Source) -> Manifest:
         source.ready_made,
     )
     answers.check_models(task.annotator, task.models)
+    files = [name for name in task.annotator.split(",") if name.startswith(from_file.PREFIX)]
+    for name in files:
+        from_file.read_answers(name)  # now, not after all the work
     asking.check_devices(answers.with_models(task.annotator), task.models)
     manual_ids, crawl_drops, own_terms = source.bring(options, engine)
     if own_terms and not wanted:
@@ -99,6 +102,7 @@ def run_stages(options: argparse.Namespace, source: Source) -> Manifest:
     calls = [(manual_id, task) for manual_id in manual_ids]
     results = engine.map("manuals", build_manual, calls)
     check_sessions(task, manual_ids)
+    strange = [drop for name in files for drop in answers_of_no_row(task, manual_ids, name)]
     log.info("writing %s", options.out)
     manifest = assemble(
         manual_ids,
@@ -111,7 +115,7 @@ def run_stages(options: argparse.Namespace, source: Source) -> Manifest:
             not options.no_probe,
             options.workers,
             reviews,
-            tuple(crawl_drops),
+            (*crawl_drops, *strange),
             terms,
         ),
     )
@@ -142,6 +146,15 @@ def check_sessions(task: BuildOptions, manual_ids: list[str]) -> None:
                 raise UserError(
                     f"--boundary-colors: {session} is no session; {manual_id} has {sorted(known)}"
                 )
+
+
+def answers_of_no_row(task: BuildOptions, manual_ids: list[str], name: str) -> list[Drop]:
+    """Lines of an `--annotator file:` that are of no row to annotate, as drops."""
+    if task.ready_made:
+        return []
+    manuals = (load(task.work / PARSE / m / "manual.json", Manual) for m in sorted(manual_ids))
+    rows = ((m.manual_id, row) for m in manuals for row in answers.rows_to_annotate(m))
+    return from_file.unmatched(name, rows)
 
 
 def reviews_of(files: list[Path]) -> Reviews:

@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
-from builder.annotate import ANNOTATORS, READERS, answers
+from builder.annotate import ANNOTATORS, READERS, answers, from_file
 from builder.annotate import manual as annotate
 from builder.annotate.models import ModelOptions
 from builder.parse import manual as parse
@@ -124,11 +124,14 @@ def run(stage: Stage, manual_id: str, build: BuildOptions) -> bool:
 
 
 def identities(build: BuildOptions) -> list[str]:
-    """Who annotates: the name, and for a model what its answers depend on."""
-    return [
-        answers.identity_of(name, build.models) if answers.needs_model(name) else name
-        for name in build.annotator.split(",")
-    ]
+    """Who annotates: the name, for a model what its answers depend on, for a file what is in it."""
+    return [_identity(name, build.models) for name in build.annotator.split(",")]
+
+
+def _identity(name: str, models: ModelOptions) -> str:
+    if name.startswith(from_file.PREFIX):
+        return from_file.identity(name)
+    return answers.identity_of(name, models) if answers.needs_model(name) else name
 
 
 # Keys --------------------------------------------------------------------------------------------
@@ -173,4 +176,6 @@ def _chosen(annotators: Iterable[str], parts: Iterable[str]) -> tuple[tuple[str,
     names = sorted(set(annotators))
     chosen = [(answers.__name__, table[name]) for name in names for table in tables
               if name in table]  # fmt: skip
+    if any(name.startswith(from_file.PREFIX) for name in names):
+        chosen.append((answers.__name__, from_file.__name__))
     return (*chosen, *part_modules(*parts))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from builder.annotate import answers, consensus, labelling
+from builder.annotate import answers, consensus, from_file, labelling
 from builder.annotate.models import ModelOptions
 from core.part_names import part_labels
 from core.pictures.containers import ImageError
@@ -42,7 +42,14 @@ def _agreed(
     except ImageError as err:
         sha256 = instruction.img_sha256 or ""
         return Annotation(sha256, "+".join(names), (0, 0), [], "", 0.0, err.reason)
-    given = [_annotation(name, picture, instruction, work, models, scene) for name in names]
+    given = [
+        from_file.annotate(
+            name, crawl_folder.name, instruction, answers.question_of(instruction), picture.size_wh
+        )
+        if name.startswith(from_file.PREFIX)
+        else _annotation(name, picture, instruction, work, models, scene)
+        for name in names
+    ]
     return consensus.combine(given, part_labels(instruction))
 
 

@@ -42,7 +42,9 @@ def add_options(group: Any) -> None:
         metavar="NAME,NAME",
         help="who gives them (%(default)s: the source, where it drew its pictures, else "
         "foreground, which is plain-background geometry; both need no model, others need the extra "
-        f"`annotate`); several for their consensus. One of {', '.join(ANNOTATORS)}",
+        f"`annotate`); several for their consensus. One of {', '.join(ANNOTATORS)}, or "
+        "file:ANSWERS.jsonl: what a model answered elsewhere, lines as "
+        '{"image": "MANUAL/PICTURE.png", "answer": "..."}',
     )
     add_model_options(group)
 
@@ -101,7 +103,7 @@ def options_of(options: argparse.Namespace) -> ModelOptions:
 def _annotators(text: str) -> str:
     names = [name.strip() for name in text.split(",")]
     for name in names:
-        if name not in ANNOTATORS:
+        if name not in ANNOTATORS and not name.startswith("file:"):
             raise argparse.ArgumentTypeError(f"{name}: unknown; {instead_of(name, ANNOTATORS)}")
         if names.count(name) > 1:
             raise argparse.ArgumentTypeError(f"{text}: give each once, with commas")
