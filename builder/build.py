@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from builder import probes
-from builder.annotate import answers, asking, from_file
+from builder.annotate import FILE, answers, asking, from_file
 from builder.annotate.options import options_of as model_options_of
 from builder.engine.local import Workers
 from builder.release import recipe, stats
@@ -83,7 +83,7 @@ def run_stages(options: argparse.Namespace, source: Source) -> Manifest:
         source.ready_made,
     )
     answers.check_models(task.annotator, task.models)
-    files = [name for name in task.annotator.split(",") if name.startswith(from_file.PREFIX)]
+    files = [name for name in task.annotator.split(",") if name.startswith(FILE)]
     for name in files:
         from_file.read_answers(name)  # now, not after all the work
     asking.check_devices(answers.with_models(task.annotator), task.models)

@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
-from builder.annotate import ANNOTATORS, READERS, answers, from_file
+from builder.annotate import ANNOTATORS, FILE, FROM_FILE, READERS, answers
 from builder.annotate import manual as annotate
 from builder.annotate.models import ModelOptions
 from builder.parse import manual as parse
@@ -129,8 +129,8 @@ def identities(build: BuildOptions) -> list[str]:
 
 
 def _identity(name: str, models: ModelOptions) -> str:
-    if name.startswith(from_file.PREFIX):
-        return from_file.identity(name)
+    if name.startswith(FILE):
+        return str(answers.module_of(name).identity(name))
     return answers.identity_of(name, models) if answers.needs_model(name) else name
 
 
@@ -166,7 +166,7 @@ def library_versions() -> dict[str, str]:
 def every_choice() -> tuple[tuple[str, str], ...]:
     """All that this and other modules import by names that are computed, for `core/code.py`."""
     rows = [(__name__, source.ready_made.module) for source in known.SOURCES if source.ready_made]
-    return (*_chosen(ANNOTATORS, BUILD_PARTS), *rows)
+    return (*_chosen((*ANNOTATORS, FILE), BUILD_PARTS), *rows)
 
 
 def _chosen(annotators: Iterable[str], parts: Iterable[str]) -> tuple[tuple[str, str], ...]:
@@ -176,6 +176,6 @@ def _chosen(annotators: Iterable[str], parts: Iterable[str]) -> tuple[tuple[str,
     names = sorted(set(annotators))
     chosen = [(answers.__name__, table[name]) for name in names for table in tables
               if name in table]  # fmt: skip
-    if any(name.startswith(from_file.PREFIX) for name in names):
-        chosen.append((answers.__name__, from_file.__name__))
+    if any(name.startswith(FILE) for name in names):
+        chosen.append((answers.__name__, FROM_FILE))
     return (*chosen, *part_modules(*parts))

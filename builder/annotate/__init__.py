@@ -13,6 +13,8 @@ ANNOTATORS = {
     "owlv2": "builder.annotate.owlv2",
     "qwen-vl": "builder.annotate.qwen_vl",
 }
+# `file:ANSWERS.jsonl`: what a model answered elsewhere.
+FILE, FROM_FILE = "file:", "builder.annotate.from_file"
 # Files with `read` alone: a change of what asks a model throws its answers away, and a better
 # reader must not.
 READERS = {

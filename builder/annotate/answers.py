@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from builder.annotate import ANNOTATORS, READERS
+from builder.annotate import ANNOTATORS, FILE, FROM_FILE, READERS
 from builder.annotate.models import Answer, ModelOptions, Question, check_place
 from core import code, store
 from core.cli import require
@@ -20,7 +20,7 @@ from core.records import Instruction, Manual, load
 
 def module_of(name: str) -> ModuleType:
     """The module of an annotator."""
-    return import_module(ANNOTATORS[name])
+    return import_module(FROM_FILE if name.startswith(FILE) else ANNOTATORS[name])
 
 
 def reader_of(name: str) -> ModuleType:

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from builder.annotate import labelling, minigpt_v2_reading
+from builder.annotate import FILE, labelling, minigpt_v2_reading
 from builder.annotate.models import Answer, Detection, Question, Reading
 from core import store
 from core.answers import parse_boxes
@@ -24,7 +24,6 @@ from core.frames import FRAMES, Seen, infer_frame, to_norm100
 from core.records import Annotation, Drop, Instruction
 from synthesis.boxes import norm100_to_px
 
-PREFIX = "file:"
 KEYS = ("sha256", "id", "image")
 ANSWER_KEYS = ("answer", "raw", "response", "prediction")
 
@@ -48,7 +47,7 @@ class Answers(NamedTuple):
 
 def path_of(name: str) -> Path:
     """The file of an annotator `file:PATH`."""
-    return Path(name.removeprefix(PREFIX)).expanduser()
+    return Path(name.removeprefix(FILE)).expanduser()
 
 
 def identity(name: str) -> str:
@@ -61,7 +60,7 @@ def _bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise UserError(
-            f"--annotator {PREFIX}{path}: can't be read ({error.strerror}); "
+            f"--annotator {FILE}{path}: can't be read ({error.strerror}); "
             "give a file with a JSON object a line"
         ) from None
 
@@ -82,12 +81,12 @@ def _answers(path: Path, data: bytes) -> Answers:
             line = _line(json.loads(text))
         except (ValueError, TypeError, LookupError, AttributeError) as error:
             raise UserError(
-                f"--annotator {PREFIX}{path}, line {number}: not an answer ({error}); a line is "
+                f"--annotator {FILE}{path}, line {number}: not an answer ({error}); a line is "
                 '{"image": "MANUAL/PICTURE.png", "answer": "..."}, or has id or sha256 for image'
             ) from None
         if lines.setdefault(line.key, line).answer != line.answer:
             raise UserError(
-                f"--annotator {PREFIX}{path}, line {number}: {line.key[1]} has another answer "
+                f"--annotator {FILE}{path}, line {number}: {line.key[1]} has another answer "
                 "further up; keep one"
             )
     return Answers(lines, _frame(path, lines.values()))
@@ -125,7 +124,7 @@ def _frame(path: Path, lines: Iterable[Line]) -> str:
     frame = infer_frame(seen)
     if frame not in ("norm1", "norm100") and not all(answer.size_wh for answer in seen):
         raise UserError(
-            f"--annotator {PREFIX}{path}: numbers over 100 that may be pixels or thousandths; "
+            f"--annotator {FILE}{path}: numbers over 100 that may be pixels or thousandths; "
             f'give every line "frame": one of {", ".join(FRAMES)}'
         )
     return frame
@@ -162,7 +161,7 @@ def annotate(
 ) -> Annotation:
     """What the file says of one row."""
     answers = read_answers(name)
-    shown = f"{PREFIX}{path_of(name).name}"  # not where it lies: that is nobody's business
+    shown = f"{FILE}{path_of(name).name}"  # not where it lies: that is nobody's business
     found = (answers.lines.get(key) for key in keys_of(manual_id, instruction))
     line = next((line for line in found if line), None)
     if line is None:

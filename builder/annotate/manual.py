@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from builder.annotate import answers, consensus, from_file, labelling
+from builder.annotate import FILE, answers, consensus, labelling
 from builder.annotate.models import ModelOptions
 from core.part_names import part_labels
 from core.pictures.containers import ImageError
@@ -42,13 +42,9 @@ def _agreed(
     except ImageError as err:
         sha256 = instruction.img_sha256 or ""
         return Annotation(sha256, "+".join(names), (0, 0), [], "", 0.0, err.reason)
+    manual_id = crawl_folder.name
     given = [
-        from_file.annotate(
-            name, crawl_folder.name, instruction, answers.question_of(instruction), picture.size_wh
-        )
-        if name.startswith(from_file.PREFIX)
-        else _annotation(name, picture, instruction, work, models, scene)
-        for name in names
+        _annotation(name, picture, manual_id, instruction, work, models, scene) for name in names
     ]
     return consensus.combine(given, part_labels(instruction))
 
@@ -56,14 +52,21 @@ def _agreed(
 def _annotation(
     name: str,
     picture: Picture,
+    manual_id: str,
     instruction: Instruction,
     work: Path,
     models: ModelOptions,
     scene: ManualScene | None,
 ) -> Annotation:
     """What one annotator says of one picture; a model has been asked before."""
+    annotation: Annotation
+    if name.startswith(FILE):
+        annotation = answers.module_of(name).annotate(
+            name, manual_id, instruction, answers.question_of(instruction), picture.size_wh
+        )
+        return annotation
     if not answers.needs_model(name):
-        annotation: Annotation = answers.module_of(name).annotate(
+        annotation = answers.module_of(name).annotate(
             picture, instruction.img_sha256 or "", instruction, scene
         )
         return annotation

@@ -4,7 +4,7 @@ import argparse
 from dataclasses import dataclass
 from typing import Any
 
-from builder.annotate import ANNOTATORS
+from builder.annotate import ANNOTATORS, FILE
 from core.cli import instead_of, positive
 from core.errors import UserError
 
@@ -103,7 +103,7 @@ def options_of(options: argparse.Namespace) -> ModelOptions:
 def _annotators(text: str) -> str:
     names = [name.strip() for name in text.split(",")]
     for name in names:
-        if name not in ANNOTATORS and not name.startswith("file:"):
+        if name not in ANNOTATORS and not name.startswith(FILE):
             raise argparse.ArgumentTypeError(f"{name}: unknown; {instead_of(name, ANNOTATORS)}")
         if names.count(name) > 1:
             raise argparse.ArgumentTypeError(f"{text}: give each once, with commas")
