@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from core.build import manifest_of
+from core.cli import command
 from core.errors import UserError
 
 FORMAT = "lego-arta selection 1"
@@ -49,6 +51,17 @@ def read_selection(option: str, file: Path) -> Selection:
     if not found.ids:
         raise UserError(f"{option} {file}: it holds no ids; select rows in a gallery and save them")
     return found._replace(ids=tuple(dict.fromkeys(found.ids)))
+
+
+def check_build(option: str, build: Path, file: Path, chosen: Selection) -> None:
+    """Raise `UserError` where the rows are of another build than this one."""
+    here = (manifest_of(build) or {}).get("fingerprint")
+    if chosen.fingerprint is not None and chosen.fingerprint != here:
+        raise UserError(
+            f"{option} {file}: its rows are of another build ({chosen.build}, fingerprint "
+            f"{chosen.fingerprint[:12]}; {build} has {str(here)[:12]}); give that build, or select "
+            f"again in a gallery of this one: {command('gallery', build)}"
+        )
 
 
 def _parsed(text: str) -> Selection:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from core.cli import Parser, command, not_negative, positive, require, run, whole, writable
 from core.frames import FRAMES, MIN_PIXELS, RELEASED_PIXELS
 from core.names import SPLITS
+from core.selection import check_build, read_selection
 from evaluation.bootstrap import RESAMPLES
 from evaluation.examples import SOURCES
 from evaluation.prompts import FORMS, PAPER_SETTINGS, Setting, setting_of
@@ -169,6 +170,13 @@ def _add_score(command: argparse.ArgumentParser) -> None:
         help="bootstrap resamples of manuals; 0 for no intervals (%(default)s)",
     )
     add("--common", action="store_true", help="score only items that every file answers")
+    add(
+        "--ids",
+        type=Path,
+        metavar="FILE",
+        help="score only these rows: a subset of `lego-arta leakage --out` (unseen_parts.json), a "
+        "selection that a gallery saved, or an id a line",
+    )
     add("--no-baselines", action="store_true", help="leave the baselines out")
     add("--no-report", action="store_true", help="write no report.html")
     add(
@@ -295,6 +303,11 @@ def score_command(options: argparse.Namespace) -> None:
     from evaluation.standings import tables_of, write_scores
     from evaluation.tables import terminal
 
+    ids = None
+    if options.ids:
+        chosen = read_selection("--ids", options.ids)
+        check_build("--ids", options.build, options.ids, chosen)
+        ids = frozenset(chosen.ids)
     results = score(
         options.build,
         options.predictions,
@@ -303,6 +316,7 @@ def score_command(options: argparse.Namespace) -> None:
             frame=options.frame,
             resamples=options.resamples,
             common=options.common,
+            ids=ids,
             baselines=not options.no_baselines,
             workers=options.workers,
         ),

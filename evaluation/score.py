@@ -96,6 +96,7 @@ class ScoreOptions:
     frame: str = "auto"
     resamples: int = bootstrap.RESAMPLES
     common: bool = False
+    ids: frozenset[str] | None = None  # only these rows
     baselines: bool = True
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     seed: int = 42
@@ -108,9 +109,12 @@ def score(build: Path, paths: Sequence[Path], options: ScoreOptions) -> Results:
     for file in files:
         by_config.setdefault(file.run.config, []).append(file)
     told = {key: value for key, value in asdict(options).items() if key != "workers"}
+    told["ids"] = None if options.ids is None else len(options.ids)
     results = Results([], {}, left_out, [], told)
     for config in sorted(by_config, key=list(TASKS).index):
         _score_config(build, config, by_config[config], options, results)
+    if not results.scores:
+        raise UserError(f"--ids: none of these rows was asked; {results.warnings[-1]}")
     return results
 
 
@@ -121,6 +125,11 @@ def _score_config(
     for file in files:
         check_belongs(file, items, options.split)
         results.warnings += oddities(file, items)
+    if options.ids is not None:
+        items = [item for item in items if item.id in options.ids]
+        if not items:
+            results.warnings.append(f"{config}: none of --ids is among its {options.split} rows")
+            return
     if options.common:
         shared = set.intersection(*(file.answered for file in files))
         items = [item for item in items if item.id in shared]

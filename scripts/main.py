@@ -19,6 +19,7 @@ COMMANDS = {
     "build": ("builder.command", "manuals in, a loadable dataset out"),
     "validate": ("builder.release.command", "check every invariant of a build"),
     "diff": ("builder.release.diff", "what changed between two builds, and why"),
+    "leakage": ("builder.release.leakage", "what test shares with train; unseen parts"),
     "probe": ("builder.probes.command", "can answers be guessed without looking?"),
     "push": ("builder.publish.command", "put a build on the Hub, in one commit"),
     "export": ("builder.export.command", "a build in the files that trainers read"),

@@ -4,10 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from core.build import manifest_of, read_rows
-from core.cli import command
+from core.build import read_rows
 from core.errors import UserError
-from core.selection import Selection, read_selection
+from core.selection import check_build, read_selection
 from tasks import TASKS
 
 
@@ -17,7 +16,7 @@ def ids_of(build: Path, file: Path) -> tuple[frozenset[str], list[str]]:
     Raises `UserError` for ids that the build doesn't have and for a selection of another build.
     """
     chosen = read_selection("--ids", file)
-    _check_build(build, file, chosen)
+    check_build("--ids", build, file, chosen)
     ids = frozenset(chosen.ids)
     groups: dict[tuple[str, str], set[str]] = {}
     for config in TASKS:
@@ -31,16 +30,6 @@ def ids_of(build: Path, file: Path) -> tuple[frozenset[str], list[str]]:
             "column id of this build"
         )
     return ids, list(_notes(groups, ids))
-
-
-def _check_build(build: Path, file: Path, chosen: Selection) -> None:
-    here = (manifest_of(build) or {}).get("fingerprint")
-    if chosen.fingerprint is not None and chosen.fingerprint != here:
-        raise UserError(
-            f"--ids {file}: its rows are of another build ({chosen.build}, fingerprint "
-            f"{chosen.fingerprint[:12]}; {build} has {str(here)[:12]}); give that build, or select "
-            f"again in a gallery of this one: {command('gallery', build)}"
-        )
 
 
 def _groups(build: Path, config: str) -> dict[tuple[str, str], set[str]]:
