@@ -15,6 +15,7 @@ FORMATS = {
     "vlm-r1": "VLM-R1: GRPO lines and a launch script",
     "ms-swift": "ms-swift: lines of messages, boxes in the stored picture's own pixels",
     "messages": "chat messages in Parquet: TRL (SFT, GRPO), Unsloth, mlx-vlm",
+    "dpo": "preference pairs in Parquet: TRL's DPOTrainer",
     "verl": "verl: Parquet for GRPO and a launch script",
     "easyr1": "EasyR1: Parquet for GRPO and a launch script",
     "legacy": "the folder layout of the originally released dataset",
