@@ -22,6 +22,7 @@ from core.scenes import ManualScene, ScenePicture, StepScene, load_scene
 from tasks.options import TaskOptions as TaskOptions  # callers take it from here
 from tasks.outline import SessionColor, session_color
 from tasks.prompts import instruction_text
+from tasks.regions import StepRegions
 from tasks.sessions import ManualRow, session_rows
 from tasks.task import Row
 
@@ -43,6 +44,8 @@ class Context:
     background_rects_px: dict[int, list[int]] = field(default_factory=dict)
     # By instruction id: the bare new part, cut out (T13), as PNG bytes.
     parts: dict[int, bytes] = field(default_factory=dict)
+    # Regions of steps by session and instruction id (`tasks/regions.py`).
+    regions: dict[str, dict[int, StepRegions | str]] = field(default_factory=dict)
     # What screening turned down among wrong states, by "kind: reason".
     screened: collections.Counter[Any] = field(default_factory=collections.Counter[str])
 

@@ -23,6 +23,7 @@ from core.store import ANNOTATE, COLORS_FILE, CRAWL, PARSE
 from tasks import TASKS
 from tasks.context import Context, TaskOptions
 from tasks.outline import hex_color
+from tasks.regions import record_parts
 
 PARTS = "parts"
 
@@ -43,6 +44,7 @@ def write_rows(work: Path, manual_id: str, options: TaskOptions, target: Path) -
         config: write_piece(target / f"{config}.parquet", config, task.rows.make(context))
         for config, task in TASKS.items()
     }
+    record_parts(context)
     for number, png in context.parts.items():
         (target / PARTS).mkdir(exist_ok=True)
         (target / PARTS / f"{number}.png").write_bytes(png)

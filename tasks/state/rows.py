@@ -2,15 +2,12 @@
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from core.colors import COLORS
 from core.part_names import part_labels
 from core.pictures.containers import ImageError
 from core.pictures.media import Picture, encode_rgba
 from core.records import Instruction
 from synthesis.cutout import Cutout, bare_part
-from synthesis.foreground import DIFFERENCE_MIN, LOSSY_DIFFERENCE_MIN, foreground_mask
 from synthesis.negatives import (
     NEGATIVES_PER_STEP,
     Scene,
@@ -21,9 +18,9 @@ from synthesis.negatives import (
     view_changed,
     wrong_states,
 )
-from synthesis.printed import printed_marks
 from synthesis.segmentation import old_outline, segment
 from tasks.context import Context
+from tasks.flat_regions import assembly_mask
 from tasks.outline import SessionColor, hex_color
 from tasks.prompts import instruction_text
 from tasks.sessions import ManualRow
@@ -112,10 +109,10 @@ def take_apart(context: Context, row: ManualRow, color: SessionColor) -> Scene |
     if found is None:
         return "no_outline_in_picture"
     outline = old_outline(picture.rgb, before.rgb, found, rgb, color.tolerance)
-    assembly, marks = _assembly(before)
+    assembly, marks = assembly_mask(before)
     # Numbers of steps differ too; they are looked for only where the view seems to have changed.
     if view_changed(picture.rgb, before.rgb, found, outline, assembly) and view_changed(
-        picture.rgb, before.rgb, found, outline | marks | _assembly(picture)[1], assembly
+        picture.rgb, before.rgb, found, outline | marks | assembly_mask(picture)[1], assembly
     ):
         return "view_changed"
     lossy = picture.lossy or before.lossy
@@ -129,14 +126,6 @@ def take_apart(context: Context, row: ManualRow, color: SessionColor) -> Scene |
     context.background_rects_px[number] = [int(v) for v in scene.background_px]
     context.parts[number] = encode_rgba(bare_part(scene.cutout))
     return scene
-
-
-def _assembly(picture: Picture) -> tuple[np.ndarray, np.ndarray]:
-    """(H, W) bool what has been built, and the numbers printed beside it."""
-    least = LOSSY_DIFFERENCE_MIN if picture.lossy else DIFFERENCE_MIN
-    mask = foreground_mask(picture.rgb, picture.alpha, least)
-    marks = printed_marks(picture.rgb, mask)
-    return mask & ~marks, marks
 
 
 def _pictures(

@@ -146,9 +146,12 @@ def test_exact_boxes_are_those_of_the_maps(work):
 def test_parts_are_kept_bare_for_the_manuals_own_file(work):
     for folder in sorted((work / ROWS).iterdir()):
         manual = read(work, folder.name).manual
-        kept = [one.VLM for one in manual.instructions if one.VLM.parts_img_path]
+        steps = [one.VLM for one in manual.instructions if one.VLM.step_class == "step"]
+        kept = [vlm for vlm in steps if vlm.parts_img_path]
         assert kept and all((folder / vlm.parts_img_path).is_file() for vlm in kept)
-        assert all(vlm.background_rect and vlm.bound_color for vlm in kept)
+        assert len(kept) == sum(vlm.task_label is not None for vlm in steps)
+        first = [vlm for vlm in kept if not vlm.background_rect]
+        assert len(first) == len({vlm.id_sign for vlm in kept})  # nothing stood there before
 
 
 def test_pasted_states_can_be_had_still(work, tmp_path_factory):

@@ -105,7 +105,7 @@ def test_every_state_has_a_picture_of_its_bare_part(tmp_path):
     folder = tmp_path / ROWS / built.manual.manual_id
     states = {row["step_num"]: row for row in built.rows["state"]}
     kept = [i for i in built.manual.instructions if i.VLM.parts_img_path]
-    assert {i.VLM.step_num for i in kept} == set(states)
+    assert {i.VLM.step_num for i in kept} > set(states)  # first steps have no state
     for instruction in kept:
         with Image.open(folder / instruction.VLM.parts_img_path) as image:
             assert (image.format, image.mode) == ("PNG", "RGBA")
@@ -114,6 +114,8 @@ def test_every_state_has_a_picture_of_its_bare_part(tmp_path):
         brick = SESSION_BRICKS[(instruction.VLM.step_num - 1) // 2]
         assert not color_mask(shown[None], MAGENTA, 100).any()
         assert (np.abs(shown.astype(int) - brick.color).max(axis=1) < 12).mean() > 0.4
+        if instruction.VLM.step_num not in states:
+            continue
         box = states[instruction.VLM.step_num]["correct_box_px"]
         assert pixels.shape[:2] == (box[3] - box[1], box[2] - box[0])
 

@@ -7,6 +7,8 @@ a flat tile 1x2.
 import re
 from dataclasses import dataclass
 
+from core.nouns import plural
+
 MOST_CHARACTERS = 64
 _MARKS = re.compile(r"^[~=_|\s]+")
 _ASIDE = re.compile(r"\([^)]*\)|\|.*$")
@@ -35,8 +37,6 @@ _FAMILIES = (
     (r"lsynth synthesis part - ", ""),
     (r"(hat|cap|helmet|hair|shield|plume|torch|spear|flag) (\w+)$", r"\2 \1"),
 )
-_SAME = ("hair", "glass", "fabric")
-_IRREGULAR = {"leaf": "leaves", "knife": "knives", "fish": "fish"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Name:
 
     def label(self, count: int = 1) -> str:
         """`brick 2x4`, or `bricks 2x4` of several."""
-        family = self.family if count == 1 else _plural(self.family)
+        family = self.family if count == 1 else plural(self.family)
         return f"{family} {self.rest}".strip()
 
 
@@ -135,18 +135,3 @@ def _short(rest: str, most: int) -> str:
             return rest[:most].rpartition(" ")[0]
         rest = rest[:cut].strip(" ,")
     return rest
-
-
-def _plural(family: str) -> str:
-    head, _, last = family.rpartition(" ")
-    if last in _SAME or re.search(r"[^su]s$", last):  # hips, legs, goggles
-        return family
-    if last in _IRREGULAR:
-        last = _IRREGULAR[last]
-    elif re.search(r"(s|x|ch|sh)$", last):
-        last += "es"
-    elif re.search(r"[^aeiou]y$", last):
-        last = f"{last[:-1]}ies"
-    else:
-        last += "s"
-    return f"{head} {last}".strip()
