@@ -75,10 +75,12 @@ def read_pages(root: Path) -> Found:
                 drops.append(told)
                 continue
             manual_id = told.image.split("/images/")[0].rsplit("/", 1)[-1]
-            first = rows[manual_id].setdefault((told.config, told.image), told)
-            if first != told:  # one row a picture and task, the first of them
+            own, key = rows[manual_id], (told.config, told.image)
+            if key in own:  # one row a picture and task, the first of them
+                again = "same_row_again" if own[key] == told else "same_picture_again"
                 detail = f"{told.query} {told.answer}"
-                drops.append(Drop(manual_id, told.config, told.image, "same_picture_again", detail))
+                drops.append(Drop(manual_id, told.config, told.image, again, detail))
+            own.setdefault(key, told)
             if (right := _right_one(told)) is not None:
                 right_ones.append((manual_id, right))
     for manual_id, right in right_ones:  # where no row of its own tells it
@@ -107,8 +109,12 @@ def _rows_in(root: Path, path: Path) -> Iterator[Told | Drop]:
     named = next((TASKS[t] for word in words for t in TASKS if word.startswith(t)), None)
     found = False
     try:
-        for image, query, answer in _messages(path):
+        for message in _messages(path):
+            if isinstance(message, str):
+                yield Drop(path.stem, "crawl", name, "text_between_rows", message)
+                continue
             found = True
+            image, query, answer = message
             token = re.match(r"\s*\[(\w+)\]", query)
             config = TASKS.get(token[1].casefold(), named) if token else named
             if config is None:
@@ -132,8 +138,9 @@ def _picture(root: Path, config: str, below: str) -> str:
     return next((place for place in places if (root / place).is_file()), places[0])
 
 
-def _messages(path: Path) -> Iterator[tuple[str, str, str]]:
-    """(picture below lego/, question, answer) of a file of JSON arrays, wherever its lines break.
+def _messages(path: Path) -> Iterator[tuple[str, str, str] | str]:
+    """(picture below lego/, question, answer) of a file of JSON arrays, wherever its lines break,
+    and any text that stands between them.
 
     Raises `UserError` for a row of another layout.
     """
@@ -143,16 +150,22 @@ def _messages(path: Path) -> Iterator[tuple[str, str, str]]:
     except UnicodeDecodeError:
         raise UserError(f"{path}: not a text in UTF-8; save it as one") from None
     while (start := text.find("[", at)) >= 0:
+        if between := text[at:start].strip(" \t\r\n,;"):
+            yield between
         try:
             value, at = decoder.raw_decode(text, start)
             rows = value if value and isinstance(value[0], list) else [value]
-            read = [_message(row) for row in rows]
+            # Of a longer conversation every question and its answer.
+            pairs = [row[k : k + 2] for row in rows for k in range(0, len(row) or 1, 2)]
+            read = [_message(pair) for pair in pairs]
         except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
             line = text.count("\n", 0, start) + 1
             raise UserError(
                 f"{path}: line {line}: not a row of the released layout ({error!r})"
             ) from None
         yield from read
+    if at and (after := text[at:].strip(" \t\r\n,;")):
+        yield after
 
 
 def _message(messages: list[Any]) -> tuple[str, str, str]:

@@ -298,6 +298,28 @@ def test_every_list_is_read_or_named(release, tmp_path):
     assert not [d for d in drops if d["task"] == "state"]  # no used row is called missing
 
 
+def test_every_row_of_a_list_is_accounted_for(release):
+    """Pretty-printed, on one line, concatenated, several in a conversation, repeated, with text
+    between: what is not taken is told."""
+    images = "lego/lego-10001-hut-readscr/images"
+    rows = [line(f"{images}/Hut-{n}_step.png", f"[grounding] {n}?", f"Step {n}.") for n in range(7)]
+    flat = [json.dumps(json.loads(row)) for row in rows]
+    talk = json.dumps([message for row in rows[3:5] for message in json.loads(row)])
+    text = (
+        f"{rows[0]},\n{flat[1]}{flat[2]}\n\n{talk} and then\n[{flat[5]}, {flat[6]}] {flat[1]} end"
+    )
+    path = release / "qwen_data" / "grounding" / "grounding_qwen.jsonl"
+    path.write_text(text)
+    (page,), drops = legacy.read_pages(release)
+    told = [(row.query, row.answer) for row in page.rows if row.config == "scene"]
+    assert told == [(f"[grounding] {n}?", f"Step {n}.") for n in range(7)]
+    assert [(d.reason, d.detail) for d in drops] == [
+        ("text_between_rows", "and then"),
+        ("same_row_again", "[grounding] 1? Step 1."),
+        ("text_between_rows", "end"),
+    ]
+
+
 def test_an_answer_that_contradicts_its_picture_s_name_is_dropped(release, tmp_path):
     (states,) = release.rglob("state_qwen.jsonl")
     states.write_text(states.read_text().replace('"?"', '"Yes."', 1))
