@@ -49,6 +49,11 @@ def parser() -> Parser:
         "--ids", type=Path, metavar="FILE",
         help="only these rows: a selection that a gallery saved (JSON, CSV), or an id a line",
     )  # fmt: skip
+    add(
+        "--names", choices=("plain", "lego-r1"), default="plain",
+        help="of files: lego-r1, for llamafactory: converted_dataset_75_grnd.jsonl and so on, with "
+        "its third set, 5 %% of all rows whatever their split (%(default)s)",
+    )  # fmt: skip
     add("--seed", type=whole, default=42, help="of the choice of examples (%(default)s)")
     add(
         "--workers", type=positive, metavar="N",
@@ -126,6 +131,7 @@ def request_of(options: argparse.Namespace, command_line: argparse.ArgumentParse
         limit=options.limit,
         setting=setting,
         seed=options.seed,
+        names=options.names,
     )
 
 

@@ -52,6 +52,15 @@ def check(request: Request) -> ModuleType:
             raise UserError(f"--out {out}: {why} {sign!r}; choose a folder without it")
     if request.merge and not getattr(module, "MERGES", True):
         raise UserError(f"--merge: {request.format} has one layout for all tasks; leave it out")
+    known_names = getattr(module, "NAMES", ("plain",))
+    if request.names not in known_names:
+        raise UserError(
+            f"--names {request.names}: {request.format} has no such names; leave it out"
+        )
+    if request.names != "plain" and request.merge:
+        raise UserError(
+            f"--merge: --names {request.names} has a file a task; leave one of them out"
+        )
     _check_setting(request.setting, request.format, module)
     return module
 

@@ -51,6 +51,7 @@ class Request:
     seed: int = 42
     shard_bytes: int | None = None
     ids: frozenset[str] | None = None  # only these rows
+    names: str = "plain"  # of files, in formats that have other ones (NAMES)
 
 
 class Unit(NamedTuple):

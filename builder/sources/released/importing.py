@@ -201,7 +201,7 @@ def _step(entry: dict[str, Any]) -> Step:
     text = entry["text"]
     flat = [e for part in entry.get("entities") or [] for e in (part if isinstance(part, list)
                                                                  else [part])]  # fmt: skip
-    number = str(vlm.get("step_num") or "")
+    number = str(vlm.get("step_num"))
     colors = vlm.get("bound_color") or []
     step_class = _known(vlm.get("step_class")) or name.step_class
     return Step(

@@ -23,6 +23,7 @@ from painted_build import (
 )
 from PIL import Image
 
+from builder.export import command as export
 from core.answers import parse_boxes
 from core.frames import from_norm100
 
@@ -265,3 +266,36 @@ def test_test_rows_start_no_training(tmp_path, name):
     assert not {"train.sh", "train.py", "meta.json", "llava_next.yaml"} & {
         path.name for path in out.iterdir()
     }
+
+
+def test_names_and_sets_of_lego_r1(tmp_path, capsys):
+    """75 % and 25 % are the split, 5 % are of both and keep groups whole; LLaMA-Factory's lists
+    name them as LEGO-R1's did."""
+    build = export_build(tmp_path / "b", manuals=12, steps=6, test_manuals=3)
+    rows = all_rows(build)
+    out = run(build, tmp_path / "x", "llamafactory", "--names", "lego-r1", "--template", "plain")
+    info = json.loads((out / "dataset_info.json").read_text())
+    assert {name: entry["file_name"] for name, entry in info.items()} == {
+        f"lego_dataset_{share}_{task}": f"converted_dataset_{share}_{task}.jsonl"
+        for share in (75, 25, 5) for task in ("grnd", "obj", "state")
+    }  # fmt: skip
+    for task, config in (("grnd", "scene"), ("obj", "object"), ("state", "state")):
+        ids = {share: [json.loads(line)["id"] for line in
+                       (out / f"converted_dataset_{share}_{task}.jsonl").read_text().splitlines()]
+               for share in (75, 25, 5)}  # fmt: skip
+        for share, split in ((75, "train"), (25, "test")):
+            assert set(ids[share]) == {
+                r["id"] for r in rows.values() if (r["config"], r["split"]) == (config, split)
+            }
+        every = set(ids[75]) | set(ids[25])
+        assert set(ids[5]) <= every and 0.01 < len(ids[5]) / len(every) < 0.12
+    groups = [rows[row_id]["group_id"] for row_id in ids[5]]  # of state
+    assert {groups.count(group) for group in groups} == {4}
+    recipe = (out / "sft.yaml").read_text()
+    assert "lego_dataset_75_grnd,lego_dataset_75_obj,lego_dataset_75_state" in recipe
+    words = ["--config", "state", "--names", "lego-r1", "--template", "think"]
+    cot = run(build, tmp_path / "cot", "llamafactory", *words)
+    assert (cot / "converted_dataset_5_cot_state.jsonl").is_file()
+    words = [str(build), "--format", "llava", "--out", str(tmp_path / "no"), "--names", "lego-r1"]
+    assert export.main(words) == 1
+    assert "llava has no such names" in error_of(capsys)

@@ -383,3 +383,53 @@ def test_folders_of_another_layout(release, tmp_path, capsys):
     with pytest.raises(UserError, match=r"b\.json: not a manual"):
         legacy.read_pages(release)
     assert not (tmp_path / "o").exists()
+
+
+CONFIGS = ("scene", "object", "state")
+
+
+def test_the_thesis_rows_beside_the_layout(build, exported):
+    """Its Table 4.2: every row once, its id unique among all lists, a picture by its name."""
+    rows, ids = all_rows(build).values(), []
+    for config in CONFIGS:
+        entries = json.loads((exported / f"thesis_data/{config}.json").read_text())
+        own = [r for r in rows if r["config"] == config]
+        assert len(entries) == len(own)
+        texts = {(r["manual_id"], r["query"], r["answer"]) for r in own}
+        for entry in entries:
+            assert list(entry) == ["id", "image", "conversations"]
+            manual_id, number = entry["id"].rsplit("-", 1)
+            human, gpt = entry["conversations"]
+            assert (human["from"], gpt["from"]) == ("human", "gpt") and number.isdecimal()
+            assert (manual_id, human["value"], gpt["value"]) in texts
+            assert "/" not in entry["image"] and list(exported.rglob(entry["image"]))
+        ids += [entry["id"] for entry in entries]
+    assert len(set(ids)) == len(ids)
+
+
+def test_the_thesis_manuals_have_every_key(build, exported):
+    """Its Table 4.1: the keys in order, "None" for the unknown, boxes of the picture itself."""
+    collages = [row for row in all_rows(build).values() if row["config"] == "object"]
+    keys = ["img_path", "parts_img_path", "id_sign", "step_num", "step_class", "other_sign",
+            "background_rect", "color_list", "bound_color", "task_label", "query",
+            "MiniGPTv2_output"]  # fmt: skip
+    for path in (exported / "json_data").glob("*.json"):
+        for entry in json.loads(path.read_text())["instructions"]:
+            vlm, text = entry["VLM"], entry["text"][0]
+            assert list(vlm) == keys and None not in vlm.values()
+            assert vlm["parts_img_path"] == vlm["background_rect"] == "None"
+            assert entry["entities"][0] == {"this_line": text}
+            assert isinstance(vlm["step_num"], int) and vlm["id_sign"] == "Car"
+            if vlm["step_class"] != "eop":
+                assert vlm["query"] == vlm["MiniGPTv2_output"] == "None"
+                continue
+            # Twice the boxes of a collage, from the corner of its cell.
+            own = [
+                tuple(2 * (v - c) for v, c in zip(t["box_norm100"], corner * 2, strict=True))
+                for row in collages
+                if row["instruction"] == text
+                for corner in [(50 * (row["cell"] % 2), 50 * (row["cell"] // 2))]
+                for t in row["targets"]
+            ]
+            said = parse_boxes(vlm["MiniGPTv2_output"]).boxes
+            assert vlm["query"] == text and said and {box.box for box in said} <= set(own)
