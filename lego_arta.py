@@ -29,6 +29,8 @@ CONFIGS = {
     "state": "State detection: the picture of a step done right or wrong; the answer is Yes or No.",
     "state_balanced": "State detection in groups of four: two pictures, two instructions, two Yes; "
     "whoever sees the picture alone or the text alone is at chance.",
+    "spatial": "Spatial relations: the picture of a step, the new part and what it stands to; "
+    "choose the relation, describe it in a phrase, or in three sentences.",
 }
 SPLITS = ("train", "test")
 
@@ -72,6 +74,22 @@ _STATE = {
     "correct_box_px": _BOX,
     "boundary_color": _TEXT,
 }
+_THING = {"label": _TEXT, "box_px": _BOX, "box_norm100": _BOX}
+_SPATIAL = {
+    **_COMMON,
+    "pair_id": _TEXT,
+    "conversation_type": ClassLabel(names=["classification", "single", "open"]),
+    "template_id": _TEXT,
+    "subject": _THING,
+    "object": _THING,
+    **{f"relations{reading}": Sequence(_TEXT) for reading in ("", "_text", "_image", "_scene")},
+    "frame": _TEXT,
+    "relations_agree": Value("bool"),
+    "descriptions_v1": Sequence(_TEXT),
+    "descriptions_v2": Sequence(_TEXT),
+    "contrast": _TEXT,
+    "diversified": Value("bool"),
+}
 FEATURES: dict[str, Features] = {
     "scene": Features(_COMMON),
     "object": Features(
@@ -84,6 +102,7 @@ FEATURES: dict[str, Features] = {
     ),
     "state": Features(_STATE),
     "state_balanced": Features(_STATE),
+    "spatial": Features(_SPATIAL),
 }
 
 

@@ -76,9 +76,10 @@ def run_stages(options: argparse.Namespace, source: Source) -> Manifest:
             options.negatives,
             options.positives,
             options.templates,
-            tuple(sorted(wanted["options"]["boundary_colors"].items()))
+            boundary_colors=tuple(sorted(wanted["options"]["boundary_colors"].items()))
             if wanted
             else colors_by_hand(options.boundary_colors),
+            diversify=options.diversify == "rules",
         ),
         source.ready_made,
     )
@@ -192,8 +193,9 @@ def follow_recipe(options: argparse.Namespace) -> Manifest:
     """Read the recipe and take over its options; returns its manifest."""
     wanted = recipe.read_recipe(options.from_recipe)
     for name in ("annotator", "split", "seed", "image_format", "negatives", "positives",
-                 "templates"):  # fmt: skip
-        setattr(options, name, wanted["options"][name])
+                 "templates", "diversify"):  # fmt: skip
+        if name in wanted["options"]:  # recipes of earlier versions lack later ones
+            setattr(options, name, wanted["options"][name])
     return wanted
 
 

@@ -52,6 +52,13 @@ def parser() -> Parser:
         help="words of queries: the papers', to compare with them (%(default)s), or plain English "
         "with quoted instructions (readable)",
     )
+    add(
+        "--diversify",
+        choices=("none", "rules"),
+        default="none",
+        help="answers of spatial rows as they are, or put into other words by rules (rules); a row "
+        "says so in its column diversified",
+    )
     add("--image-format", choices=IMAGE_FORMATS, default="webp", help="lossless (%(default)s)")
     add("--seed", type=whole, default=42, help="for every random choice (%(default)s)")
     add(

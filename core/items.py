@@ -11,6 +11,7 @@ from core import build as builds
 from core.build import Place, Row, read_rows, shards
 from core.cli import command
 from core.errors import UserError
+from core.relations import CONVERSATIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,12 @@ class Item:
     # State: which four belong together, and where the part lies in this one's picture.
     group_id: str | None = None
     part_box_px: tuple[float, ...] | None = None
+    # Spatial: what is asked for, what holds of the two things, and true descriptions of it.
+    conversation: str | None = None
+    relations: tuple[str, ...] = ()
+    relations_image: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
 
 
 def load_items(build: Path, config: str, split: str) -> list[Item]:
@@ -76,7 +83,9 @@ def item_of(row: Row, config: str, split: str, place: Place) -> Item:
         instruction=row["instruction"],
         previous_instruction=row["previous_instruction"],
         entities=tuple((entity["tag"], entity["text"]) for entity in row["entities"]),
-        group=frozenset(filter(None, (row.get("group_id"), own["sha256"] or own["path"]))),
+        group=frozenset(
+            filter(None, (row.get("group_id") or row.get("pair_id"), own["sha256"] or own["path"]))
+        ),
         place=place,
         is_yes=bool(row["label"]) if "label" in row else None,
         labels=tuple(target["label"] for target in targets),
@@ -87,7 +96,22 @@ def item_of(row: Row, config: str, split: str, place: Place) -> Item:
         size_wh=size_wh,
         group_id=row.get("group_id"),
         part_box_px=tuple(row["part_box_px"]) if row.get("part_box_px") else None,
+        **_spatial(row),
     )
+
+
+def _spatial(row: Row) -> dict[str, Any]:
+    """What only spatial rows have."""
+    if "conversation_type" not in row:
+        return {}
+    kind = row["conversation_type"]
+    return {
+        "conversation": CONVERSATIONS[kind] if isinstance(kind, int) else kind,
+        "relations": tuple(row["relations"]),
+        "relations_image": tuple(row["relations_image"]),
+        "names": (row["subject"]["label"], row["object"]["label"]),
+        "references": (*row["descriptions_v1"], *row["descriptions_v2"]),
+    }
 
 
 def _size_of(target: dict[str, Any]) -> tuple[int, int]:

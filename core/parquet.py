@@ -6,7 +6,7 @@ pieces in manual order, so memory stays flat and bytes depend on nothing but the
 
 import functools
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,6 +41,7 @@ class RowIndex(NamedTuple):
     size_bytes: int
     step_num: int | None = None
     item: str = ""
+    trains_only: bool = False
 
 
 Index = dict[str, list[RowIndex]]  # a manual's rows by config
@@ -122,17 +123,30 @@ def close_writer(writer: pq.ParquetWriter) -> None:
     writer.close()
 
 
-def write_piece(path: Path, config: str, rows: Iterable[dict[str, Any]]) -> list[RowIndex]:
+def write_piece(
+    path: Path,
+    config: str,
+    rows: Iterable[dict[str, Any]],
+    trains_only: Callable[[dict[str, Any]], bool] = lambda row: False,
+) -> list[RowIndex]:
     """Write the rows of one manual as they come; returns their index in the same order."""
     writer = GroupWriter(path, config)
     index = []
     for row in rows:
         writer.add(pa.Table.from_pylist([row], schema=schema(config)))
         # A state group stays together in every split.
-        group = row.get("group_id", row["id"])
+        group = row.get("group_id") or row.get("pair_id") or row["id"]
         size = len(row["image"]["bytes"])
         index.append(
-            RowIndex(row["id"], group, row["session_id"], size, row["step_num"], item_of(row))
+            RowIndex(
+                row["id"],
+                group,
+                row["session_id"],
+                size,
+                row["step_num"],
+                item_of(row),
+                trains_only(row),
+            )
         )
     writer.close()
     return index
@@ -142,7 +156,7 @@ def item_of(row: Mapping[str, Any]) -> str:
     """What a row is about: a state group, an object (the picture it was cut from), or itself."""
     if "cell" in row:
         return str(row["provenance"]["source_images"][row["cell"]]["path"])
-    return str(row.get("group_id", row["id"]))
+    return str(row.get("group_id") or row.get("pair_id") or row["id"])
 
 
 class Piece(NamedTuple):

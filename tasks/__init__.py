@@ -13,6 +13,7 @@ TASKS = {
         Task("object", "tasks.object"),
         Task("state", "tasks.state"),
         Task("state_balanced", "tasks.state_balanced"),
+        Task("spatial", "tasks.spatial"),
     )
 }
 

@@ -41,7 +41,9 @@ def write_rows(work: Path, manual_id: str, options: TaskOptions, target: Path) -
         options,
     )
     index = {
-        config: write_piece(target / f"{config}.parquet", config, task.rows.make(context))
+        config: write_piece(
+            target / f"{config}.parquet", config, task.rows.make(context), task.rows.trains_only
+        )
         for config, task in TASKS.items()
     }
     record_parts(context)

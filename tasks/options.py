@@ -18,6 +18,8 @@ class TaskOptions:
     negatives: str = "rendered"
     positives: str = "matched"
     templates: str = "paper"
+    # Whether answers of spatial rows are put into other words, by rules.
+    diversify: bool = False
     # (session id, hex colour or None for no outline) set by hand, for sessions of this manual.
     boundary_colors: tuple[tuple[str, str | None], ...] = ()
 

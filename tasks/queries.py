@@ -47,10 +47,12 @@ def take_apart(text: str, config: str) -> QueryParts:
     match = re.match(r"(\[\w+\])\s", text)
     token = match[1] if match else ""
     rest = text[match.end() :] if match else text
-    for template in TEMPLATES:
-        directive = TASKS[config].text.directives[template]
+    directives = TASKS[config].text.directives
+    # The longest first: one of them may be empty, and every text ends with that.
+    for template in sorted(TEMPLATES, key=lambda name: -len(directives[name])):
+        directive = directives[template]
         if rest.endswith(directive):
-            instruction = rest[: -len(directive)]
+            instruction = rest.removesuffix(directive)
             bare = instruction.rstrip()
             return QueryParts(token, bare, instruction[len(bare) :], directive, template)
     return QueryParts(token, rest, "", "", None)

@@ -192,6 +192,7 @@ def _fill(
                     [
                         ((m, row.id) in in_test[config]) == (name == "test")
                         and row.id not in reviewed.left_out
+                        and not (name == "test" and row.trains_only)
                         for row in index[m][config]
                     ],
                     reviewed.weights,
@@ -258,6 +259,7 @@ def _finish(
         "negatives": build.tasks.negatives,
         "positives": build.tasks.positives,
         "templates": build.tasks.templates,
+        "diversify": "rules" if build.tasks.diversify else "none",
         "boundary_colors": dict(build.tasks.boundary_colors),
         "reviews": options.reviews.as_json,
     }

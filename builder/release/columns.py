@@ -46,6 +46,31 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "part_box_px": ("pixels", "where the part is in this picture; null where it is missing"),
     "correct_box_px": ("pixels", "where it belongs"),
     "boundary_color": ("#RRGGBB", "colour of the outline around the new part"),
+    "pair_id": ("", "the same for all rows about one pair of things in one picture"),
+    "conversation_type": ("", "choose a relation, describe it once, or three times"),
+    "template_id": ("", "which wording the question has"),
+    "subject": ("", "the thing whose place is asked about: new parts of the step"),
+    "subject.label": ("", "what it is called in question and answer"),
+    "subject.box_px": ("pixels", "x0, y0, x1, y1 around what is seen of it"),
+    "subject.box_norm100": ("percent", "the same box, of width and height"),
+    "object": ("", "what its place is told by; of the table the box is the whole picture"),
+    "object.label": ("", "what it is called in question and answer"),
+    "object.box_px": ("pixels", "x0, y0, x1, y1 around what is seen of it"),
+    "object.box_norm100": ("percent", "the same box, of width and height"),
+    "relations": (
+        "",
+        "what holds, the most telling first: on, in, next, under, above, behind, "
+        "in front of, left, right",
+    ),
+    "relations_text": ("", "what the instruction says of the two; empty if nothing"),
+    "relations_image": ("", "what the picture alone shows; empty if nothing"),
+    "relations_scene": ("", "what holds in space, where the source knows it; empty elsewhere"),
+    "frame": ("", "builder: sides are those of a reader before the model; image: of the picture"),
+    "relations_agree": ("", "whether the readings share a relation; null for a single reading"),
+    "descriptions_v1": ("", "short true descriptions"),
+    "descriptions_v2": ("", "richer true descriptions"),
+    "contrast": ("", "a false description of the same two; null where none is surely false"),
+    "diversified": ("", "whether the answer was put into other words by rules"),
 }
 
 

@@ -1,0 +1,1 @@
+"""Spatial relations: where the new part is, in words."""
