@@ -6,6 +6,7 @@ words in a row with the old one, besides those within a name.
 
 import random
 import re
+from collections.abc import Collection
 from itertools import pairwise
 
 from core.relations import read_relations
@@ -31,8 +32,10 @@ _FRAMES = (
 )
 
 
-def rewritten(line: str, pair: Pair, relation: str, rng: random.Random) -> str | None:
-    """A line in other words; None where no rule gives one that passes."""
+def rewritten(
+    line: str, pair: Pair, relation: str, rng: random.Random, taken: Collection[str] = ()
+) -> str | None:
+    """A line in other words, none of `taken`; None where no rule gives one that passes."""
     names = (pair.subject.bare, pair.object.bare)
     frames = rng.sample(_FRAMES, len(_FRAMES))
     choices = [(frame, words) for frame in frames for words in _WORDS[relation]]
@@ -40,7 +43,7 @@ def rewritten(line: str, pair: Pair, relation: str, rng: random.Random) -> str |
         one = pair.subject.indefinite
         new = frame.format(one=one, words=words, other=f"this {pair.object.bare}")
         new = f"{new[:1].upper()}{new[1:]}."
-        if is_accepted(new, line, names, relation):
+        if new not in taken and is_accepted(new, line, names, relation):
             return new
     return None
 

@@ -130,12 +130,21 @@ def _conversations(
     if pair.both_orders:
         return
     short, richer = lines
+    said: set[str] = set()
+
+    def other_words(line: str) -> str | None:
+        if not context.options.diversify:
+            return None
+        new = rewritten(line, pair, relation, rng, said)
+        said.update([new] if new else ())
+        return new
+
     for line in short:
-        new = rewritten(line, pair, relation, rng) if context.options.diversify else None
+        new = other_words(line)
         yield Asked("single", new or line, new is not None)
     plain = sentence(f"{pair.subject.bare} {WORDS[relation]} {pair.object.bare}")
     last = rng.choice(list(richer))
-    new = rewritten(last, pair, relation, rng) if context.options.diversify else None
+    new = other_words(last)
     three = (plain, rng.choice(list(short)), new or last)
     yield Asked("open", LINE_BREAK.join(three), new is not None)
 
