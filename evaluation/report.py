@@ -81,6 +81,10 @@ def write_report(path: Path, results: Results, tables: Sequence[Table], shown: i
     parts = [_HEAD, "<h1>lego-arta scores</h1>", _summary(results)]
     parts += [_table(table) for table in tables]
     parts.append(f'<p class="soft">{escape(LEGEND)}</p>')
+    for config, items in results.items.items():
+        runs = [s for s in results.scores if s.config == config and not s.baseline]
+        if len(runs) > 1:
+            parts.append(_together(runs, items, shown))
     for score in results.scores:
         if not score.baseline:
             parts.append(_gallery(score, results.items[score.config], shown))
@@ -143,6 +147,32 @@ def _gallery(score: Score, items: Sequence[Item], shown: int) -> str:
         cards = "".join(_card(score, items[i], i) for i in indexes)
         parts.append(f'<h3>{name} answers</h3>\n<div class="cards">{cards}</div>')
     return "\n".join(parts)
+
+
+def _together(runs: Sequence[Score], items: Sequence[Item], shown: int) -> str:
+    """The same items answered by all runs, those first on which they differ most."""
+
+    def spread(index: int) -> float:
+        goods = [run.samples[index].goodness for run in runs]
+        return max(goods) - min(goods)
+
+    order = sorted(range(len(items)), key=lambda i: (-spread(i), items[i].id))
+    cards = []
+    for index in _distinct(order, items, 2 * shown):
+        item = items[index]
+        gold = [("gold", b.box) for b in parse_boxes(item.answer).boxes]
+        boxes = gold if TASKS[item.config].text.in_boxes else []
+        rows = [("asked", take_apart(item.query, item.config).instruction),
+                ("right answer", item.answer)]  # fmt: skip
+        for run in runs:
+            answer = run.saids[index].answer
+            verdict = _verdict(item, run.samples[index])[1]
+            rows.append((f"{run.label} {verdict}", _short(answer or "(no answer)")))
+        told = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in rows)
+        picture = _picture(item, boxes, f"{len(runs)} answers")
+        cards.append(f'<figure class="card">{picture}<dl>{told}</dl></figure>')
+    title = f"{TASKS[items[0].config].text.title}: the same items by all runs"
+    return f'<h2>{escape(title)}</h2>\n<div class="cards">{"".join(cards)}</div>'
 
 
 def _distinct(order: Sequence[int], items: Sequence[Item], shown: int) -> list[int]:

@@ -18,6 +18,7 @@ from core.items import Item, load_items
 from core.metrics import Said
 from evaluation import bootstrap
 from evaluation.baselines import baselines_of
+from evaluation.failures import count_failures
 from evaluation.files import PredictionFile, check_belongs, oddities, read_files
 from evaluation.predictions import Prediction
 from evaluation.samples import evaluate, score_sample
@@ -48,6 +49,9 @@ class Score:
     without_keywords: int = 0
     seconds: float | None = None
     tokens_out: float | None = None
+    tokens_in: float | None = None
+    seconds_p95: float | None = None
+    failures: dict[str, int] = field(default_factory=dict)  # answers that failed, by kind
     samples: list[Answered] = field(default_factory=list, repr=False)
     draws: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
     saids: list[Said] = field(default_factory=list, repr=False)
@@ -167,6 +171,8 @@ def _score_config(
     for (row, saids), samples in zip(jobs, every, strict=True):
         _fill(row, samples, clusters, drawn)
         row.saids = saids
+        if not row.baseline:
+            row.failures = count_failures(items, saids, samples)
         fresh.append(row)
     results.scores += fresh
     results.warnings += _unbeaten(config, fresh)
@@ -186,10 +192,13 @@ def _empty_score(file: PredictionFile, config: str, answered: int, total: int, f
     run, known = file.run, list(file.predictions.values())
     seconds = [p.seconds for p in known if p.seconds is not None]
     tokens = [p.tokens_out for p in known if p.tokens_out is not None]
+    asked = [p.tokens_in for p in known if p.tokens_in is not None]
     return Score(
         run.name, config, run.setting, run.tuned, False, answered, total, frame, {}, {}, {},
         seconds=round(float(np.mean(seconds)), 3) if seconds else None,
         tokens_out=round(float(np.mean(tokens)), 1) if tokens else None,
+        tokens_in=round(float(np.mean(asked)), 1) if asked else None,
+        seconds_p95=round(float(np.percentile(seconds, 95)), 3) if seconds else None,
     )  # fmt: skip
 
 

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from core.metrics import Metric
 from core.store import write_text
+from evaluation.failures import KINDS
 from evaluation.prompts import PAPER_SETTINGS
 from evaluation.samples import metric
 from evaluation.score import Results, Score
 from evaluation.tables import (
     READ_MIN,
+    Cell,
     Entry,
     Table,
     Value,
@@ -39,8 +41,43 @@ def tables_of(results: Results) -> dict[str, Table]:
             made[stem].about = TASKS[config].score.about
         every = [(_full_name(row, len(settings) > 1), _values(row), row.baseline) for row in rows]
         made[f"{config}.all"] = full_table(config, every)
+        made |= _failure_table(config, [row for row in rows if not row.baseline])
     made.update(_setting_tables(results))
-    return made
+    return made | _cost_table([row for row in results.scores if not row.baseline])
+
+
+def _failure_table(config: str, rows: list[Score]) -> dict[str, Table]:
+    """How answers fail, a column a kind that any run has."""
+    kinds = [kind for kind in KINDS if any(kind in row.failures for row in rows)]
+    if not kinds:
+        return {}
+    several = len({row.setting for row in rows}) > 1
+    lines = [
+        [Cell(_full_name(row, several)), Cell(f"{sum(row.failures.values()):,} of {row.total:,}")]
+        + [Cell(f"{row.failures.get(kind, 0):,}") for kind in kinds]
+        for row in rows
+    ]
+    title = f"{TASKS[config].text.title}: how answers fail"
+    return {f"{config}.failures": Table(title, ["run", "failed", *kinds], lines, about=FAILING)}
+
+
+FAILING = "Answers that are more wrong than right, each under the first kind that fits it."
+COSTS = {"seconds": "s/answer", "seconds_p95": "s, 95 %", "tokens_in": "tokens in",
+         "tokens_out": "tokens out"}  # fmt: skip
+
+
+def _cost_table(rows: list[Score]) -> dict[str, Table]:
+    """Time and tokens of an answer, for runs that recorded any."""
+    told = [row for row in rows if any(getattr(row, name) is not None for name in COSTS)]
+    if not told:
+        return {}
+    lines = []
+    for row in told:
+        values = [getattr(row, name) for name in COSTS]
+        cells = [Cell("-" if value is None else f"{value:,g}") for value in values]
+        lines.append([Cell(_full_name(row, True)), Cell(row.config), *cells])
+    head = ["run", "task", *COSTS.values()]
+    return {"cost": Table("Time and tokens", head, lines, about="Means over answers.")}
 
 
 def _main_columns(config: str) -> list[Metric]:
