@@ -29,6 +29,7 @@ COMMANDS = {
     "swatches": ("review.swatches_command", "a page to correct outline colours"),
     "evaluate": ("evaluation.command", "ask a model about a build, score its answers"),
     "train": ("scripts.train.command", "tune a model on a build"),
+    "vsd": ("builder.vsd.command", "data of visual spatial description as rows"),
     "measure": ("benchmarks.measure", "quality of a build against known truth"),
     "bench": ("benchmarks.command", "speed, memory and size"),
     "sighted": ("benchmarks.sighted_command", "can a small model learn the state task?"),

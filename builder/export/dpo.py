@@ -24,6 +24,7 @@ from core.answers import format_boxes, parse_boxes
 from core.boxtext import rounded
 from core.features import arrow_schema
 from core.items import Item, load_items
+from core.relations import OPPOSITE, WORDS
 from evaluation.prompts import expected_answer
 
 EXAMPLES = ("none",)  # TRL puts all pictures before the first text
@@ -32,7 +33,8 @@ RESERVED = (IMAGE, QWEN)
 PICTURES = "the build's own bytes, in `images`"
 README = """\
 Columns: `prompt`, `images`, `chosen` and `rejected`, as TRL's `DPOTrainer` reads them, and `id`,
-`task`, `rejected_kind` (what is wrong with `rejected`: `other_word`, `other_part`, `other_step`).
+`task`, `rejected_kind` (what is wrong with `rejected`: `other_word`, `other_part`, `other_step`,
+`other_relation`).
 
 ```python
 from datasets import load_dataset
@@ -144,15 +146,30 @@ def _sessions(request: Request, config: str, split: str) -> dict[str, list[Item]
             for name, own in found.items()}  # fmt: skip
 
 
+def _other_relation(row: Row, request: Request, unit: Unit) -> Item:
+    """The opposite of the relation that holds, in the words of the answer."""
+    item = row.item
+    wrong = OPPOSITE.get(item.relations[0])
+    if wrong is None or wrong in item.relations:
+        raise Dropped("no_wrong_answer", f"{item.relations[0]} has no opposite")
+    lines = item.answer.splitlines() or [""]
+    if item.conversation == "classification":
+        return dataclasses.replace(item, answer=WORDS[wrong])
+    line = f"{item.names[0]} {WORDS[wrong]} {item.names[1]}."
+    said = line[:1].upper() + line[1:]
+    return dataclasses.replace(item, answer=" \n ".join([said, *lines[1:]]))
+
+
 Rejecting = Callable[[Row, Request, Unit], Item]
 REJECTED: Mapping[str, Rejecting] = {
     "scene": _other_step,
     "object": _other_part,
     "state": _other_word,
     "state_balanced": _other_word,
+    "spatial": _other_relation,
 }
 KINDS = {"scene": "other_step", "object": "other_part", "state": "other_word",
-         "state_balanced": "other_word"}  # fmt: skip
+         "state_balanced": "other_word", "spatial": "other_relation"}  # fmt: skip
 CONFIGS = tuple(REJECTED)
 
 

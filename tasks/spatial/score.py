@@ -188,9 +188,9 @@ def always_on(items: Sequence[Item], train: Sequence[Item]) -> list[str | None]:
 
 
 def from_picture_rule(items: Sequence[Item], train: Sequence[Item]) -> list[str | None]:
-    """The relation that boxes and masks alone show, without text and scene."""
-    return [_said_of(item, item.relations_image[0]) if item.relations_image else None
-            for item in items]  # fmt: skip
+    """The relation that boxes and masks alone show, without text and scene; on where they show
+    none, for something stands on everything."""
+    return [_said_of(item, (item.relations_image or ("on",))[0]) for item in items]
 
 
 def _said_of(item: Item, relation: str) -> str:
