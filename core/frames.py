@@ -93,6 +93,20 @@ def from_norm100(
     )
 
 
+def every_frame(
+    box_norm100: Sequence[float], size_wh: Size, resized_wh: Size | None = None
+) -> dict[str, Box]:
+    """A box of a row in every frame of `FRAMES`, unrounded, and as COCO has it (`coco_px`: x, y,
+    width, height). Without `resized_wh`, resized_px are pixels after Qwen2.5-VL's own resize.
+
+    >>> every_frame((25, 0, 50, 100), (640, 480))["px"]
+    (160.0, 0.0, 320.0, 480.0)
+    """
+    found = {frame: from_norm100(box_norm100, frame, size_wh, resized_wh) for frame in FRAMES}
+    x0, y0, x1, y1 = found["px"]
+    return {**found, "coco_px": (x0, y0, x1 - x0, y1 - y0)}
+
+
 def whole(box: Sequence[float]) -> Box:
     """A box in whole units, halves upwards; one that would lose its area is widened outwards."""
     sides = [_whole_side(box[axis], box[axis + 2]) for axis in (0, 1)]

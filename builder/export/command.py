@@ -65,7 +65,8 @@ def parser() -> Parser:
         choices=FORMS,
         help="angle: <p>name</p> {<x0><y0><x1><y1>}; json: bbox_2d and label; fenced: json in a "
         "code block; tagged: <ref>name</ref><box>[[x0, y0, x1, y1]]</box>; lego-r1: json, asked "
-        "for in LEGO-R1's words (fenced for vlm-r1, tagged for internvl, lego-r1 for legacy, "
+        "for in LEGO-R1's words; words: places for people, as in upper left (fenced for vlm-r1, "
+        "tagged for internvl, lego-r1 for legacy, "
         "angle for llava and otter, else json)",
     )
     asked.add_argument(

@@ -36,6 +36,7 @@ from typing import NamedTuple
 from core.answers.box_forms import READERS, with_labels
 from core.answers.box_values import Broken, Found, Pairs, boxes_in
 from core.answers.final import TEXT_KEYS, answer_part, unfenced, whole_json
+from core.places import place_of
 from synthesis.boxes import Box
 
 MAX_BOXES = 200
@@ -105,14 +106,17 @@ def parse_boxes(text: str) -> BoxAnswer:
 
 def format_boxes(boxes: Sequence[tuple[str, Sequence[float]]], form: str, digits: int = 2) -> str:
     """Answer text of (label, box) pairs in the dataset's form (`angle`), in JSON (`json`, LEGO-R1),
-    in JSON in a code block (`fenced`) or in InternVL's tags (`tagged`); coordinates have at most
-    `digits` decimals.
+    in JSON in a code block (`fenced`), in InternVL's tags (`tagged`) or as places in words
+    (`words`: "2 red tiles: upper left", for people; nothing reads it as boxes); coordinates have
+    at most `digits` decimals.
     """
     if form == "angle":
         return " and ".join(
             f"<p>{label}</p> {{{''.join(f'<{_plain(value, digits)}>' for value in box)}}}"
             for label, box in boxes
         )
+    if form == "words":  # of boxes in percent
+        return "; ".join(f"{label}: {place_of(box)}" for label, box in boxes)
     if form == "tagged":
         return "\n".join(
             f"<ref>{label}</ref><box>{[[_plain(value, digits) for value in box]]}</box>"

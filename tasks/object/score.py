@@ -8,7 +8,7 @@ import numpy as np
 from core import text_scores
 from core.answers import final_text, format_boxes, parse_boxes
 from core.items import Item
-from core.matching import match, mean_over_all, whole_percents
+from core.matching import Pair, match, mean_over_all, whole_percents
 from core.metrics import (
     COPIED,
     PARSED,
@@ -20,6 +20,8 @@ from core.metrics import (
     keyword_metrics,
     mean,
 )
+from core.places import center_of, quadrant_of, quadrants_said
+from synthesis.boxes import Box
 from tasks.queries import read
 from tasks.task import Answered, Score
 
@@ -61,6 +63,7 @@ def answered(item: Item, said: Said) -> Answered:
         **keyword_counts(keywords(item), item, final_text(said.answer or "")),
         "iou": overlap,
         "hit_50": sum(pair.iou >= HIT_IOU for pair in pairs) / total,
+        **_places(gold, predicted, pairs, final_text(said.answer or "")),
         "count_right": float(len(gold) == len(predicted)),
         "iou_parts": max(overlap, parts),
         "iou_matched": sum(pair.iou for pair in pairs) / max(len(pairs), 1),
@@ -70,6 +73,27 @@ def answered(item: Item, said: Said) -> Answered:
     # `[]` says that there is nothing; saying nothing does not.
     silent = answer.status == "empty" and not final_text(said.answer or "")
     return Answered(counts, overlap, "unparsed" if silent else answer.status)
+
+
+def _places(
+    gold: Sequence[Box], predicted: Sequence[Box], pairs: Sequence[Pair], text: str
+) -> dict[str, float]:
+    """How often the place is right, where boxes need not be exact: the middle of the predicted box
+    lies in the gold one, in its quarter of the picture. Corners in words count for quarters."""
+    total = max(len(gold), len(predicted), 1)
+    hits = sum(_holds(gold[pair.gold], predicted[pair.predicted]) for pair in pairs)
+    same = [quadrant_of(gold[p.gold]) == quadrant_of(predicted[p.predicted]) for p in pairs]
+    if not predicted:
+        said = quadrants_said(text)
+        total = max(len(gold), len(said), 1)
+        same = [quadrant_of(box) == one for box, one in zip(gold, said, strict=False)]
+    return {"center_hits": hits / total, "quadrants": sum(same) / total}
+
+
+def _holds(box: Box, other: Box) -> bool:
+    """Whether the middle of the other box lies in a box."""
+    x, y = center_of(other)
+    return box[0] <= x <= box[2] and box[1] <= y <= box[3]
 
 
 def copies(answer: str, shown: Sequence[str]) -> bool:
@@ -100,6 +124,8 @@ SCORE = Score(
         *keyword_metrics("e_acc", "E_ACC"),
         Metric("iou", "IoU", mean("iou"), parsed=True, main=True),
         Metric("iou_at_50", "IoU@.5", mean("hit_50"), parsed=True),
+        Metric("center_hit", "center hit", mean("center_hits"), parsed=True),
+        Metric("quadrant", "quadrant", mean("quadrants")),
         Metric("count_acc", "count", mean("count_right"), parsed=True),
         Metric("iou_parts", "IoU parts", mean("iou_parts"), parsed=True),
         Metric("iou_matched_mean", "IoU matched", mean("iou_matched"), parsed=True),
