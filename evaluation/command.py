@@ -28,7 +28,7 @@ from core.names import SPLITS
 from core.selection import check_build, read_selection
 from evaluation.bootstrap import RESAMPLES
 from evaluation.examples import SOURCES
-from evaluation.prompts import FORMS, PAPER_SETTINGS, Setting, setting_of
+from evaluation.prompts import EXAMPLE_PICTURES, FORMS, PAPER_SETTINGS, Setting, setting_of
 from evaluation.runners import RunnerOptions, make_runner, split_model
 from tasks import TASKS
 
@@ -89,7 +89,13 @@ def _add_run(command: argparse.ArgumentParser) -> None:
         "--examples",
         choices=SOURCES,
         help="fixed: the thesis' two, text only; dynamic: train rows, of the same manual if "
-        "there are any, with pictures; none",
+        "there are any, with pictures; fixed-train: the same train rows before every question, "
+        "with pictures; none",
+    )
+    prompt.add_argument(
+        "--example-pictures",
+        choices=EXAMPLE_PICTURES,
+        help="of train rows: shown, left out, or as the question's own (as-question)",
     )
     prompt.add_argument("--shots", type=positive, metavar="N", help="examples a prompt (2)")
     prompt.add_argument("--previous", action="store_true", help="say the previous instruction too")
@@ -247,6 +253,7 @@ def _setting(options: argparse.Namespace) -> Setting:
         options.setting,
         options.without,
         examples=options.examples,
+        example_pictures=options.example_pictures,
         shots=options.shots,
         previous=options.previous or None,
         template=options.template,

@@ -15,7 +15,8 @@ from evaluation.prompts import Example, Setting, expected_answer, question
 from tasks import TASKS
 from tasks.queries import in_words_of, take_apart
 
-SOURCES = ("fixed", "dynamic", "none")
+SOURCES = ("fixed", "fixed-train", "dynamic", "none")
+OF_TRAIN = ("fixed-train", "dynamic")  # what needs the train rows
 Tier = tuple[str, Callable[[Item], bool]]
 
 
@@ -28,8 +29,10 @@ class Chooser:
         self._by_manual: dict[str, list[Item]] = defaultdict(list)
         for item in self._train:
             self._by_manual[item.manual_id].append(item)
-        if setting.examples == "dynamic" and not self._train:
-            raise UserError("--examples dynamic: the build has no train rows; use fixed or none")
+        if setting.examples in OF_TRAIN and not self._train:
+            raise UserError(
+                f"--examples {setting.examples}: the build has no train rows; use fixed or none"
+            )
         if setting.examples not in SOURCES:
             raise UserError(f"--examples {setting.examples}: one of {', '.join(SOURCES)}")
 
@@ -40,6 +43,8 @@ class Chooser:
             return fixed_examples(item.config, self.setting, words)
         if self.setting.examples == "none":
             return []
+        if self.setting.examples == "fixed-train":
+            return [self._example(found, "fixed_train") for found in self._same_for_all(item)]
         rng = random.Random(f"{self.seed}:{item.id}")
         manual = self._by_manual.get(item.manual_id, [])
         if item.is_yes is not None:
@@ -47,6 +52,21 @@ class Chooser:
         else:
             chosen = _nearest(item, manual, self._train, rng, self.setting.shots)
         return [self._example(found, how) for found, how in chosen]
+
+    def _same_for_all(self, item: Item) -> list[Item]:
+        """The first train rows in an order that the seed gives, no two of a group; of states a Yes
+        and a No in turn. Only a question about one of them gets the next ones."""
+        order = _shuffled(self._train, random.Random(f"{self.seed}:{item.config}"))
+        chosen: list[Item] = []
+        taken: set[str] = set()
+        for other in order:
+            if len(chosen) == self.setting.shots:
+                break
+            in_turn = other.is_yes is None or other.is_yes == (len(chosen) % 2 == 0)
+            if in_turn and allowed(item, other) and not other.group & taken:
+                chosen.append(other)
+                taken |= other.group
+        return chosen
 
     def _yes_and_no(
         self, item: Item, manual: Sequence[Item], rng: random.Random

@@ -65,8 +65,11 @@ class Setting:
     instruction: bool = True
     directive: bool = True
     image: bool = True
-    examples: str = "fixed"  # fixed (Table 11.3, text only), dynamic (R9), none
+    # fixed (Table 11.3, text only), fixed-train (the same rows every time), dynamic (R9), none
+    examples: str = "fixed"
     shots: int = 2
+    # Whether examples show their pictures: yes, no, or where the question does.
+    example_pictures: str = "as-question"
     previous: bool = False  # "Previous instruction: ..." before scene and state prompts (R10)
     template: str = "plain"  # plain, think
     # angle (T11), json (R1), fenced (json in a code block), tagged (InternVL's), lego-r1 (json,
@@ -187,6 +190,9 @@ def _boxes(item: Item, setting: Setting) -> list[tuple[str, Sequence[float]]]:
     return [(b.label, box) for b, box in zip(found, rounded, strict=True)]
 
 
+EXAMPLE_PICTURES = ("as-question", "yes", "no")
+
+
 class Turn(NamedTuple):
     """One message. `image` is the item whose picture comes before the text."""
 
@@ -212,11 +218,17 @@ class Prompt(NamedTuple):
     examples: tuple[Example, ...]
 
 
+def _shows_examples(setting: Setting) -> bool:
+    if setting.example_pictures == "as-question":
+        return setting.image
+    return setting.example_pictures == "yes"
+
+
 def build_prompt(item: Item, setting: Setting, examples: Sequence[Example] = ()) -> Prompt:
     """Examples as turns of their own, then the question."""
     turns: list[Turn] = []
     for example in examples:
-        shown = example.item if setting.image else None
+        shown = example.item if _shows_examples(setting) else None
         turns += [Turn("user", example.query, shown), Turn("assistant", example.answer)]
     turns.append(Turn("user", ask(item, setting), item if setting.image else None))
     return Prompt(item, tuple(turns), tuple(examples))

@@ -10,7 +10,7 @@ from pathlib import Path
 from core.errors import UserError
 from core.items import Item, items_hash, load_items
 from core.store import held
-from evaluation.examples import Chooser
+from evaluation.examples import OF_TRAIN, Chooser
 from evaluation.predictions import (
     Prediction,
     Run,
@@ -67,8 +67,8 @@ def file_name(text: str) -> str:
 
 def prompts_of(asked: Asked, items: Iterable[Item]) -> Iterator[Prompt]:
     """The prompts of items, examples from the train split only."""
-    dynamic = asked.setting.examples == "dynamic"
-    train = load_items(asked.build, asked.config, "train") if dynamic else []
+    needed = asked.setting.examples in OF_TRAIN
+    train = load_items(asked.build, asked.config, "train") if needed else []
     choose = Chooser(train, asked.setting, asked.seed)
     for item in items:
         yield build_prompt(item, asked.setting, choose(item))

@@ -84,7 +84,7 @@ def parser() -> Parser:
     asked.add_argument("--previous", action="store_true", help="say the previous instruction too")
     asked.add_argument(
         "--examples",
-        choices=SOURCES,
+        choices=[source for source in SOURCES if source != "fixed-train"],
         help="solved examples before a question: dynamic: train rows, of the same manual if there "
         "are any; fixed: the thesis' two, text only; none (dynamic for otter, else none)",
     )

@@ -1,5 +1,7 @@
 """Prompts: the query's parts, the paper's settings and templates, examples that leak nothing."""
 
+from collections import Counter
+
 import pytest
 from benchmark_build import write_build
 
@@ -302,3 +304,36 @@ def test_a_folder_that_is_no_build(tmp_path):
     shard.write_bytes(b"not Parquet")
     with pytest.raises(UserError, match="not a shard"):
         load_items(tmp_path, "state", "test")
+
+
+@pytest.mark.parametrize("pictures", ["as-question", "yes", "no"])
+@pytest.mark.parametrize("image", [True, False])
+@pytest.mark.parametrize("source", ["fixed", "fixed-train", "dynamic"])
+def test_examples_and_question_show_pictures_independently(build, source, image, pictures):
+    """All twelve ways but for the thesis' fixed texts, which have no pictures to show."""
+    setting = Setting(examples=source, image=image, example_pictures=pictures)
+    shown = image if pictures == "as-question" else pictures == "yes"
+    for config in ("scene", "object", "state"):
+        choose = Chooser(load_items(build, config, "train"), setting)
+        for item in load_items(build, config, "test")[:5]:
+            prompt = build_prompt(item, setting, choose(item))
+            *before, last = prompt.turns
+            assert (last.image == item) == image and len(prompt.examples) == 2
+            asked = [turn for turn in before if turn.role == "user"]
+            assert [turn.image is not None for turn in asked] == [shown and source != "fixed"] * 2
+
+
+def test_fixed_train_rows_are_the_same_before_every_question(build):
+    """But never of the question's own group; of states a Yes and a No."""
+    setting = Setting(examples="fixed-train")
+    for config in ("scene", "object", "state"):
+        train = load_items(build, config, "train")
+        choose = Chooser(train, setting)
+        test = load_items(build, config, "test")
+        said = {item: tuple(e.item for e in choose(item)) for item in test}
+        (first, second), _ = Counter(said.values()).most_common(1)[0]
+        assert first.is_yes is None or (first.is_yes, second.is_yes) == (True, False)
+        for item, shown in said.items():
+            apart = not item.group & (first.group | second.group)
+            assert (shown == (first, second)) == apart and len(shown) == 2
+            assert not any(item.group & example.group for example in shown)
