@@ -94,8 +94,10 @@ def _step(
     picture = context.picture(row.instruction)
     before = context.picture(row.step_before) if row.step_before else None
     labels = new_labels(row)
-    if picture is None or (row.step_before is not None and before is None):
+    if picture is None:
         return "no_picture"
+    if row.step_before is not None and before is None:
+        return "no_picture_of_step_before"
     if not labels:
         return "parts_not_named"
     if before is not None and before.rgb.shape != picture.rgb.shape:

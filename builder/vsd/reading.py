@@ -60,6 +60,8 @@ def read_vsd(v1: Path, v2: Path | None) -> tuple[list[VsdItem], list[Drop]]:
 
 
 def _list_of(path: Path) -> list[dict[str, Any]]:
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; VSD's lie at https://github.com/zhaoyucs/VSD")
     try:
         found = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:

@@ -79,7 +79,7 @@ def _rows(
         "contrast": false_line(pair.subject, gold.relations, other, gold.source == "scene"),
     }
     image = context.source_image(step)
-    for asked in _conversations(context, pair, relation, (short, richer), rng):
+    for asked in list(_conversations(context, pair, relation, (short, richer), rng)):
         template = _template(context, asked.conversation, rng)
         words = question(
             asked.conversation, template, pair.subject.bare, pair.subject.verb, other.bare

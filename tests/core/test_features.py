@@ -45,7 +45,7 @@ def old_arrow_type(told: Any) -> pa.DataType:
         return pa.list_(old_arrow_type(content["feature"]), content.get("length", -1))
     if kind == "Image":
         return pa.struct({"bytes": pa.binary(), "path": pa.string()})
-    return pa.int64() if kind == "ClassLabel" else getattr(pa, content["dtype"])()
+    return pa.int64() if kind == "ClassLabel" else pa.type_for_alias(content["dtype"])
 
 
 def old_yaml_as_json(told: Any) -> Any:

@@ -59,7 +59,10 @@ def test_one_scene_four_objects_and_one_right_with_three_wrong_a_step(tiny):
     assert len(tiny.rows["object"]) == 4 * STEPS
     # The first step has no step before it to make a wrong state from (A18).
     assert len(tiny.rows["state"]) == 4 * (STEPS - 1)
-    assert tiny.drops == {("state", "row 1", "first_step_of_session")}
+    assert tiny.drops == {
+        ("state", "row 1", "first_step_of_session"),
+        ("spatial", "row 1", "no_relation_known"),  # its text says "in place number 0"
+    }
     stats = tiny.stats
     assert (stats.object_finding_steps, stats.assembly_steps) == (STEPS, STEPS)
     assert (stats.sessions, stats.colored_sessions) == (1, 1)
@@ -97,7 +100,8 @@ def test_readable_templates_change_queries_and_nothing_else(tiny, tmp_path):
         for row in rows:
             other = by_id[row["id"]]
             assert other["query"] != row["query"]
-            assert {**other, "query": row["query"]} == row
+            own = {name: row[name] for name in ("query", "template_id") if name in row}
+            assert {**other, **own} == row
     assert {row["query"] for row in plain.rows["state"] if row["step_num"] == 3} == {
         'Was this step done correctly? "Put the brick 2x3 in place number 1." Before it I did '
         'this: "Find 1 blue brick 2x3." Answer with Yes or No.'
@@ -386,6 +390,10 @@ def test_every_unusable_row_is_listed_with_its_reason(odd):
         ("state", "row 1", "first_step_of_session"),
         ("state", "row 7", "no_picture_of_step_before"),
         ("state", "row 14", "no_eop_before"),
+        ("spatial", "row 1", "no_relation_known"),
+        ("spatial", "row 7", "no_picture_of_step_before"),
+        ("spatial", "row 9", "parts_not_named"),
+        ("spatial", "row 14", "no_relation_known"),
     }
 
 
@@ -462,7 +470,7 @@ def test_transparent_and_jpeg_manuals_give_the_same_rows(tmp_path, form):
         rows.append(PageRow(row.name, png_bytes(np.dstack([rgb, alpha])), row.lines))
     built = build(tmp_path, rows)
     assert {config: len(found) for config, found in built.rows.items() if found} == {
-        "scene": 4, "object": 16, "state": 12,
+        "scene": 4, "object": 16, "state": 12, "spatial": 12,
     }  # fmt: skip
     # The stored shift is of the box that the assembly has, not of one that JPEG noise widened.
     steps = tiny_manual().steps
