@@ -48,9 +48,9 @@ def write(options: argparse.Namespace) -> None:
 
     if options.out.exists() and any(options.out.iterdir()):
         raise UserError(f"--out {options.out}: there is something in it; choose a new folder")
+    items, drops = read_vsd(options.v1, options.v2)
     if options.images and not options.images.is_dir():
         raise UserError(f"--images {options.images}: no such folder")
-    items, drops = read_vsd(options.v1, options.v2)
     made = [row for item in items for row in rows(item, options.images, options.templates)]
     if not made:
         raise UserError(f"{options.v1}: no usable item in it ({len(drops)} left out)")

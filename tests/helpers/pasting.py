@@ -70,10 +70,12 @@ def prepare(demo: Path, folder: Path) -> Path:
     fresh(demo / "lego-arta", folder / "lego-arta")
     fresh(demo / "w", folder / ".work")
     write_recipe(folder / "lego-arta")
+    fresh(demo / "lego-arta", folder / "lego-arta-old")
     with standing_in(folder):
         done = [
             "export lego-arta --format legacy --split train --limit 4 --out path/to/ARTA_LEGO",
             "review make lego-arta --task object --n 10 --checks none --out object.html",
+            "leakage lego-arta --out subsets",
         ]
         assert [main(line.split()) for line in done] == [0] * len(done)
         shutil.copytree(folder / ".work" / DEMO / "site", "path/to/saved-site")
