@@ -8,13 +8,23 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.scenes import STUD_MM
+from core.scenes import STUD_MM, Camera
 
 NEAR_MM = 0.2  # what is less apart touches
 # How much of a side of a part must have something beside it to be closed in on that side.
 CLOSED_SHARE = 0.5
 
 Boxes = np.ndarray  # (N, 6)
+
+
+def as_seen(boxes: Boxes, camera: Camera) -> Boxes:
+    """Boxes as the reader has them before him: in a picture of the model turned around, what is to
+    the right in the scene's world is on his left."""
+    if camera.matrix_px_per_mm[0][0] > 0:
+        return boxes
+    x0, y0, z0, x1, y1, z1 = boxes.T
+    found: Boxes = np.stack([-x1, -y1, z0, -x0, -y0, z1], axis=1)
+    return found
 
 
 def relations_between(subject: Boxes, other: Boxes) -> list[str]:
