@@ -3,6 +3,7 @@
 lego-arta bench build --limit 20       # a demo build against the pure encodes in it
 lego-arta bench encode --out lego-arta # WebP and PNG efforts on a build's pictures
 lego-arta bench memory --limits 20,200 # peak resident size against build size
+lego-arta bench scale                  # memory at 120 to 960 manuals; local against Ray
 lego-arta bench load --out lego-arta   # rows read against the bare decode
 lego-arta bench export --out lego-arta # exports against a plain copy, and their memory
 lego-arta bench review --out lego-arta # rating pages in a browser
@@ -23,6 +24,7 @@ BENCHES = {
     "build": ("benchmarks.build", "wall time, memory and size of a build"),
     "encode": ("benchmarks.build", "time and size of lossless efforts on a build's pictures"),
     "memory": ("benchmarks.build", "peak memory of demo builds of several sizes"),
+    "scale": ("benchmarks.scale", "memory by number of manuals, and local against Ray"),
     "load": ("benchmarks.load", "iteration over rows against the bare decode"),
     "export": ("benchmarks.export", "seconds of every format against a plain copy, and memory"),
     "review": ("benchmarks.review", "first screen and next sample of rating pages, in Chromium"),
@@ -42,7 +44,9 @@ def parser() -> Parser:
     add["build"]("--source", default="demo", help="as for `lego-arta build` (%(default)s)")
     add["build"]("--limit", type=positive, help="number of manuals")
     add["memory"]("--limits", default="20,200", help="demo sizes (%(default)s)")
-    for name in ("build", "memory", "score"):
+    add["scale"]("--manuals", default="120,240,480,960", help="numbers of them (%(default)s)")
+    add["scale"]("--scratch", type=Path, help="a disk with room for all of it")
+    for name in ("build", "memory", "scale", "score"):
         add[name]("--workers", type=positive, default=2, help="processes (%(default)s)")
     for name in ("encode", "load", "export", "review", "score"):
         add[name]("--out", type=Path, default=Path("lego-arta"), help="build (%(default)s)")

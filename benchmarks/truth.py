@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image
 
-from core.build import every_shard, manifest_of, shards
+from core.build import every_shard, manifest_of, records, shards
 from core.cli import no_build
 from core.errors import UserError
 from core.pictures.media import read_picture
@@ -41,14 +41,15 @@ def measure(work: Path, out: Path, truth: dict, truth_folder: Path) -> dict[str,
     if manifest is None:
         raise no_build(out)
     by_page = {Path(m["manual_page"]).name: m for m in truth["manuals"]}
-    known = sorted(set(manifest["inputs"]) & set(by_page))
+    inputs = {one["manual_id"] for one in records(out, manifest, "inputs")}
+    known = sorted(inputs & set(by_page))
     if not known:
         raise UserError(f"--truth: it knows none of the manuals of {out}; give the build's own")
     boxes: list[dict] = []
     colors: Counter = Counter()
     rows: Counter = Counter()
     states: list[dict] = []
-    drops = {(d["manual_id"], d["item"]) for d in manifest["drops"]}
+    drops = {(d["manual_id"], d["item"]) for d in records(out, manifest, "drops")}
     used = _used_rows(out)
     for manual_id in known:
         manual = load(work / ROWS / manual_id / "manual.json", Manual)

@@ -1,14 +1,17 @@
 """All stages of a build in order, from its source to the folder that loads."""
 
 import argparse
+import contextlib
 import json
 import logging
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from builder import probes
 from builder.annotate import FILE, answers, asking, from_file
 from builder.annotate.options import options_of as model_options_of
+from builder.engine import Engine
 from builder.engine.local import Workers
 from builder.release import recipe, stats
 from builder.release.assemble import AssembleOptions, assemble, check_out
@@ -16,11 +19,13 @@ from builder.release.reviews import Reviews, from_json, read_reviews
 from builder.sources import known
 from builder.sources.source import ReadyMade, Source
 from builder.sources.terms import UNKNOWN, Terms, stated
-from builder.stages import BuildOptions, build_manual, parse_manual
-from core.build import Manifest, loading_call
+from builder.stages import BuildOptions, build_manual, code_sha256, parse_manual
+from core.build import Manifest, loading_call, records_file
 from core.cli import command
 from core.errors import UserError
+from core.names import RAW
 from core.records import Drop, Manual, SessionColors, load
+from core.shards import SHARD_BYTES
 from core.store import COLORS_FILE, CRAWL, PARSE, ROWS, working_in
 from tasks import EXAMPLE, TASKS
 from tasks.context import TaskOptions
@@ -47,8 +52,21 @@ def build(options: argparse.Namespace) -> Manifest:
         )
     if source.ready_made:
         take_over(options, source.ready_made)
-    with working_in(options.work):
-        return run_stages(options, source)
+    with working_in(options.work), engine_of(options) as engine:
+        return run_stages(options, source, engine)
+
+
+@contextlib.contextmanager
+def engine_of(options: argparse.Namespace) -> Iterator[Engine]:
+    """What runs the stages: processes of this machine, or a Ray cluster for as long."""
+    if options.engine == "local":
+        yield Workers(options.workers)
+        return
+    from builder.engine.ray_cluster import cluster
+
+    options.work = options.work.resolve()  # workers stand elsewhere
+    with cluster(options.ray_address, options.workers, code_sha256) as engine:
+        yield engine
 
 
 def take_over(options: argparse.Namespace, rows: ReadyMade) -> None:
@@ -60,9 +78,9 @@ def take_over(options: argparse.Namespace, rows: ReadyMade) -> None:
         raise UserError("--recipe: an imported dataset holds no edits that could be repeated")
 
 
-def run_stages(options: argparse.Namespace, source: Source) -> Manifest:
+def run_stages(options: argparse.Namespace, source: Source, engine: Engine) -> Manifest:
     """Crawl, the manuals, the build folder, the report."""
-    started, engine = time.monotonic(), Workers(options.workers)
+    started = time.monotonic()
     wanted = follow_recipe(options) if options.from_recipe else None
     reviews = from_json(wanted["options"]["reviews"]) if wanted else reviews_of(options.reviews)
     terms = recipe.terms_of(wanted) if wanted else _terms(options, source.terms(options.source))
@@ -72,7 +90,7 @@ def run_stages(options: argparse.Namespace, source: Source) -> Manifest:
         model_options_of(options),
         TaskOptions(
             options.seed,
-            options.image_format,
+            RAW.get(options.image_format, options.image_format),
             options.negatives,
             options.positives,
             options.templates,
@@ -92,8 +110,8 @@ def run_stages(options: argparse.Namespace, source: Source) -> Manifest:
     if own_terms and not wanted:
         terms = _terms(options, own_terms)
     if wanted:
-        manual_ids = recipe.check_sources(wanted, options.work, manual_ids)
-        crawl_drops = recipe.crawl_drops(wanted)
+        manual_ids = recipe.check_sources(options.from_recipe, wanted, options.work, manual_ids)
+        crawl_drops = recipe.crawl_drops(options.from_recipe, wanted)
     # The largest first: a long manual that starts last would leave the other workers idle.
     crawled = options.work / CRAWL
     manual_ids = sorted(manual_ids, key=lambda m: -(crawled / m / "crawl.json").stat().st_size)
@@ -114,7 +132,8 @@ def run_stages(options: argparse.Namespace, source: Source) -> Manifest:
             options.split,
             options.seed,
             not options.no_probe,
-            options.workers,
+            engine,
+            options.shard_size * 10**6,
             reviews,
             (*crawl_drops, *strange),
             terms,
@@ -196,6 +215,7 @@ def follow_recipe(options: argparse.Namespace) -> Manifest:
                  "templates", "diversify"):  # fmt: skip
         if name in wanted["options"]:  # recipes of earlier versions lack later ones
             setattr(options, name, wanted["options"][name])
+    options.shard_size = wanted["options"].get("shard_bytes", SHARD_BYTES) // 10**6
     return wanted
 
 
@@ -212,9 +232,9 @@ def report(manifest: Manifest, out: Path, built: int, manuals: int, seconds: flo
     if reviewed := manifest["review_counts"]:
         told = ", ".join(f"{n:,} {what.replace('_', ' ')}" for what, n in reviewed.items())
         print(f"rows reviewed: {told}")
-    if disagreements := manifest["disagreements"]:
-        print(f"to look at (object): {len(disagreements):,} rows where annotators disagree, "
-              f"`disagreements` in {out / 'build.json'}")  # fmt: skip
+    if disagreements := manifest["records"]["disagreements"]:
+        print(f"to look at (object): {disagreements:,} rows where annotators disagree, "
+              f"{out / records_file('disagreements')}")  # fmt: skip
     for result in manifest["probes"]:
         print(probes.line(result))
     if not manifest["probes"]:

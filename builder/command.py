@@ -17,7 +17,7 @@ from builder.publish.options import options_of
 from builder.release.split import MODES
 from builder.sources import known
 from core.cli import Parser, positive, run, whole, writable
-from core.names import IMAGE_FORMATS
+from core.names import RAW
 from tasks.options import NEGATIVES, POSITIVES
 from tasks.queries import TEMPLATES
 
@@ -59,7 +59,20 @@ def parser() -> Parser:
         help="answers of spatial rows as they are, or put into other words by rules (rules); a row "
         "says so in its column diversified",
     )
-    add("--image-format", choices=IMAGE_FORMATS, default="webp", help="lossless (%(default)s)")
+    add(
+        "--image-format",
+        choices=("webp", "png", *RAW),
+        default="webp",
+        help="all lossless (%(default)s); raw: pixels, packed by row group, for streaming and "
+        "small disks (docs/scale.md)",
+    )
+    add(
+        "--shard-size",
+        type=positive,
+        default=500,
+        metavar="MB",
+        help="of a file at most (%(default)s), or more where a folder would hold over 10,000",
+    )
     add("--seed", type=whole, default=42, help="for every random choice (%(default)s)")
     add(
         "--workers",
@@ -68,6 +81,22 @@ def parser() -> Parser:
         help="processes; the result does not depend on it (%(default)s)",
     )
     add("--limit", type=positive, metavar="N", help="take at most N manuals")
+    many = result.add_argument_group(
+        "many machines", "that share the disk of --work and --out (docs/scale.md)"
+    )
+    many.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="what runs all after the crawl: processes of this machine (%(default)s), or the "
+        "nodes of a Ray cluster; the result does not depend on it",
+    )
+    many.add_argument(
+        "--ray-address",
+        metavar="HOST:PORT",
+        help="of the cluster's head, or auto for the one that this node belongs to; without it one "
+        "of --workers processes is started here for as long as the build takes",
+    )
     add(
         "--reviews",
         type=Path,
@@ -149,6 +178,8 @@ def main(argv: list[str] | None = None) -> int:
     command_line = parser()
     options = command_line.parse_args(argv)
     publish = options_of(options, command_line) if options.push else None
+    if options.ray_address and options.engine != "ray":
+        command_line.error("--ray-address without --engine ray: nobody would be asked; add it")
     if options.repo_id and not options.push:
         command_line.error("--repo-id without --push: nothing would be pushed; add --push")
     if options.push_format and (options.recipe or not options.push):
@@ -160,7 +191,7 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for chatty in ("httpx", "httpx2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    if options.workers > 1:
+    if options.workers > 1 and options.engine == "local":
         start_server()  # its imports and those below go on at the same time
 
     def work() -> None:

@@ -25,6 +25,7 @@ from core.names import SPLITS, Row
 MANIFEST = "build.json"
 DATASET_NAME = "lego-arta"
 RECIPE = "recipe"  # the `kind` of a build without pictures
+RECORDS = "records"  # the folder of tables beside the rows: what was left out, what it is made of
 # Row groups kept in memory while pictures are read one by one: one is at most about 32 MB.
 ROW_GROUPS_KEPT = 4
 ROWS_READ, ROWS_READ_BARE = 8, 1000  # at a time, with pictures and without
@@ -41,8 +42,9 @@ class File(TypedDict):
 class Manifest(TypedDict, total=False):
     """build.json. Optional are `kind` and `release` (of a recipe) and `formats` (of hosted ones).
 
-    `rows` are numbers by config and split, `files` by path in the build, `inputs` by manual id,
-    counts by stage or kind and reason. `options` and `terms` are those of the command line.
+    `rows` are numbers by config and split, `files` by path in the build, `records` the lengths of
+    its tables, counts by stage or kind and reason. `options` and `terms` are those of the command
+    line. Older builds have `drops`, `disagreements` and `inputs` here instead of tables.
     """
 
     dataset: str
@@ -63,6 +65,7 @@ class Manifest(TypedDict, total=False):
     screened_counts: dict[str, int]
     review_counts: dict[str, int]
     probes: list[dict[str, Any]]
+    records: dict[str, int]
     drops: list[dict[str, str]]
     disagreements: list[dict[str, Any]]
     inputs: dict[str, dict[str, Any]]
@@ -99,6 +102,28 @@ def rows_of(manifest: Manifest) -> dict[str, dict[str, int]]:
     """Rows by config and split, those in formats among them."""
     told = manifest.get("formats", {}).values()
     return {**manifest["rows"], **{c: n for each in told for c, n in each["rows"].items()}}
+
+
+def records(build: Path, manifest: Mapping[str, Any], name: str) -> Iterator[dict[str, Any]]:
+    """What a build tells beside its rows, few in memory at a time: `drops`, `disagreements`, or
+    `inputs` by manual, with the sha256 of `images` by address."""
+    if name in manifest:  # of an older build
+        told = manifest[name]
+        named = isinstance(told, Mapping)  # inputs, by manual
+        yield from [{"manual_id": m, **own} for m, own in told.items()] if named else told
+        return
+    import pyarrow.parquet as pq
+
+    path = build / records_file(name)
+    with _named(path), pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(ROWS_READ_BARE):
+            for one in batch.to_pylist():
+                yield {**one, "images": dict(one["images"])} if "images" in one else one
+
+
+def records_file(name: str) -> str:
+    """Where a table of records lies in a build."""
+    return f"{RECORDS}/{name}.parquet"
 
 
 def file_sha256(path: Path) -> str:

@@ -7,5 +7,6 @@ from typing import Any
 
 Row = dict[str, Any]  # a row's columns, as lego_arta.FEATURES has them
 SPLITS = ("train", "test")
-# Both lossless.
-IMAGE_FORMATS = ("webp", "png")
+# All lossless. BMP is raw pixels, which Parquet packs a row group at a time.
+IMAGE_FORMATS = ("webp", "png", "bmp")
+RAW = {"raw": "bmp"}  # what the command line calls it

@@ -1,12 +1,12 @@
-"""Parquet: the pieces of one manual, and the shards of a build.
+"""Parquet files of rows: the pieces of one manual, and the shards of a build (`core/shards.py`).
 
-Pieces and shards hold the same columns (lego_arta.FEATURES). Shards are written row by row from the
-pieces in manual order, so memory stays flat and bytes depend on nothing but the rows.
+Both hold the same columns (lego_arta.FEATURES) and are written row by row, so memory stays flat and
+bytes depend on nothing but the rows.
 """
 
 import functools
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,16 +14,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from core import store
 from core.features import arrow_schema
 from lego_arta import FEATURES
 
 # A row group is read as a whole: small enough for random access, large enough for throughput.
 ROW_GROUP_BYTES = 32 * 2**20
 ROW_GROUP_ROWS = 100
-SHARD_BYTES = 500_000_000
-# Room for everything that is not image bytes: texts, statistics, page index.
-SHARD_IMAGE_BYTES = 480_000_000
+# Effort on raw pictures (zstd): 19 takes ten times as long for a third less.
+RAW_LEVEL = 9
+RAW_START = b"BM"
 # What cuts pages at content, so that a changed row leaves the other chunks of a file as they were.
 CONTENT_DEFINED_CHUNKING = {"min_chunk_size": 256 * 1024, "max_chunk_size": 1024 * 1024,
                             "norm_level": 0}  # fmt: skip
@@ -53,17 +52,25 @@ def schema(config: str) -> pa.Schema:
     return arrow_schema(FEATURES[config])
 
 
-def open_writer(path: Path, columns: pa.Schema) -> pq.ParquetWriter:
-    """A writer for rows with pictures: those are compressed already, all else packs well."""
+def open_writer(path: Any, columns: pa.Schema, raw: bool = False) -> pq.ParquetWriter:
+    """A writer for rows with pictures: those are compressed already, all else packs well.
+
+    `raw` pictures are not: those of a row group lie in one page, so that what they share, which is
+    most of a manual's next step, is stored once. Chunks cut at content would end pages too early.
+    """
+    leaves = _leaf_names(columns)
+    pictures = [name for name in leaves if name.startswith("image")]
+    packed: dict[str, Any] = {
+        "compression_level": dict.fromkeys(pictures, RAW_LEVEL), "data_page_size": 2**30,
+    } if raw else {"use_content_defined_chunking": CONTENT_DEFINED_CHUNKING}  # fmt: skip
     return pq.ParquetWriter(
         path,
         columns,
-        compression={name: "none" if name.startswith("image") else "zstd"
-                     for name in _leaf_names(columns)},
+        compression={name: "none" if name in pictures and not raw else "zstd" for name in leaves},
         use_dictionary=False,
         write_page_index=True,
-        use_content_defined_chunking=CONTENT_DEFINED_CHUNKING,
-    )  # fmt: skip
+        **packed,
+    )
 
 
 @functools.cache
@@ -86,8 +93,10 @@ def _image_bytes(table: pa.Table) -> list[int]:
 class GroupWriter:
     """Writes rows in groups of at most ROW_GROUP_ROWS rows and about ROW_GROUP_BYTES of images."""
 
-    def __init__(self, path: Path, config: str):
-        self._writer = open_writer(path, schema(config))
+    def __init__(self, path: Any, config: str):
+        self._path, self._schema = path, schema(config)
+        self._opened: pq.ParquetWriter | None = None
+        self.raw = False
         self._pending: list[pa.Table] = []
         self._rows = self._bytes = 0
         self.rows_written = 0
@@ -102,21 +111,42 @@ class GroupWriter:
             self._pending.append(rows.slice(index, 1))
             self._rows, self._bytes = self._rows + 1, self._bytes + size
 
+    def _writer(self) -> pq.ParquetWriter:
+        """The file, opened for the pictures that come first: a build has one kind."""
+        if self._opened is None:
+            self.raw = bool(self._pending) and is_raw(_first_picture(self._pending[0]))
+            self._opened = open_writer(self._path, self._schema, self.raw)
+        return self._opened
+
     def _flush(self) -> None:
         if self._rows:
             group = pa.concat_tables(self._pending).combine_chunks()
-            self._writer.write_table(group, row_group_size=self._rows)
+            self._writer().write_table(group, row_group_size=self._rows)
             self.rows_written += self._rows
         self._pending, self._rows, self._bytes = [], 0, 0
 
     def close(self) -> None:
         """Write what is left and the footer."""
         self._flush()
-        close_writer(self._writer)
+        writer = self._writer()
+        close_writer(writer, self.raw)
 
 
-def close_writer(writer: pq.ParquetWriter) -> None:
+def is_raw(picture: bytes | None) -> bool:
+    """Whether a picture's file is raw pixels, for Parquet to pack."""
+    return bool(picture) and bytes(picture or b"")[:2] == RAW_START
+
+
+def _first_picture(table: pa.Table) -> bytes | None:
+    found: bytes | None = (table.column("image")[0].as_py() or {}).get("bytes")
+    return found
+
+
+def close_writer(writer: pq.ParquetWriter, raw: bool = False) -> None:
     """Write the footer."""
+    if raw:
+        writer.close()
+        return
     # `datasets` says so in its files too; readers that deduplicate look for it.
     options = json.dumps(CONTENT_DEFINED_CHUNKING)
     writer.add_key_value_metadata({"content_defined_chunking": options})
@@ -149,7 +179,20 @@ def write_piece(
             )
         )
     writer.close()
-    return index
+    return _as_packed(path, index) if writer.raw else index
+
+
+def _as_packed(path: Path, index: list[RowIndex]) -> list[RowIndex]:
+    """The index with the bytes that raw pictures take in the file, each an equal share of those of
+    its row group, and a fifth more: in a shard other pictures lie beside them."""
+    sizes: list[int] = []
+    file = pq.read_metadata(path)
+    for number in range(file.num_row_groups):
+        group = file.row_group(number)
+        columns = [group.column(column) for column in range(group.num_columns)]
+        packed = sum(c.total_compressed_size for c in columns if c.path_in_schema == "image.bytes")
+        sizes += [max(1, round(1.2 * packed / group.num_rows))] * group.num_rows
+    return [row._replace(size_bytes=size) for row, size in zip(index, sizes, strict=True)]
 
 
 def item_of(row: Mapping[str, Any]) -> str:
@@ -157,81 +200,3 @@ def item_of(row: Mapping[str, Any]) -> str:
     if "cell" in row:
         return str(row["provenance"]["source_images"][row["cell"]]["path"])
     return str(row.get("group_id") or row.get("pair_id") or row["id"])
-
-
-class Piece(NamedTuple):
-    """The rows of one manual and config, which of them are wanted, and weights set by id."""
-
-    path: Path
-    rows: list[RowIndex]
-    wanted: list[bool]
-    weights: Mapping[str, float] = {}
-
-
-def write_shards(folder: Path, config: str, split: str, pieces: list[Piece]) -> list[Path]:
-    """Write the wanted rows as `<split>-NNNNN-of-NNNNN.parquet`, filled in order.
-
-    A split without rows has no file: `datasets` refuses to load a config with an empty split.
-    """
-    plan = _shard_plan(pieces)
-    if not any(plan):
-        return []
-    tables = _wanted_tables(pieces)
-    rest: pa.Table | None = None
-    paths = [
-        folder / f"{split}-{index:05d}-of-{len(plan):05d}.parquet" for index in range(len(plan))
-    ]
-    for path, rows_left in zip(paths, plan, strict=True):
-        with store.writing(path) as temporary:
-            writer = GroupWriter(temporary, config)
-            while rows_left:
-                table = rest if rest is not None else next(tables)
-                take = min(rows_left, len(table))
-                writer.add(table.slice(0, take))
-                rest = table.slice(take) if take < len(table) else None
-                rows_left -= take
-            writer.close()
-    return paths
-
-
-def _wanted_tables(pieces: list[Piece]) -> Iterator[pa.Table]:
-    """The wanted rows, one row group of a piece at a time."""
-    for piece in pieces:
-        if not any(piece.wanted):
-            continue
-        start = 0
-        with pq.ParquetFile(piece.path) as file:
-            for group in range(file.num_row_groups):
-                table = file.read_row_group(group)
-                mask = piece.wanted[start : start + len(table)]
-                start += len(table)
-                if any(mask):
-                    table = table if all(mask) else table.filter(pa.array(mask))
-                    yield _weighted(table, piece.weights)
-
-
-def _weighted(table: pa.Table, weights: Mapping[str, float]) -> pa.Table:
-    """The table with `sample_weight` of the rows that `weights` names by id."""
-    ids = table.column("id").to_pylist()
-    if not weights.keys() & set(ids):
-        return table
-    column = table.schema.get_field_index("sample_weight")
-    old = table.column(column).to_pylist()
-    new = [weights.get(row_id, weight) for row_id, weight in zip(ids, old, strict=True)]
-    field = table.schema.field(column)
-    return table.set_column(column, field, pa.array(new, field.type))
-
-
-def _shard_plan(pieces: list[Piece]) -> list[int]:
-    """Rows of every shard, each with at most SHARD_IMAGE_BYTES of images; [0] for no rows."""
-    plan, filled = [0], 0
-    for piece in pieces:
-        for entry, wanted in zip(piece.rows, piece.wanted, strict=True):
-            if not wanted:
-                continue
-            if plan[-1] and filled + entry.size_bytes > SHARD_IMAGE_BYTES:
-                plan.append(0)
-                filled = 0
-            plan[-1] += 1
-            filled += entry.size_bytes
-    return plan

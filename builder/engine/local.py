@@ -16,10 +16,18 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from builder.engine.window import A_WORKER, windowed
 
 log = logging.getLogger("lego_arta")
 
@@ -82,14 +90,31 @@ class Workers:
         start_server()
         context = multiprocessing.get_context("forkserver")
         with ProcessPoolExecutor(workers, mp_context=context, initializer=init_worker) as pool:
-            futures = [pool.submit(function, *call) for call in calls]
+            results: list[Any] = [None] * len(calls)
+            done = windowed(
+                calls,
+                lambda *call: pool.submit(function, *call),
+                lambda futures: wait(futures, return_when=FIRST_COMPLETED).done,
+                lambda future: future.result(),
+                A_WORKER * workers,
+            )
             try:
-                for future in progress(as_completed(futures), what, len(calls)):
-                    future.result()
+                for number, result in progress(done, what, len(calls)):
+                    results[number] = result
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-        return [future.result() for future in futures]
+        return results
+
+
+ALONE = Workers(1)
+# What takes workers longer to start than this process takes to read.
+SMALL_BYTES = 200_000_000
+
+
+def workers_for(size_bytes: int) -> Workers:
+    """The workers that so many bytes are worth."""
+    return Workers(os.cpu_count() or 1) if size_bytes > SMALL_BYTES else ALONE
 
 
 def in_order(

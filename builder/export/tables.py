@@ -14,7 +14,8 @@ from builder.export.shards import Shard, pack
 from builder.export.units import Request, Unit, every_unit
 from core import store
 from core.features import add_to_card
-from core.parquet import SHARD_IMAGE_BYTES, close_writer, open_writer
+from core.parquet import close_writer, is_raw, open_writer
+from core.shards import SHARD_IMAGE_BYTES
 
 Records = Callable[[Part, Unit], Iterator[Mapping[str, Any]]]
 
@@ -41,16 +42,24 @@ def _write(schema: pa.Schema, records: Records, folder: str, part: Part, shard: 
     number, name = 0, _name(shard, folder)
     (part.folder / name).parent.mkdir(exist_ok=True)
     with store.writing(part.folder / name) as path:
-        writer = open_writer(path, schema)
+        writer, raw = None, False
         for unit in shard.units:
             rows = list(records(part, unit))
-            if rows:
+            if rows and writer is None:
+                raw = _has_raw_pictures(rows[0])
+                writer = open_writer(path, schema, raw)
+            if rows and writer:
                 writer.write_table(pa.Table.from_pylist(rows, schema=schema))
             number += len(rows)
-        close_writer(writer)
+        close_writer(writer or open_writer(path, schema), raw)
     if not number:
         (part.folder / name).unlink()
     part.counts[f"rows: {name}"] += number
+
+
+def _has_raw_pictures(record: Mapping[str, Any]) -> bool:
+    shown = record.get("images") or [record.get("image")]
+    return is_raw((shown[0] or {}).get("bytes"))
 
 
 def front_matter(

@@ -24,9 +24,9 @@ from evaluation.prompts import Setting
 from lego_arta import FEATURES
 
 # Names that builds give to pictures: a hash of the content. Others might tell something.
-_HASHED = re.compile(r"[0-9a-f]{32}\.(webp|png)")
-_SUFFIXES = {b"RIFF": "webp", b"\x89PNG": "png"}
-HEADER_BYTES = 64  # of WebP and PNG, with the size; Pillow would read all of a WebP for it
+_HASHED = re.compile(r"[0-9a-f]{32}\.(webp|png|bmp)")
+_SUFFIXES = {b"RI": "webp", b"\x89P": "png", b"BM": "bmp"}
+HEADER_BYTES = 64  # of any of them, with the size; Pillow would read all of a WebP for it
 
 # Of a row group's pictures, in memory at a time: bytes of the file, and pictures taken from them.
 READ_BYTES, PICTURES_READ = 2**20, 20
@@ -217,8 +217,8 @@ def size_of(data: memoryview | bytes) -> tuple[int, int]:
 
 
 def name_of(data: memoryview | bytes) -> str:
-    """A picture's name made of its content; raises `UserError` for other than WebP and PNG."""
-    suffix = _SUFFIXES.get(bytes(data[:4]))
+    """A picture's name made of its content; raises `UserError` for other than WebP, PNG and BMP."""
+    suffix = _SUFFIXES.get(bytes(data[:2]))
     if suffix is None:
-        raise UserError("a picture is neither WebP nor PNG; build it anew")
+        raise UserError("a picture is neither WebP nor PNG nor BMP; build it anew")
     return f"{store.sha256(bytes(data))[:32]}.{suffix}"

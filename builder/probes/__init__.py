@@ -6,6 +6,7 @@ with whether the step was done right, trained on some manuals and asked about ot
 """
 
 import collections
+import hashlib
 import importlib
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +27,8 @@ from core.cli import pip_install
 GROUPS_MIN, MANUALS_MIN = 12, 3
 # How much a build's own gate looks at: about 20 s of one core.
 GATE_GROUPS = 120
+# A bounded look takes its groups from so many shards: more would only be read to be passed over.
+SHARDS_MOST = 16
 PROBES = {
     "names": "id, file name, row order, manual",
     "file": "bytes on disk, width, height, mean colour",
@@ -119,11 +122,12 @@ def run(
     other file names, to see that the first probe catches telling ones. Empty when there are too few
     groups to tell anything.
     """
-    wanted = _chosen(folder, config, groups_max)
+    paths = _some_shards(folder, config, groups_max)
+    wanted = _chosen(paths, config, groups_max)
     number = effort.patches if _ON_PATCHES.intersection(only) and patches.torch_is_there() else 0
     calls = [
         (path, group, start, frozenset(wanted), rename, number)
-        for path, group, start in _row_groups(folder, config)
+        for path, group, start in _row_groups(paths)
     ]
     rows = [row for part in run_calls("probes, pictures", look_at_rows, calls) for row in part]
     if len(wanted) < GROUPS_MIN or len({row.manual_id for row in rows}) < MANUALS_MIN:
@@ -171,23 +175,40 @@ def leaks(results: Sequence[Result]) -> list[Result]:
     return [result for result in results if result.leaks]
 
 
-def _row_groups(folder: Path, config: str) -> Iterator[tuple[Path, int, int]]:
+def _some_shards(folder: Path, config: str, groups_max: int | None) -> list[Path]:
+    """The shards to look at: all, or of many some that are the same whenever asked."""
+    paths = shards(folder, config)
+    if groups_max is None or len(paths) <= SHARDS_MOST:
+        return paths
+    return sorted(sorted(paths, key=lambda path: _random_order(path.name))[:SHARDS_MOST])
+
+
+def _random_order(name: str) -> str:
+    """A key that sorts names at random, always alike."""
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def _row_groups(paths: Sequence[Path]) -> Iterator[tuple[Path, int, int]]:
     """(shard, row group, position of its first row)."""
     start = 0
-    for path in shards(folder, config):
+    for path in paths:
         with pq.ParquetFile(path) as file:
             for group in range(file.num_row_groups):
                 yield path, group, start
                 start += file.metadata.row_group(group).num_rows
 
 
-def _chosen(folder: Path, config: str, groups_max: int | None) -> set[str]:
-    """Group ids: all, or the same number from every manual in turn."""
+def _chosen(paths: Sequence[Path], config: str, groups_max: int | None) -> set[str]:
+    """Group ids: all, or the same number from every manual in turn; of more manuals than groups,
+    one each of some."""
     by_manual: dict[str, dict[str, None]] = {}
-    for path in shards(folder, config):
+    for path in paths:
         for row in shard_rows(path, config, ["manual_id", "group_id"]):
             by_manual.setdefault(row.columns["manual_id"], {})[row.columns["group_id"]] = None
-    queues = [sorted(groups) for groups in by_manual.values()]  # ids are hashes: a random order
+    manuals = list(by_manual)
+    if groups_max is not None and len(manuals) > groups_max:
+        manuals = sorted(manuals, key=_random_order)[:groups_max]
+    queues = [sorted(by_manual[m]) for m in manuals]  # ids are hashes: a random order
     longest = max(map(len, queues), default=0)
     turns = [queue[i] for i in range(longest) for queue in queues if i < len(queue)]
     return set(turns[:groups_max])

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, field
 
 from builder.publish import git_refs
+from core.cli import positive
 
 MAIN = "main"
 PUSH_FORMATS = ("messages",)  # `push_formats` knows their columns
@@ -24,6 +25,10 @@ class Patience:
     most_s: float = 30.0
 
 
+# The Hub advises 50 to 100 files a commit.
+BATCH_FILES = 100
+
+
 @dataclass(frozen=True)
 class PushOptions:
     """Where to push and how."""
@@ -36,6 +41,7 @@ class PushOptions:
     dry_run: bool = False
     message: str | None = None
     format: str | None = None
+    batch_files: int = BATCH_FILES
     patience: Patience = field(default_factory=Patience)
 
 
@@ -49,6 +55,9 @@ def add_options(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> Non
     add("--tag", metavar="NAME", help="tag the result, e.g. v1.0.0; a tag is never moved")
     add("--dry-run", action="store_true", help="only show what would change")
     add("--message", metavar="TEXT", help="the first line of the commit")
+    add("--batch-files", type=positive, default=BATCH_FILES, metavar="N",
+        help="files a commit (%(default)s): a larger push fills a pull request by batches, which "
+        "is merged in one moment")  # fmt: skip
     add(
         "--push-format",
         choices=PUSH_FORMATS,
@@ -73,7 +82,7 @@ def options_of(namespace: argparse.Namespace, parser: argparse.ArgumentParser) -
         parser.error(f"--tag {namespace.tag}: a branch has this name; give one like v1.0.0")
     return PushOptions(
         repo_id, namespace.private, namespace.create_pr, namespace.revision, namespace.tag,
-        namespace.dry_run, namespace.message, namespace.push_format,
+        namespace.dry_run, namespace.message, namespace.push_format, namespace.batch_files,
     )  # fmt: skip
 
 

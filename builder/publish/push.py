@@ -1,4 +1,4 @@
-"""Push a build to the Hub: everything in one commit, or nothing.
+"""Push a build to the Hub: everything in one moment, or nothing.
 
 The large files go up first, out of sight; then one commit, on top of the branch head that the plan
 was made for, adds, changes and deletes all at once. So whatever happens, readers see the old build
@@ -10,8 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete
-
+from builder.publish import batches
 from builder.publish.hub import Hub, connected, is_transient, status_of
 from builder.publish.options import MAIN, PushOptions
 from builder.publish.plan import LocalFile, Plan, foreign_shards, local_files, make_plan
@@ -171,16 +170,15 @@ def _publish(
         print(f"made the branch {options.revision}")
     if plan.is_empty:
         return head, options.revision
-    operations = _operations(plan, local)
-    started = time.monotonic()
-    hub.api.preupload_lfs_files(  # the client asks again by itself
-        hub.repo_id, [op for op in operations if isinstance(op, CommitOperationAdd)],
-        repo_type="dataset", revision=options.revision, create_pr=options.create_pr,
-        free_memory=False,
-    )  # fmt: skip
-    log.info("uploaded in %.1f s", time.monotonic() - started)
+    operations = batches.operations_of(plan, local)
     message = options.message or f"{DATASET_NAME} {manifest['version']}: {_rows(manifest)} rows"
-    commit, revision = _commit(hub, operations, head, local, remote, options, message)
+    if len(operations) > options.batch_files:
+        commit, revision = batches.publish(hub, local, remote.earlier, head, options, message)
+    else:
+        started = time.monotonic()
+        batches.upload(hub, operations, options.revision, options.create_pr)
+        log.info("uploaded in %.1f s", time.monotonic() - started)
+        commit, revision = _commit(hub, operations, head, local, remote, options, message)
     print(f"committed {commit} on {revision}")
     return commit, revision
 
@@ -192,15 +190,6 @@ def _make_repo(hub: Hub, options: PushOptions) -> str:
         exist_ok=True,
     )  # fmt: skip
     return str(hub.dataset(MAIN).sha)
-
-
-def _operations(plan: Plan, local: dict[str, LocalFile]) -> list[Any]:
-    operations: list[Any] = [CommitOperationDelete(name) for name in sorted(plan.deleted)]
-    for name in sorted({**plan.added, **plan.changed}):
-        add = CommitOperationAdd(name, str(local[name].path))
-        add.upload_info.sha256 = bytes.fromhex(local[name].sha256)  # spares reading it once more
-        operations.append(add)
-    return operations
 
 
 def _commit(

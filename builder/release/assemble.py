@@ -1,12 +1,17 @@
-"""The build folder (design 4.2): shards, card and manifest, swapped in as a whole."""
+"""The build folder: shards, card and manifest, swapped in as a whole.
+
+Manuals are gone through one by one and shards are written by the engine, so that memory hardly
+grows with the number of manuals.
+"""
 
 import contextlib
 import glob
+import hashlib
 import json
 import logging
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,19 +20,23 @@ import msgspec
 from datasets import DatasetInfo, SplitDict, SplitInfo
 
 from builder import probes, stages
-from builder.engine.local import Workers
+from builder.engine import Engine
+from builder.engine.local import ALONE
 from builder.probes.score import AUC_MAX
 from builder.release import card, card_parts, croissant, split, stats
-from builder.release.reviews import NO_REVIEWS, Applied, Reviews, apply_reviews
+from builder.release.making import Made, make_shards
+from builder.release.reviews import NO_REVIEWS, Reviews
 from builder.release.samples import write_samples
+from builder.release.survey import ForSplit, Manuals, Survey, survey
+from builder.release.tally import added_up
 from builder.sources.terms import UNSTATED, Terms
 from builder.stages import BuildOptions, identities
 from core import store
 from core.build import DATASET_NAME, MANIFEST, File, Manifest, file_sha256, manifest_of
 from core.errors import UserError
 from core.features import as_json
-from core.parquet import Index, Piece, write_shards
-from core.records import CrawledManual, Drop, ManualStats, load
+from core.records import Drop
+from core.shards import SHARD_BYTES
 from core.store import CRAWL, DONE, ROWS
 from lego_arta import CONFIGS, FEATURES, SPLITS, __version__
 from tasks import TASKS
@@ -46,7 +55,8 @@ class AssembleOptions:
     split: str = "manual"
     seed: int = 42
     probe: bool = True
-    workers: int = 1
+    engine: Engine = ALONE
+    shard_bytes: int = SHARD_BYTES
     reviews: Reviews = NO_REVIEWS
     crawl_drops: tuple[Drop, ...] = ()  # links that led to no manual
     terms: Terms = UNSTATED
@@ -131,11 +141,10 @@ def _assemble(manual_ids: list[str], build: BuildOptions, options: AssembleOptio
 
 def _fingerprint(manual_ids: list[str], build: BuildOptions, options: AssembleOptions) -> str:
     """The key of a build. The crawled records count too: the manifest names pages and pictures."""
-    made = [
-        (manual_id, (build.work / ROWS / manual_id / DONE).read_text(),
-         file_sha256(build.work / CRAWL / manual_id / "crawl.json"))
-        for manual_id in manual_ids
-    ]  # fmt: skip
+    made = hashlib.sha256()
+    for manual_id in manual_ids:
+        made.update(f"{manual_id} {(build.work / ROWS / manual_id / DONE).read_text()} ".encode())
+        made.update(file_sha256(build.work / CRAWL / manual_id / "crawl.json").encode())
     settings = (options.source, options.split, options.seed, options.probe, options.reviews)
     return stages.build_key(
         *settings,
@@ -144,7 +153,8 @@ def _fingerprint(manual_ids: list[str], build: BuildOptions, options: AssembleOp
         build.annotator,
         *identities(build),
         build.tasks,
-        *made,
+        options.shard_bytes,
+        made.hexdigest(),
     )
 
 
@@ -173,44 +183,31 @@ def _fill(
     options: AssembleOptions,
     fingerprint: str,
 ) -> Manifest:
-    tasks = build.work / ROWS
-    index = {m: load(tasks / m / "index.json", Index) for m in manual_ids}
-    manuals = [load(tasks / m / "stats.json", ManualStats) for m in manual_ids]
-    reviewed = apply_reviews(options.reviews, index, manuals)
-    set_of = {manual.manual_id: manual.set_number for manual in manuals}
-    in_test, exceptions = split.in_test(
-        options.split, index, set_of, reviewed.left_out, options.seed
-    )
+    manuals = Manuals(build.work, manual_ids, options.reviews.decided())
+    found = survey(folder, manuals, options.crawl_drops)
+    rule = split.rule_of(options.split, ForSplit(manuals), options.seed)
+    made = make_shards(folder, manuals, rule, found, options.shard_bytes, options.engine)
+    exceptions = rule.split.exceptions()
+    return _finish(folder, made, found, exceptions, build, options, fingerprint)
+
+
+def _infos(made: Sequence[Made], terms: Terms) -> dict[str, DatasetInfo]:
+    """What `datasets` wants to know of configs that have rows."""
     infos: dict[str, DatasetInfo] = {}
     for config in TASKS:
-        split_infos: dict[str, SplitInfo] = {}
+        parts: dict[str, SplitInfo] = {}
         for name in SPLITS:
-            pieces = [
-                Piece(
-                    tasks / m / f"{config}.parquet",
-                    index[m][config],
-                    [
-                        ((m, row.id) in in_test[config]) == (name == "test")
-                        and row.id not in reviewed.left_out
-                        and not (name == "test" and row.trains_only)
-                        for row in index[m][config]
-                    ],
-                    reviewed.weights,
+            files = [one.file for one in made if (one.config, one.split) == (config, name)]
+            if files:
+                parts[name] = SplitInfo(
+                    name=name,
+                    num_bytes=sum(file.bytes for file in files),
+                    num_examples=sum(file.rows for file in files),
+                    dataset_name=DATASET_NAME,
                 )
-                for m in manual_ids
-            ]
-            paths = write_shards(folder / "data" / config, config, name, pieces)
-            if not paths:
-                continue
-            split_infos[name] = SplitInfo(
-                name=name,
-                num_bytes=sum(path.stat().st_size for path in paths),
-                num_examples=sum(sum(piece.wanted) for piece in pieces),
-                dataset_name=DATASET_NAME,
-            )
-        if split_infos:
-            infos[config] = _info(config, split_infos, options.terms)
-    return _finish(folder, infos, reviewed, exceptions, build, options, fingerprint)
+        if parts:
+            infos[config] = _info(config, parts, terms)
+    return infos
 
 
 def _info(config: str, split_infos: dict[str, SplitInfo], terms: Terms) -> DatasetInfo:
@@ -227,28 +224,27 @@ def _info(config: str, split_infos: dict[str, SplitInfo], terms: Terms) -> Datas
 
 def _finish(
     folder: Path,
-    infos: dict[str, DatasetInfo],
-    reviewed: Applied,
+    made: Sequence[Made],
+    found: Survey,
     exceptions: Mapping[str, Any],
     build: BuildOptions,
     options: AssembleOptions,
     fingerprint: str,
 ) -> Manifest:
     """Card and metadata, and last the manifest with the hash of everything."""
-    manuals = reviewed.manuals
+    infos = _infos(made, options.terms)
     splits = {config: dict.fromkeys(SPLITS, 0) for config in TASKS}
     for config, info in infos.items():
         splits[config] |= {name: part.num_examples for name, part in info.splits.items()}
     rows = {config: sum(by_split.values()) for config, by_split in splits.items()}
-    drops = [*options.crawl_drops, *(drop for manual in manuals for drop in manual.drops)]
+    drop_counts = found.totals.drop_counts()
     if not any(rows.values()):
         raise UserError(
-            f"{options.source}: not one row came of {len(manuals)} manuals, so nothing is written; "
-            f"reasons: {stats.drop_counts(drops)}"
+            f"{options.source}: not one row came of {found.totals.manuals} manuals, so nothing is "
+            f"written; reasons: {drop_counts}"
         )
     probed = _probe(folder, options) if options.probe else []
-    numbers = stats.statistics(manuals, rows)
-    drop_counts = stats.drop_counts(drops)
+    numbers = stats.statistics(found.totals, rows)
     (folder / INFOS).write_text(as_json(infos))
     settings = {
         "source": options.source,
@@ -256,6 +252,7 @@ def _finish(
         "split": options.split,
         "seed": options.seed,
         "image_format": build.tasks.image_format,
+        "shard_bytes": options.shard_bytes,
         "negatives": build.tasks.negatives,
         "positives": build.tasks.positives,
         "templates": build.tasks.templates,
@@ -263,9 +260,12 @@ def _finish(
         "boundary_colors": dict(build.tasks.boundary_colors),
         "reviews": options.reviews.as_json,
     }
-    screened = stats.screened_counts(manuals)
-    shards = hashes_of(folder, {}, "*.parquet")
-    parts = card_parts.parts(folder, write_samples(folder)) | card.state_parts(
+    screened = found.totals.screened_counts()
+    shards: dict[str, File] = {
+        one.name: {"bytes": one.file.bytes, "sha256": one.file.sha256} for one in made
+    }
+    tallies = added_up((one.config, one.tally) for one in made)
+    parts = card_parts.parts(folder, write_samples(folder), tallies) | card.state_parts(
         settings, probed, screened
     )
     parts["split_rule"] = card.split_text(options.split, exceptions)
@@ -295,22 +295,20 @@ def _finish(
         "split_exceptions": exceptions,
         "drop_counts": drop_counts,
         "screened_counts": screened,
-        "review_counts": reviewed.counts,
+        "review_counts": found.reviewed,
         "probes": [result.describe() for result in probed],
-        "drops": drops,
-        "disagreements": [item for manual in manuals for item in manual.review],
-        "inputs": {m.manual_id: _inputs(build.work, m.manual_id) for m in manuals},
+        "records": found.records,
         "files": hashes_of(folder, shards),
     }
     data = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
     (folder / MANIFEST).write_bytes(data + b"\n")
-    found: Manifest = json.loads(data)
-    return found
+    result: Manifest = json.loads(data)
+    return result
 
 
 def _probe(folder: Path, options: AssembleOptions) -> list[probes.Result]:
     """Look for shortcuts in the state rows; raises `UserError` for a leak."""
-    results = probes.run(folder, probes.GATE_GROUPS, run_calls=Workers(options.workers).map)
+    results = probes.run(folder, probes.GATE_GROUPS, run_calls=options.engine.map)
     leaks = probes.leaks(results)
     if leaks:
         worst = max(leaks, key=lambda result: result.score.auc if result.score else 0)
@@ -322,20 +320,11 @@ def _probe(folder: Path, options: AssembleOptions) -> list[probes.Result]:
     return results
 
 
-def hashes_of(folder: Path, known: Mapping[str, File], pattern: str = "*") -> dict[str, File]:
+def hashes_of(folder: Path, known: Mapping[str, File]) -> dict[str, File]:
     """Size and sha256 of the files of a build by their path in it, sorted; `known` stay."""
-    names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob(pattern) if p.is_file())
+    names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     return {
         name: known.get(name)
         or {"bytes": (folder / name).stat().st_size, "sha256": file_sha256(folder / name)}
         for name in names
-    }
-
-
-def _inputs(work: Path, manual_id: str) -> dict[str, Any]:
-    crawled = load(work / CRAWL / manual_id / "crawl.json", CrawledManual)
-    return {
-        "url": crawled.url,
-        "page_sha256": crawled.page_sha256,
-        "images": {image.url: image.sha256 for image in crawled.images if image.sha256},
     }

@@ -18,6 +18,11 @@ from lego_arta import CONFIGS, SPLITS
 from tasks import TASKS
 
 FILE = "README.md"
+FORMAT_WORDS = {
+    "bmp": "BMP, which the files pack a row group at a time (made for streaming and small disks: "
+    "loaded without `streaming=True` the cache holds raw pixels, about 2 MB a row; the build with "
+    "`--image-format webp` is the one to load as a whole)"
+}
 TEMPLATE = Path(__file__).with_name("card.md")
 # What the card of any build says of itself; the top-level README.md carries the same.
 COMMON_YAML: dict[str, Any] = {
@@ -83,6 +88,7 @@ def render(
     KeyError.
     """
     rows = sum(sum(by_split.values()) for by_split in splits.values())
+    named = str(settings["image_format"])
     body = string.Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         rows=f"{rows:,}",
         manuals=f"{int(numbers['manuals']):,}",
@@ -94,7 +100,7 @@ def render(
         configs="\n".join(f"- **{name}**: {text}" for name, text in CONFIGS.items()),
         annotator=str(settings["annotator"]),
         seed=str(settings["seed"]),
-        image_format=str(settings["image_format"]),
+        image_format=FORMAT_WORDS.get(named, named),
         licence=terms.attribution,
         templates=TEMPLATES[str(settings["templates"])],
         **parts,

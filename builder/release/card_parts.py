@@ -7,7 +7,8 @@ from pathlib import Path
 from builder import stages
 from builder.release import stats
 from builder.release.columns import columns
-from builder.release.samples import Sample, box_counts, confidence_table
+from builder.release.samples import Sample
+from builder.release.tally import Tally, confidence_table
 from core.build import shards
 from lego_arta import __version__
 from tasks import TASKS
@@ -30,16 +31,16 @@ CITATION = """@article{huang2025finegrained,
 }"""
 
 
-def parts(folder: Path, samples: Sequence[Sample]) -> dict[str, str]:
+def parts(folder: Path, samples: Sequence[Sample], tallies: Mapping[str, Tally]) -> dict[str, str]:
     """What card.md asks for besides counts and settings, by placeholder."""
-    agreeing, labels = box_counts(folder)
+    agreeing, labels = tallies["object"].agreeing, tallies["object"].labels
     return {
         "samples": "\n\n".join(_sample(sample) for sample in samples),
         "sizes": sizes_text(folder),
         "columns": columns_table(),
         "agreeing": f"{agreeing:,}",
         "labels": f"{labels:,}",
-        "confidence": stats.markdown(("confidence", *TASKS), confidence_table(folder)),
+        "confidence": stats.markdown(("confidence", *TASKS), confidence_table(tallies)),
         "version": __version__,
         "code": stages.code_sha256()[:16],
         "libraries": libraries_text(stages.library_versions()),

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from core.build import Manifest, Row, read_manifest, read_rows, shards
+from core.build import Manifest, Row, read_manifest, read_rows, records, shards
 from core.cli import EXIT_FAILED, EXIT_OK, Parser, run, writable
 from core.names import SPLITS
 
@@ -48,10 +48,12 @@ class Change(NamedTuple):
 
 
 class Sides(NamedTuple):
-    """What the old build and the new one tell of themselves; `left_out`: reasons by row id."""
+    """What the old build and the new one tell of themselves; `left_out`: reasons by row id,
+    `inputs` by manual."""
 
     manifests: tuple[Manifest, Manifest]
     left_out: tuple[dict[str, str], dict[str, str]]
+    inputs: tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]
 
 
 def parser() -> Parser:
@@ -92,8 +94,11 @@ def report(options: argparse.Namespace) -> list[Change]:
 def changes(old: Path, new: Path) -> Iterator[Change]:
     """Rows that differ between two builds, by config; raises `UserError` for what is no build."""
     manifests = (read_manifest(old), read_manifest(new))
-    reasons = [{d["item"].removeprefix("id "): d["reason"] for d in m["drops"]} for m in manifests]
-    sides = Sides(manifests, (reasons[0], reasons[1]))
+    both = tuple(zip((old, new), manifests, strict=True))
+    reasons = [{d["item"].removeprefix("id "): d["reason"] for d in records(*side, "drops")}
+               for side in both]  # fmt: skip
+    inputs = [{one["manual_id"]: one for one in records(*side, "inputs")} for side in both]
+    sides = Sides(manifests, (reasons[0], reasons[1]), (inputs[0], inputs[1]))
     configs = sorted({c for manifest in manifests for c in manifest["rows"]})
     for config in configs:
         ours, theirs = _rows(old, config), _rows(new, config)
@@ -165,9 +170,9 @@ def _kind(column: str) -> str:
 
 def _why_row(row: Row, removed: bool, sides: Sides) -> Iterator[str]:
     """Why a row is in one of the builds alone."""
-    lacking = sides.manifests[removed]
+    lacking = sides.inputs[removed]
     manual, dropped = row["manual_id"], sides.left_out[removed].get(row["id"])
-    if manual not in lacking["inputs"]:
+    if manual not in lacking:
         yield f"manual {'gone' if removed else 'new'}: {manual}"
     elif dropped:
         yield f"left out: {dropped}"
@@ -187,7 +192,7 @@ def _why(kind: str, before: Row, after: Row, sides: Sides) -> Iterator[str]:
     ):
         told.append(f"annotator {ours['annotator']} -> {theirs['annotator']}")
     manual = after["manual_id"]
-    inputs = [manifest["inputs"].get(manual, {}) for manifest in sides.manifests]
+    inputs = [side.get(manual, {}) for side in sides.inputs]
     if kind in ("text", "row") and inputs[0].get("page_sha256") != inputs[1].get("page_sha256"):
         told.append(f"page changed: {manual}")
     if kind in ("picture", "row") and inputs[0].get("images") != inputs[1].get("images"):

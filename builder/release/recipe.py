@@ -23,8 +23,9 @@ from datasets import DatasetInfo, Features, List, SplitDict, SplitInfo, Value
 from builder import stages
 from builder.release import card, card_parts, stats
 from builder.release.assemble import INFOS, check_out, hashes_of, only_writer, swap
+from builder.release.records import write_table
 from builder.sources.terms import Terms
-from core.build import DATASET_NAME, MANIFEST, Manifest, every_shard, manifest_of, shards
+from core.build import DATASET_NAME, MANIFEST, Manifest, every_shard, manifest_of, records, shards
 from core.errors import UserError
 from core.features import arrow_schema, as_json
 from core.records import CrawledManual, Drop, load
@@ -75,7 +76,7 @@ def write_recipe(build: Path) -> Path:
 
 
 def _fill(folder: Path, build: Path, manifest: Manifest, name: str) -> None:
-    urls = _urls(manifest)
+    urls = _urls(build, manifest)
     for path in every_shard(build):
         target = folder / path.relative_to(build)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -84,21 +85,31 @@ def _fill(folder: Path, build: Path, manifest: Manifest, name: str) -> None:
     (folder / INFOS).write_text(as_json(infos))
     (folder / card.FILE).write_text(_card(manifest, infos, name), encoding="utf-8")
     kept = ("dataset", "version", "code_sha256", "libraries", "options", "terms", "statistics",
-            "rows", "split_exceptions", "drop_counts", "drops", "inputs")  # fmt: skip
+            "rows", "split_exceptions", "drop_counts")  # fmt: skip
+    lengths = {
+        name: write_table(folder, name, map(_listed, records(build, manifest, name)))
+        for name in ("drops", "inputs")
+    }
     own = {
         **{key: value for key, value in manifest.items() if key in kept},
         "kind": KIND,
+        "records": lengths,
         "release": {"fingerprint": manifest["fingerprint"], "files": manifest["files"]},
         "files": hashes_of(folder, {}),
     }
     (folder / MANIFEST).write_text(json.dumps(own, indent=1, ensure_ascii=False) + "\n")
 
 
-def _urls(manifest: Manifest) -> dict[tuple[str, str], str]:
+def _listed(record: dict[str, Any]) -> dict[str, Any]:
+    """A record as tables take it: a map as pairs."""
+    return {**record, "images": list(record["images"].items())} if "images" in record else record
+
+
+def _urls(build: Path, manifest: Manifest) -> dict[tuple[str, str], str]:
     """Address of a source picture by (path on its site, sha256)."""
     return {
         (site_path(url), sha256): url
-        for inputs in manifest["inputs"].values()
+        for inputs in records(build, manifest, "inputs")
         for url, sha256 in inputs["images"].items()
     }
 
@@ -224,12 +235,14 @@ def _differing(libraries: Mapping[str, str]) -> str:
     ) or "all the same"  # fmt: skip
 
 
-def check_sources(manifest: Manifest, work: Path, manual_ids: list[str]) -> list[str]:
+def check_sources(folder: Path, manifest: Manifest, work: Path, manual_ids: list[str]) -> list[str]:
     """The manuals of the recipe, after comparing what was crawled; raises `UserError` that names
     pages and pictures that are not what the recipe was made from.
     """
     wrong: list[str] = []
-    for manual_id, inputs in manifest["inputs"].items():
+    wanted = list(records(folder, manifest, "inputs"))
+    for inputs in wanted:
+        manual_id = inputs["manual_id"]
         if manual_id not in manual_ids:
             wrong.append(f"{inputs['url']} (gone)")
             continue
@@ -247,13 +260,16 @@ def check_sources(manifest: Manifest, work: Path, manual_ids: list[str]) -> list
             f"{len(wrong)} sources are not what the recipe was made from: "
             f"{', '.join(wrong[:_SHOWN])}{more}; find older copies of them and give a saved site"
         )
-    return sorted(manifest["inputs"])
+    return sorted(inputs["manual_id"] for inputs in wanted)
 
 
-def crawl_drops(manifest: Manifest) -> list[Drop]:
+def crawl_drops(folder: Path, manifest: Manifest) -> list[Drop]:
     """The links that led the recipe's crawl nowhere: the card counts them."""
-    drops = msgspec.convert(manifest["drops"], list[Drop])
-    return [drop for drop in drops if drop.task == "crawl"]
+    return [
+        msgspec.convert(drop, Drop)
+        for drop in records(folder, manifest, "drops")
+        if drop["task"] == "crawl"
+    ]
 
 
 def check_result(manifest: Manifest, out: Path) -> None:

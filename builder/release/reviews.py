@@ -6,7 +6,7 @@ rows are rejected.
 """
 
 import collections
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ import msgspec
 
 from core.errors import UserError
 from core.parquet import RowIndex
-from core.records import Drop, ManualStats
+from core.records import Drop
 from core.selection import is_selection, read_selection
 from tasks import TASKS
 
@@ -56,6 +56,10 @@ class Reviews:
 
     def __bool__(self) -> bool:
         return bool(self.rejected or self.weights)
+
+    def decided(self) -> "Decided":
+        """The same for looking up by id."""
+        return Decided(frozenset(self.rejected), dict(self.weights))
 
     @property
     def as_json(self) -> dict[str, Any]:
@@ -134,54 +138,59 @@ def _read(file: Path) -> Review:
     return review
 
 
-class Applied(NamedTuple):
-    """Decisions in a build: rows left out with their reason, weights by row id, and counts."""
+class Decided(NamedTuple):
+    """Decisions for looking up: ids thrown out, weights by id."""
 
-    left_out: dict[str, str]
-    weights: dict[str, float]
-    manuals: list[ManualStats]
-    counts: dict[str, int]
+    rejected: frozenset[str]
+    weights: Mapping[str, float]
+
+
+class Applied(NamedTuple):
+    """Decisions about one manual: rows left out with their reason, which are drops, too; weights
+    by row id; and how many of its rows were judged."""
+
+    left_out: Mapping[str, str]
+    weights: Mapping[str, float]
+    drops: Sequence[Drop]
+    found: int
 
 
 def apply_reviews(
-    reviews: Reviews,
-    index: Mapping[str, Mapping[str, Sequence[RowIndex]]],
-    manuals: Iterable[ManualStats],
+    decided: Decided, manual_id: str, index: Mapping[str, Sequence[RowIndex]]
 ) -> Applied:
-    """Apply decisions to the rows of a build, and list what is left out among the drops.
+    """Apply decisions to the rows of a manual, and list what is left out among its drops.
 
     A state group goes as a whole, for three wrong states to a right one is what scores assume, and
     so do the four collages of an object, which show the same boxes; they share its weight, too.
     """
-    rejected, decided = set(reviews.rejected), dict(reviews.weights)
     left_out: dict[str, str] = {}
     weights: dict[str, float] = {}
-    dropped: dict[str, list[Drop]] = collections.defaultdict(list)
+    drops: list[Drop] = []
     found = 0
-    for manual_id, configs in index.items():
-        for config, rows in configs.items():
-            for ids in _items(rows):
-                found += sum(i in rejected or i in decided for i in ids)
-                if rejected & set(ids):
-                    for i in ids:
-                        left_out[i] = REJECTED if i in rejected else WITH_REJECTED
-                        dropped[manual_id].append(Drop(manual_id, config, f"id {i}", left_out[i]))
-                    continue
-                known = [decided[i] for i in ids if i in decided]
-                if TASKS[config].rows.same_boxes and known:
-                    weights |= dict.fromkeys(ids, sum(known) / len(known))
-                else:
-                    weights |= {i: decided[i] for i in ids if i in decided}
-    counts = {
-        "judged": len(rejected) + len(decided),
-        "in_this_build": found,
-        "left_out": len(left_out),
-        "weighted": len(weights),
-    }
-    changed = [
-        msgspec.structs.replace(m, drops=[*m.drops, *dropped.get(m.manual_id, [])]) for m in manuals
-    ]
-    return Applied(left_out, weights, changed, counts if reviews else {})
+    if not any(decided):
+        return Applied(left_out, weights, drops, found)
+    for config, rows in index.items():
+        for ids in _items(rows):
+            found += sum(i in decided.rejected or i in decided.weights for i in ids)
+            if not decided.rejected.isdisjoint(ids):
+                for i in ids:
+                    left_out[i] = REJECTED if i in decided.rejected else WITH_REJECTED
+                    drops.append(Drop(manual_id, config, f"id {i}", left_out[i]))
+                continue
+            known = [decided.weights[i] for i in ids if i in decided.weights]
+            if TASKS[config].rows.same_boxes and known:
+                weights |= dict.fromkeys(ids, sum(known) / len(known))
+            else:
+                weights |= {i: decided.weights[i] for i in ids if i in decided.weights}
+    return Applied(left_out, weights, drops, found)
+
+
+def counts_of(decided: Decided, applied: collections.Counter[str]) -> dict[str, int]:
+    """What the manifest tells of decisions, given sums over the manuals; nothing of none."""
+    if not any(decided):
+        return {}
+    own = {name: applied[name] for name in ("in_this_build", "left_out", "weighted")}
+    return {"judged": len(decided.rejected) + len(decided.weights), **own}
 
 
 def _items(rows: Sequence[RowIndex]) -> list[list[str]]:

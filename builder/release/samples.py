@@ -1,4 +1,4 @@
-"""What the card shows of a build's own rows: one picture of each config, and how sure we are.
+"""What the card shows of a build's own rows: one picture of each config.
 
 The pictures lie in `assets/` of the build. They are made from the first rows of the first shard by
 the same encoder as the rows, so the same rows give the same bytes.
@@ -22,8 +22,6 @@ ASSETS = "assets"
 LONG_SIDE_PX = 4096
 CORRECTION_CHARACTERS = 90  # that fit above a pair of pictures
 FIRST_ROWS = 12  # of which a sample is taken
-# Edges of the confidence table; the last bin holds 1.0 alone, for that is what sure rows have.
-EDGES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
 
 
 class Sample(NamedTuple):
@@ -128,29 +126,3 @@ def _captioned(pair: tuple[Row, Row], kind: str, height_px: int) -> Image.Image:
     font = ImageFont.load_default(15)
     ImageDraw.Draw(tile).text((2, 3), f"{kind}: {pair[1]['correction']}", (40, 44, 52), font)
     return tile
-
-
-def confidence_table(folder: Path) -> list[tuple[str, ...]]:
-    """Rows by confidence: (range, number of rows of each config), from the shards themselves."""
-    counts = {config: np.zeros(len(EDGES), int) for config in TASKS}
-    for config in TASKS:
-        values = [
-            row.columns["confidence"] for row in read_rows(folder, config, None, ["confidence"])
-        ]
-        counts[config] += np.bincount(np.digitize(values, EDGES[1:]), minlength=len(EDGES))
-    names = [f"{low:g} to {high:g}" for low, high in itertools.pairwise(EDGES)] + ["1"]
-    return [
-        (name, *(f"{counts[config][index]:,}" for config in TASKS))
-        for index, name in enumerate(names)
-    ]
-
-
-def box_counts(folder: Path) -> tuple[int, int]:
-    """(labels with as many boxes as the text counts, labels) over all objects, each taken once."""
-    agreeing = labels = 0
-    for row in read_rows(folder, "object", columns=["cell", "targets"]):
-        if row.columns["cell"] == 0:  # the other three cells show the same object
-            targets = row.columns["targets"]
-            labels += len(targets)
-            agreeing += sum(len(t["instances_px"]) == t["count"] for t in targets)
-    return agreeing, labels

@@ -23,7 +23,6 @@ TEST_SHARE = 0.25
 MODES = ("manual", "paper")
 Unit = tuple[str, ...]  # the first names of a row's path: (set, session, step, item)
 LEVELS = 4
-InTest = dict[str, set[tuple[str, str]]]  # (manual id, row id) by config
 
 
 class Split(NamedTuple):
@@ -44,35 +43,61 @@ class Split(NamedTuple):
         return {"divided": names, "moved": sorted(unit[-1] for unit in self.moved)}
 
 
-def in_test(
-    mode: str,
-    index: Mapping[str, "Index"],
-    set_of: Mapping[str, str],
-    left_out: Collection[str],
-    seed: int,
-) -> tuple[InTest, dict[str, Any]]:
-    """The rows in test, and the exceptions from the rule (`Split.exceptions`).
+class Manual(NamedTuple):
+    """What the split needs to know of a manual; ids `left_out` are of rows the build won't have."""
 
-    `index` is by manual id, as is `set_of`, the set numbers; ids `left_out` are of rows that the
-    build will not have.
+    manual_id: str
+    set_number: str
+    rows: "Index"
+    left_out: Collection[str] = ()
+
+
+class Rule(NamedTuple):
+    """Which rows are in test: by a split of units, or by the names of `groups`, by config."""
+
+    split: Split = Split()
+    groups: Mapping[str, frozenset[str]] | None = None
+
+    def in_test(self, config: str, set_number: str, row: "RowIndex") -> bool:
+        """Whether a row is in test."""
+        if self.groups is not None:
+            return row.group in self.groups[config]
+        return self.split.has(config, _path(config, set_number, row))
+
+
+def rule_of(mode: str, manuals: Iterable[Manual], seed: int) -> Rule:
+    """The rule that parts the rows of manuals, which are gone through more than once.
+
+    By sets, memory holds the names of sets alone, unless some must be divided; the paper's way it
+    holds the names of all groups.
     """
     if mode == "paper":
-        return {c: _by_pairs(c, index, left_out, seed) for c in TASKS}, Split().exceptions()
-    paths = {
-        config: {
-            (manual, row.id): _path(config, set_of[manual], row)
-            for manual, rows in index.items()
-            for row in rows[config]
-            if row.id not in left_out
-        }
-        for config in TASKS
-    }
-    split = split_units({config: set(own.values()) for config, own in paths.items()})
-    chosen = {
-        config: {key for key, path in own.items() if split.has(config, path)}
-        for config, own in paths.items()
-    }
-    return chosen, split.exceptions()
+        return Rule(groups={config: _by_pairs(config, manuals, seed) for config in TASKS})
+    sets: dict[str, set[Unit]] = {config: set() for config in TASKS}
+    items: dict[str, set[str]] = {config: set() for config in TASKS}  # at most two of each
+    for manual in manuals:
+        for config in TASKS:
+            for row in manual.rows[config]:
+                if row.id not in manual.left_out:
+                    sets[config].add((manual.set_number,))
+                    if len(items[config]) < 2:
+                        items[config].add(_path(config, manual.set_number, row)[-1])
+    both = [config for config in TASKS if len(items[config]) > 1]
+    by_sets = _split(sets, both, {})
+    return Rule(by_sets or split_units(_paths(manuals)))
+
+
+def _paths(manuals: Iterable[Manual]) -> dict[str, set[Unit]]:
+    """Where all items lie, by config."""
+    paths: dict[str, set[Unit]] = {config: set() for config in TASKS}
+    for manual in manuals:
+        for config, own in paths.items():
+            own |= {
+                _path(config, manual.set_number, row)
+                for row in manual.rows[config]
+                if row.id not in manual.left_out
+            }
+    return paths
 
 
 def _path(config: str, set_number: str, row: "RowIndex") -> Unit:
@@ -82,17 +107,20 @@ def _path(config: str, set_number: str, row: "RowIndex") -> Unit:
     return set_number, row.session_id, step, item
 
 
-def _by_pairs(
-    config: str, index: Mapping[str, "Index"], left_out: Collection[str], seed: int
-) -> set[tuple[str, str]]:
-    """The rows of a config in test the paper's way. Rows that are left out move no others, unless
+def _by_pairs(config: str, manuals: Iterable[Manual], seed: int) -> frozenset[str]:
+    """The groups of a config in test the paper's way. Rows that are left out move no others, unless
     one side would have none."""
-    rows = [(manual, row) for manual, own in index.items() for row in own[config]]
-    left = {row.group for _, row in rows if row.id not in left_out}
-    chosen = groups_in_test((row.group for _, row in rows), seed)
+    every: set[str] = set()
+    left: set[str] = set()
+    for manual in manuals:
+        for row in manual.rows[config]:
+            every.add(row.group)
+            if row.id not in manual.left_out:
+                left.add(row.group)
+    chosen = groups_in_test(every, seed)
     if left <= chosen or (len(left) > 1 and not left & chosen):
         chosen = groups_in_test(left, seed)
-    return {(manual, row.id) for manual, row in rows if row.group in chosen}
+    return frozenset(chosen)
 
 
 @functools.cache
@@ -126,15 +154,24 @@ def split_units(paths: Mapping[str, Collection[Unit]]) -> Split:
             config: {unit_of(path, divided.get(config, ())) for path in own}
             for config, own in paths.items()
         }
-        by_hash = frozenset(u for own in units.values() for u in own if _fraction(u) < TEST_SHARE)
-        test = None
-        if all(len(units[config]) > 1 for config in both):
-            test = _settled(by_hash, units, both, frozenset())
-        if test is not None:
-            parted = {config: frozenset(own) for config, own in sorted(divided.items())}
-            return Split(test, parted, test ^ by_hash)
+        if split := _split(units, both, divided):
+            return split
         config, unit = _to_divide(units, both)
         divided.setdefault(config, set()).add(unit)
+
+
+def _split(
+    units: Mapping[str, set[Unit]], both: Collection[str], divided: Mapping[str, set[Unit]]
+) -> Split | None:
+    """The split of these units, moved where need be; None where one has to be divided."""
+    if any(len(units[config]) < 2 for config in both):
+        return None
+    by_hash = frozenset(u for own in units.values() for u in own if _fraction(u) < TEST_SHARE)
+    test = _settled(by_hash, units, both, frozenset())
+    if test is None:
+        return None
+    parted = {config: frozenset(own) for config, own in sorted(divided.items())}
+    return Split(test, parted, test ^ by_hash)
 
 
 def _fraction(unit: Unit) -> float:

@@ -2,7 +2,7 @@
 
 import collections
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
 
 from core.records import Drop, ManualStats
 from tasks import TASKS
@@ -11,14 +11,51 @@ from tasks import TASKS
 Table = list[tuple[str, str, str]]
 
 
-def statistics(manuals: Sequence[ManualStats], rows: Mapping[str, int]) -> dict[str, float]:
+@dataclass
+class Totals:
+    """Counts of manuals, added up one by one."""
+
+    manuals: int = 0
+    object_finding_steps: int = 0
+    assembly_steps: int = 0
+    sessions: int = 0
+    colored_sessions: int = 0
+    screened: collections.Counter[str] = field(default_factory=collections.Counter)
+    # By task, by reason.
+    drops: dict[str, collections.Counter[str]] = field(default_factory=dict)
+
+    def add(self, manual: ManualStats) -> None:
+        """Count a manual; its drops are counted by `add_drop`."""
+        self.manuals += 1
+        self.object_finding_steps += manual.object_finding_steps
+        self.assembly_steps += manual.assembly_steps
+        self.sessions += manual.sessions
+        self.colored_sessions += manual.colored_sessions
+        self.screened.update(manual.screened)
+
+    def add_drop(self, drop: Drop) -> None:
+        """Count a drop."""
+        self.drops.setdefault(drop.task, collections.Counter())[drop.reason] += 1
+
+    def drop_counts(self) -> dict[str, dict[str, int]]:
+        """Number of drops by task and reason, most frequent first."""
+        return {
+            task: dict(sorted(self.drops[task].items(), key=lambda item: (-item[1], item[0])))
+            for task in sorted(self.drops)
+        }
+
+    def screened_counts(self) -> dict[str, int]:
+        """Wrong states that were turned down, by "kind: reason"."""
+        return dict(sorted(self.screened.items()))
+
+
+def statistics(totals: Totals, rows: Mapping[str, int]) -> dict[str, float]:
     """The numbers of Table 4.3 by name. `rows` counts VQA pairs by config."""
-    sessions = sum(manual.sessions for manual in manuals)
-    colored = sum(manual.colored_sessions for manual in manuals)
+    sessions, colored = totals.sessions, totals.colored_sessions
     numbers: dict[str, float] = {
-        "manuals": len(manuals),
-        "object_finding_steps": sum(manual.object_finding_steps for manual in manuals),
-        "assembly_steps": sum(manual.assembly_steps for manual in manuals),
+        "manuals": totals.manuals,
+        "object_finding_steps": totals.object_finding_steps,
+        "assembly_steps": totals.assembly_steps,
         "assembly_sessions": sessions,
         "colored_sessions": colored,
         "vqa_pairs": sum(rows.values()),
@@ -61,25 +98,6 @@ def table_4_3(numbers: Mapping[str, float]) -> Table:
                 ("", "VQA-Pairs", whole(f"{config}_pairs")),
             ]
     return table
-
-
-def drop_counts(drops: Iterable[Drop]) -> dict[str, dict[str, int]]:
-    """Number of drops by task and reason, most frequent first."""
-    counter: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter[str])
-    for drop in drops:
-        counter[drop.task][drop.reason] += 1
-    return {
-        task: dict(sorted(counter[task].items(), key=lambda item: (-item[1], item[0])))
-        for task in sorted(counter)
-    }
-
-
-def screened_counts(manuals: Iterable[ManualStats]) -> dict[str, int]:
-    """Wrong states that were turned down, by "kind: reason"."""
-    total: collections.Counter[Any] = collections.Counter()
-    for manual in manuals:
-        total.update(manual.screened)
-    return dict(sorted(total.items()))
 
 
 def render(table: Table) -> str:

@@ -111,7 +111,7 @@ def _croissant(described: Mapping[str, Any], manifest: Manifest) -> Iterator[str
     shards = {
         name: entry["sha256"]
         for name, entry in manifest["files"].items()
-        if name.endswith(".parquet")
+        if name.startswith("data/")
     }
     if told != shards:
         wrong = sorted(set(told.items()) ^ set(shards.items()))

@@ -195,6 +195,8 @@ def encode(rgb: np.ndarray, image_format: str) -> bytes:
         return _saved(rgb, "WEBP", lossless=True, method=WEBP_METHOD, quality=WEBP_QUALITY)
     if image_format == "png":
         return _saved(rgb, "PNG", compress_level=PNG_COMPRESS_LEVEL)
+    if image_format == "bmp":
+        return _saved(rgb, "BMP")
     raise ValueError(f"image format {image_format!r}: choose one of {IMAGE_FORMATS}")
 
 

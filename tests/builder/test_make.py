@@ -32,7 +32,7 @@ def parquet_hashes(out: Path) -> dict[str, str]:
     """sha256 of every shard by its name in the build."""
     return {
         path.relative_to(out).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(out.rglob("*.parquet"))
+        for path in sorted(out.glob("data/*/*.parquet"))
     }
 
 

@@ -14,6 +14,7 @@ from builder import make
 from builder.export import command as export
 from builder.probes import _row_groups
 from builder.release import recipe, samples, validate
+from builder.release.tally import tally
 from core.build import as_patterns, configs_of, every_shard, loading_call, shards
 from core.items import load_items
 from evaluation import command as evaluate
@@ -117,7 +118,7 @@ def _items(build: Path, split: str) -> list:
 def probed(build: Path, out: Path) -> list:
     return [
         (path.relative_to(build), group, start)
-        for path, group, start in _row_groups(build, "state")
+        for path, group, start in _row_groups(shards(build, "state"))
     ]
 
 
@@ -131,7 +132,7 @@ def made_a_recipe_of(build: Path, out: Path) -> list:
 def sampled(build: Path, out: Path) -> list:
     copied = out / build.parent.name / "lego-arta"
     shutil.copytree(build, copied)
-    return [*samples.write_samples(copied), *samples.confidence_table(copied)]
+    return [*samples.write_samples(copied), *(tally(p, p.parent.name) for p in every_shard(copied))]
 
 
 READERS: list[Callable[[Path, Path], list]] = [

@@ -14,7 +14,7 @@ from picture_files import RGB, chunk, png, saved, with_segment
 from builder.annotate import asking
 from builder.annotate.models import Model, Question
 from builder.export import command as export
-from builder.release import samples, validate
+from builder.release import samples, validate_rows
 from builder.sources.audio import saved as saved_site
 from builder.sources.released.importing import Page, Told
 from builder.sources.released.source import RELEASED
@@ -258,7 +258,7 @@ def test_exports_that_open_pictures_drop_those_they_can_not_read(damaged, tmp_pa
 def test_validation_goes_on_behind_a_picture_that_can_not_be_read(damaged):
     broken = _damaged_ids(damaged)["state"]
     rows = [row for row in all_rows(damaged).values() if row["config"] == "state"]
-    said = [line for row in rows for line in validate._row("state", row, True, {})]
+    said = [line for row in rows for line in validate_rows._row("state", row, True, {}, True)]
     assert any(line.startswith(f"{broken}: the image can be decoded, found") for line in said)
 
 

@@ -2,16 +2,20 @@
 
 import hashlib
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from datasets import Features, load_dataset
 from makers import plain, png_bytes
 
 from core import parquet
-from core.parquet import Piece, RowIndex, write_piece, write_shards
+from core.parquet import RowIndex, write_piece
+from core.pictures.media import encode
+from core.shards import SHARD_IMAGE_BYTES, Piece, write_shards
 from lego_arta import CONFIGS, FEATURES, SPLITS
 
 PNG = png_bytes(plain((8, 6)))
+LARGE = SHARD_IMAGE_BYTES
 
 
 def _row(config: str, number: int, data: bytes = PNG) -> dict:
@@ -115,10 +119,9 @@ def test_the_index_of_a_piece_is_that_of_its_rows(tmp_path):
         (10**9, [range(0)], []),  # no rows at all
     ],
 )
-def test_the_shard_plan_and_names(tmp_path, monkeypatch, limit, pieces, expected):
-    monkeypatch.setattr(parquet, "SHARD_IMAGE_BYTES", limit)
+def test_the_shard_plan_and_names(tmp_path, limit, pieces, expected):
     made = [_piece(tmp_path / str(n), "scene", numbers) for n, numbers in enumerate(pieces)]
-    paths = write_shards(tmp_path / "out", "scene", "train", made)
+    paths = write_shards(tmp_path / "out", "scene", "train", made, limit)
     total = len(expected)
     assert [path.name for path in paths] == [
         f"train-{index:05d}-of-{total:05d}.parquet" for index in range(total)
@@ -129,7 +132,6 @@ def test_the_shard_plan_and_names(tmp_path, monkeypatch, limit, pieces, expected
 
 
 def test_train_and_test_share_every_row_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(parquet, "SHARD_IMAGE_BYTES", 7 * len(PNG))
     monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 4)
     found = {}
     for split, keep in (("train", lambda n: n % 3), ("test", lambda n: not n % 3)):
@@ -137,7 +139,7 @@ def test_train_and_test_share_every_row_once(tmp_path, monkeypatch):
             _piece(tmp_path / split / str(n), "scene", range(n, n + 15), lambda n: bool(keep(n)))  # noqa: B023
             for n in (0, 15)
         ]
-        paths = write_shards(tmp_path / "out", "scene", split, pieces)
+        paths = write_shards(tmp_path / "out", "scene", split, pieces, 7 * len(PNG))
         found[split] = [n for path in paths for n in _numbers(path)]
     assert found["train"] == [n for n in range(30) if n % 3]
     assert found["test"] == [n for n in range(30) if not n % 3]
@@ -149,7 +151,7 @@ def test_the_same_rows_give_the_same_bytes(tmp_path, config):
     data = []
     for name in ("a", "b"):
         piece = _piece(tmp_path / name, config, range(12))
-        (path,) = write_shards(tmp_path / name / "out", config, "train", [piece])
+        (path,) = write_shards(tmp_path / name / "out", config, "train", [piece], LARGE)
         data.append((piece.path.read_bytes(), path.read_bytes()))
     assert data[0] == data[1]
 
@@ -158,8 +160,8 @@ def test_bytes_do_not_depend_on_how_rows_lie_in_pieces(tmp_path):
     """Manuals' pieces are cut differently when rows before them change."""
     one = _piece(tmp_path / "one", "scene", range(12))
     two = [_piece(tmp_path / "two", "scene", n) for n in (range(5), range(5, 12))]
-    (a,) = write_shards(tmp_path / "a", "scene", "train", [one])
-    (b,) = write_shards(tmp_path / "b", "scene", "train", two)
+    (a,) = write_shards(tmp_path / "a", "scene", "train", [one], LARGE)
+    (b,) = write_shards(tmp_path / "b", "scene", "train", two, LARGE)
     assert a.read_bytes() == b.read_bytes()
 
 
@@ -177,13 +179,35 @@ def test_a_file_alone_tells_its_features_and_has_a_page_index(tmp_path, config):
     assert packed["query"] == "ZSTD"
 
 
+def _raw(number: int) -> bytes:
+    """A picture that differs from the next in one corner, as steps do."""
+    rng = np.random.default_rng(7)
+    pixels = rng.integers(0, 255, (60, 80, 3), np.uint8)
+    pixels[:4, :4] = number
+    return encode(pixels, "bmp")
+
+
+def test_raw_pictures_share_what_they_share_and_are_planned_by_what_they_take(tmp_path):
+    folder, one = tmp_path / "p", len(_raw(0))
+    folder.mkdir()
+    rows = [_row("scene", n, _raw(n)) for n in range(40)]
+    index = write_piece(folder / "x.parquet", "scene", rows)
+    assert sum(row.size_bytes for row in index) < 3 * one, "noise, so only sharing can pack it"
+    piece = Piece(folder / "x.parquet", index, [True] * 40)
+    (path,) = write_shards(tmp_path / "out", "scene", "train", [piece], LARGE)
+    assert path.stat().st_size < 3 * one
+    assert pq.read_table(path).to_pylist() == rows
+    again = write_shards(tmp_path / "b", "scene", "train", [piece], LARGE)[0]
+    assert again.read_bytes() == path.read_bytes()
+
+
 # Loading ------------------------------------------------------------------------------------
 
 
 def _dataset(folder, config: str, counts: dict[str, int]) -> dict[str, str]:
     for split, count in counts.items():
         piece = _piece(folder / "pieces" / split, config, range(count))
-        write_shards(folder / "data" / config, config, split, [piece])
+        write_shards(folder / "data" / config, config, split, [piece], LARGE)
     return {split: str(folder / "data" / config / f"{split}-*.parquet") for split in counts}
 
 

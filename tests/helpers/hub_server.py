@@ -310,7 +310,7 @@ class Handler(Connection):
         it = self._writable(repo)
         pull = it.pulls[int(num) - 1]
         ours, theirs = it.commit("main"), it.commit(f"refs/pr/{num}")
-        if theirs.parent != ours.oid:
+        if ours.oid not in {commit.oid for commit in it.history(f"refs/pr/{num}")}:
             raise HubError(409, "This pull request has conflicts")
         it.put("main", ours, f"{pull.title} (#{num})", pull.author, theirs.files)
         pull.status = "merged"

@@ -23,6 +23,7 @@ from builder.annotate import answers, asking, owlv2
 from builder.annotate.models import Answer, Model, ModelOptions
 from builder.annotate.options import options_of
 from builder.stages import parse_manual
+from core.build import records
 from core.cli import pip_install
 from core.errors import UserError
 from core.records import Annotation, load
@@ -224,7 +225,11 @@ def test_a_build_of_a_consensus(site, place, tmp_path, capsys):
     for label in both:
         assert [c.annotator for c in label.candidates] == ["foreground", "owlv2"]
         assert label.instances_px in [c.instances_px for c in label.candidates]
-    listed = [item for item in manifest["disagreements"] if not item["error"]]
+    listed = [
+        item
+        for item in records(tmp_path / "lego-arta", manifest, "disagreements")
+        if not item["error"]
+    ]
     assert listed and all(min(b["agreement"] for b in i["labels"]) < 0.75 for i in listed)
     rows = pq.read_table(next((tmp_path / "lego-arta/data/object").glob("train*"))).to_pylist()
     assert {row["provenance"]["annotator"] for row in rows} == {"foreground+owlv2"}

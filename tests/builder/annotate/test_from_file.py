@@ -10,7 +10,7 @@ from command import make, tiny_site
 
 from builder.annotate import from_file
 from builder.annotate.models import Question
-from core.build import read_manifest
+from core.build import read_manifest, records
 from core.errors import UserError
 from core.part_names import PartLabel
 from core.records import Instruction, Manual, Vlm, load
@@ -74,7 +74,9 @@ def test_answers_are_found_by_every_key_and_read_in_every_form(site, tmp_path):
         )
         assert row["provenance"]["annotator"] == "file:answers.jsonl"
         assert row["confidence"] == 0.5  # a model's word, which nobody confirms
-    told = Counter((d["task"], d["item"], d["reason"]) for d in read_manifest(out)["drops"])
+    told = Counter(
+        (d["task"], d["item"], d["reason"]) for d in records(out, read_manifest(out), "drops")
+    )
     assert told["annotate", f"{manual_id}/999", "answer_of_no_row"] == 1
     assert sum(n for (_, _, reason), n in told.items() if reason == "image_content") == 1
 

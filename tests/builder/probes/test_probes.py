@@ -23,6 +23,7 @@ from builder.probes import looks, patches
 from builder.probes.score import AUC_MAX, Score, auc, score
 from builder.release.assemble import AssembleOptions, assemble
 from builder.stages import BuildOptions
+from core.build import shards
 from core.cli import pip_install
 from core.errors import UserError
 from core.parquet import write_piece
@@ -266,10 +267,19 @@ def test_no_state_rows_at_all_tell_nothing(tmp_path):
 def test_a_sample_takes_whole_groups_from_all_manuals(clean):
     (result,) = probes.run(clean, 20, only=["text"])
     assert result.rows == 80
-    chosen = probes._chosen(clean, "state", 20)
+    chosen = probes._chosen(shards(clean, "state"), "state", 20)
     table = pq.ParquetDataset(clean / "data" / "state").read(["manual_id", "group_id"])
     manuals = {r["manual_id"] for r in table.to_pylist() if r["group_id"] in chosen}
     assert len(manuals) == MANUALS
+
+
+def test_of_many_manuals_and_shards_a_sample_is_taken_that_stays_the_same(clean, monkeypatch):
+    few = probes._chosen(shards(clean, "state"), "state", 3)
+    assert few == probes._chosen(shards(clean, "state"), "state", 3) and len(few) == 3
+    monkeypatch.setattr(probes, "SHARDS_MOST", 1)
+    (one,) = probes._some_shards(clean, "state", 3)
+    assert [one] == probes._some_shards(clean, "state", 3)
+    assert probes._some_shards(clean, "state", None) == shards(clean, "state") != [one]
 
 
 def test_rows_are_the_same_whatever_the_row_groups(tmp_path, monkeypatch):
@@ -278,8 +288,8 @@ def test_rows_are_the_same_whatever_the_row_groups(tmp_path, monkeypatch):
     for size in (100, 6):
         monkeypatch.setattr("core.parquet.ROW_GROUP_ROWS", size)
         folder = _build(tmp_path / str(size), 3, groups=4)
-        calls = list(probes._row_groups(folder, "state"))
-        wanted = frozenset(probes._chosen(folder, "state", None))
+        calls = list(probes._row_groups(shards(folder, "state")))
+        wanted = frozenset(probes._chosen(shards(folder, "state"), "state", None))
         rows = [row for call in calls for row in probes.look_at_rows(*call, wanted)]
         places = probes._places_in_group(rows)
         seen.append([(r.row_id, r.position, p, r.label) for r, p in zip(rows, places, strict=True)])

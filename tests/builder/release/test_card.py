@@ -16,9 +16,10 @@ from outside import ROOT
 from PIL import Image
 from snippets import run_snippets
 
-from builder.release import card, card_parts, croissant, samples, validate
+from builder.release import card, card_parts, croissant, samples, tally, validate
 from builder.release.validate_metadata import metadata_violations
 from builder.sources.terms import FAIR_PLAY_URL, Terms, lego
+from core.build import every_shard
 from lego_arta import CONFIGS, FEATURES
 from tasks.drawing import RIGHT_RGB, pixels
 
@@ -69,11 +70,17 @@ def test_the_cards_yaml_is_what_the_hub_takes(build):
     assert [c["config_name"] for c in parsed.data.configs if c.get("default")] == ["scene"]
 
 
+def tallies_of(build: Path) -> dict[str, tally.Tally]:
+    return tally.added_up(
+        (path.parent.name, tally.tally(path, path.parent.name)) for path in every_shard(build)
+    )
+
+
 def rendered(build: Path, terms: Terms) -> str:
     """The card of a build whose source says these terms."""
     infos = DatasetInfosDict.from_dataset_card_data(DatasetCard(text_of(build)).data)
     manifest = manifest_of(build)
-    parts = card_parts.parts(build, samples.write_samples(build))
+    parts = card_parts.parts(build, samples.write_samples(build), tallies_of(build))
     parts |= card.state_parts(manifest["options"], [], {}) | {"split_rule": ""}
     return card.render(
         infos, manifest["statistics"], manifest["rows"], {}, manifest["options"], terms, parts
@@ -110,11 +117,12 @@ def test_dataset_infos_say_the_same_as_the_card(build):
 def test_numbers_on_the_card_are_the_rows(build):
     """The confidence table adds up to the rows; the boxes counted are those of the shards."""
     rows = manifest_of(build)["rows"]
-    table = samples.confidence_table(build)
+    tallies = tallies_of(build)
+    table = tally.confidence_table(tallies)
     for column, config in enumerate(CONFIGS, 1):
         counted = sum(int(line[column].replace(",", "")) for line in table)
         assert counted == sum(rows[config].values())
-    agreeing, labels = samples.box_counts(build)
+    agreeing, labels = tallies["object"][1:]
     assert 0 < agreeing <= labels
     assert f"{agreeing:,} of {labels:,} labels" in text_of(build)
 

@@ -18,7 +18,7 @@ from snippets import run_snippets
 from builder.release import validate
 from builder.release.recipe import recipe_features
 from core import store
-from core.build import MANIFEST
+from core.build import MANIFEST, records
 from lego_arta import CONFIGS
 from tasks.context import site_path
 
@@ -121,7 +121,7 @@ def test_the_full_dataset_again_from_ones_own_copy(released, tmp_path):
 def test_a_source_that_has_changed_is_named(what, released, tmp_path):
     shutil.copytree(released / "site", tmp_path / "site")
     recipe = json.loads((released / "lego-arta-recipe" / MANIFEST).read_text())
-    inputs = next(iter(recipe["inputs"].values()))
+    inputs = next(records(released / "lego-arta-recipe", recipe, "inputs"))
     url = sorted(inputs["images"])[0]
     file = tmp_path / "site" / url
     if what == "changed":

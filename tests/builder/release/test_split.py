@@ -14,10 +14,11 @@ from builder.release.assemble import AssembleOptions, assemble
 from builder.release.split import (
     LEVELS,
     TEST_SHARE,
+    Manual,
     Split,
     Unit,
     groups_in_test,
-    in_test,
+    rule_of,
     split_units,
     unit_fraction,
     unit_of,
@@ -205,7 +206,17 @@ def _index(sizes: dict[str, int], groups: int = 1) -> dict:
 
 
 def _chosen(index: dict, set_of: dict[str, str], mode: str = "manual", left_out=()) -> dict:
-    return in_test(mode, index, set_of, left_out, 42)[0]
+    manuals = [Manual(name, set_of[name], rows, left_out) for name, rows in index.items()]
+    rule = rule_of(mode, manuals, 42)
+    return {
+        config: {
+            (m.manual_id, row.id)
+            for m in manuals
+            for row in m.rows[config]
+            if rule.in_test(config, m.set_number, row)
+        }
+        for config in CONFIGS
+    }
 
 
 @given(st.integers(0, 300))

@@ -7,7 +7,7 @@ from faulty_server import Reply, listing_html, png, serving, set_html
 from makers import div_row, find_line, page, put_line
 
 from builder import make
-from core.build import MANIFEST
+from core.build import MANIFEST, records
 
 MANUAL = "lego-7-a-car-readscr"
 
@@ -36,8 +36,10 @@ def built(server, folder, *more: str) -> dict:
     return json.loads((folder / "lego-arta" / MANIFEST).read_text())
 
 
-def crawl_drops(manifest: dict) -> dict[str, tuple[str, str]]:
-    found = [drop for drop in manifest["drops"] if drop["task"] == "crawl"]
+def crawl_drops(folder, manifest: dict) -> dict[str, tuple[str, str]]:
+    found = [
+        drop for drop in records(folder / "lego-arta", manifest, "drops") if drop["task"] == "crawl"
+    ]
     assert manifest["drop_counts"].get("crawl", {}).keys() == {drop["reason"] for drop in found}
     return {drop["item"]: (drop["manual_id"], drop["reason"]) for drop in found}
 
@@ -48,7 +50,7 @@ def test_lost_links_are_drops_of_the_build(server, tmp_path, capsys):
         "http://other.invalid/m/": ("m", "host_not_allowed"),
     }
     first = built(server, tmp_path, "--recipe")
-    assert crawl_drops(first) == lost and sum(first["rows"]["scene"].values()) == 1
+    assert crawl_drops(tmp_path, first) == lost and sum(first["rows"]["scene"].values()) == 1
     assert "left out (crawl): 1 host not allowed" in capsys.readouterr().out
     card = (tmp_path / "lego-arta" / "README.md").read_text()
     assert "| crawl | http 404 | 1 |" in card
@@ -57,7 +59,7 @@ def test_lost_links_are_drops_of_the_build(server, tmp_path, capsys):
     server.pages["/gone/"] = Reply(set_html([f"/{MANUAL}/"]))
     del lost[f"{server.url}/gone/"]
     mended = built(server, tmp_path)
-    assert crawl_drops(mended) == lost and mended["files"] != first["files"]
+    assert crawl_drops(tmp_path, mended) == lost and mended["files"] != first["files"]
     # The release's card tells of the release's crawl.
     again = ("--from-recipe", str(tmp_path / "lego-arta-recipe"))
     assert built(server, tmp_path / "again", *again)["files"] == first["files"]

@@ -15,6 +15,7 @@ from builder.sources.released import importing as legacy
 from builder.sources.released.source import RELEASED
 from builder.stages import BuildOptions, build_manual
 from core.answers import parse_boxes
+from core.build import records
 from core.errors import UserError
 from core.items import load_items
 from core.pictures.media import encode
@@ -174,7 +175,7 @@ def test_importing_again_changes_nothing(exported, tmp_path):
     before = (out / "build.json").read_bytes()
     assert imported(exported, tmp_path) == out and (out / "build.json").read_bytes() == before
     some = imported(exported, tmp_path / "some", "--limit", "2")
-    assert len(json.loads((some / "build.json").read_text())["inputs"]) == 2
+    assert json.loads((some / "build.json").read_text())["records"]["inputs"] == 2
 
 
 # What releases hold besides ----------------------------------------------------------------------
@@ -255,9 +256,7 @@ def test_what_a_release_holds_is_taken_or_told(release, tmp_path):
     assert collage["entities"] == [{"tag": "verb", "text": "Find"}, {"tag": "det", "text": "1"}]
     assert sorted(r["answer"] for r in by_config["state"]) == ["No.", "No.", "No.", "Yes."]
     assert {r["boundary_color"] for r in by_config["state"]} == {"#FF00FF"}
-    drops = {
-        (d["task"], d["reason"]) for d in json.loads((out / "build.json").read_text())["drops"]
-    }
+    drops = {(d["task"], d["reason"]) for d in records(out, {}, "drops")}
     assert drops == {
         ("scene", "missing_file"), ("object", "junk_answer"), ("scene", "same_picture_again"),
     }  # fmt: skip
@@ -287,7 +286,7 @@ def test_every_list_is_read_or_named(release, tmp_path):
     counted = {c: sum(r["config"] == c for r in all_rows(out).values())
                for c in ("scene", "object", "state")}  # fmt: skip
     assert "[grounding]" in scenes and counted == {"scene": 1, "object": 1, "state": 4}
-    drops = json.loads((out / "build.json").read_text())["drops"]
+    drops = list(records(out, {}, "drops"))
     assert {(d["item"], d["reason"]) for d in drops if d["task"] == "crawl"} == {
         ("qwen_data/notes.txt", "not_a_list_of_rows"),
         ("qwen_data/other.jsonl", "not_a_list_of_rows"),

@@ -1,0 +1,76 @@
+"""The shards of a build: cut by sizes, each a call of the engine, with what the card adds up."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from builder.engine import Engine
+from builder.release.split import Rule
+from builder.release.survey import Manuals, Survey
+from builder.release.tally import Tally, tally
+from core.names import SPLITS
+from core.shards import (
+    FILES_A_FOLDER,
+    IMAGE_SHARE,
+    Piece,
+    Plan,
+    Shard,
+    Written,
+    image_bytes_for_a_folder,
+    write_shard,
+)
+from core.store import ROWS
+from tasks import TASKS
+
+
+class Made(NamedTuple):
+    """A shard that is there."""
+
+    config: str
+    split: str
+    name: str  # its path in the build
+    file: Written
+    tally: Tally
+
+
+def make_shards(
+    folder: Path, manuals: Manuals, rule: Rule, found: Survey, shard_bytes: int, engine: Engine
+) -> list[Made]:
+    """Write the shards of all configs and splits into a build; by config, split and number."""
+    limits = dict.fromkeys(TASKS, int(shard_bytes * IMAGE_SHARE))
+    plans = _planned(manuals, rule, limits)
+    crowded = [c for c in TASKS if sum(len(plans[c, s]) for s in SPLITS) > FILES_A_FOLDER]
+    if crowded:
+        limits |= {c: image_bytes_for_a_folder(*found.pictures[c], len(SPLITS)) for c in crowded}
+        plans = _planned(manuals, rule, limits)
+    calls = [
+        (folder, split, shard)
+        for (config, split), plan in plans.items()
+        for shard in plan.shards(folder / "data" / config, config, split)
+    ]
+    return engine.map("shards", make_shard, calls)
+
+
+def make_shard(folder: Path, split: str, shard: Shard) -> Made:
+    """Write a shard and look through it."""
+    written = write_shard(shard)
+    name = shard.path.relative_to(folder).as_posix()
+    return Made(shard.config, split, name, written, tally(shard.path, shard.config))
+
+
+def _planned(manuals: Manuals, rule: Rule, limits: dict[str, int]) -> dict[tuple[str, str], Plan]:
+    """The shards of every config and split. Of a manual it keeps a byte a row."""
+    plans = {(config, split): Plan(limits[config]) for config in TASKS for split in SPLITS}
+    for manual in manuals:
+        for config in TASKS:
+            rows, path = manual.rows[config], manuals.work / ROWS / manual.manual_id
+            sides = [rule.in_test(config, manual.stats.set_number, row) for row in rows]
+            for split in SPLITS:
+                wanted = [
+                    (side == (split == "test"))
+                    and row.id not in manual.reviewed.left_out
+                    and not (split == "test" and row.trains_only)
+                    for row, side in zip(rows, sides, strict=True)
+                ]
+                piece = Piece(path / f"{config}.parquet", rows, wanted, manual.reviewed.weights)
+                plans[config, split].add(piece)
+    return plans

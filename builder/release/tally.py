@@ -1,0 +1,58 @@
+"""What the card says of all rows of a build, counted by shard and added up."""
+
+import itertools
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from core.build import shard_rows
+from tasks import TASKS
+
+# Edges of the confidence table; the last bin holds 1.0 alone, for that is what sure rows have.
+EDGES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
+
+
+class Tally(NamedTuple):
+    """Counts of some rows of a config: by confidence; and of its labels, each object taken once,
+    those with as many boxes as the text counts."""
+
+    confidence: tuple[int, ...] = (0,) * len(EDGES)
+    agreeing: int = 0
+    labels: int = 0
+
+    def __add__(self, other: "Tally") -> "Tally":  # type: ignore[override]
+        sums = map(sum, zip(self.confidence, other.confidence, strict=True))
+        return Tally(tuple(sums), self.agreeing + other.agreeing, self.labels + other.labels)
+
+
+def tally(path: Path, config: str) -> Tally:
+    """The counts of one shard."""
+    columns = ["confidence", *(["cell", "targets"] if config == "object" else [])]
+    values, agreeing, labels = [], 0, 0
+    for row in shard_rows(path, config, columns):
+        values.append(row.columns["confidence"])
+        if row.columns.get("cell") == 0:  # the other three cells show the same object
+            targets = row.columns["targets"]
+            labels += len(targets)
+            agreeing += sum(len(t["instances_px"]) == t["count"] for t in targets)
+    counts = np.bincount(np.digitize(values, EDGES[1:]), minlength=len(EDGES))
+    return Tally(tuple(counts.tolist()), agreeing, labels)
+
+
+def added_up(parts: Iterable[tuple[str, Tally]]) -> dict[str, Tally]:
+    """Counts by config of (config, counts) of its shards."""
+    found = dict.fromkeys(TASKS, Tally())
+    for config, part in parts:
+        found[config] += part
+    return found
+
+
+def confidence_table(tallies: Mapping[str, Tally]) -> list[tuple[str, ...]]:
+    """Rows by confidence: (range, number of rows of each config)."""
+    names = [f"{low:g} to {high:g}" for low, high in itertools.pairwise(EDGES)] + ["1"]
+    return [
+        (name, *(f"{tallies[config].confidence[index]:,}" for config in TASKS))
+        for index, name in enumerate(names)
+    ]
