@@ -70,28 +70,32 @@ def _shrunk(rgb: np.ndarray) -> np.ndarray:
     return found
 
 
-def draw_overview(folder: Path, height_px: int = 270) -> Image.Image:
+def draw_overview(folder: Path, height_px: int = 270, width_px: int = 1500) -> Image.Image:
     """One picture of all configs of a build, side by side under their names, each `height_px`
-    high: for a page that introduces the dataset."""
+    high, in rows of at most `width_px`: for a page that introduces the dataset."""
     tiles = [
         (config, Image.fromarray(TASKS[config].show.draw(rows).rgb))
         for config in TASKS
         if (rows := _first_rows(folder, config))
     ]
-    widths = [round(picture.width * height_px / picture.height) for _, picture in tiles]
     gap, title_px = 2 * GAP_PX, 30
-    size = (sum(widths) + gap * (len(tiles) - 1), height_px + title_px)
-    sheet = Image.new("RGB", size, (255, 255, 255))
-    pen, font, left = ImageDraw.Draw(sheet), ImageFont.load_default(18), 0
-    for (config, picture), width in zip(tiles, widths, strict=True):
-        pen.text(
-            (left + 4, 4), f"{config}: {TASKS[config].text.asks}", fill=(40, 44, 52), font=font
-        )
-        small = picture.resize((width, height_px), Image.Resampling.LANCZOS)
-        sheet.paste(small, (left, title_px))
-        edge = (left, title_px, left + width - 1, title_px + height_px - 1)
-        pen.rectangle(edge, outline=OTHER_RGB)
+    places, left, top = [], 0, 0
+    for _, picture in tiles:
+        width = round(picture.width * height_px / picture.height)
+        if left and left + width > width_px:
+            left, top = 0, top + height_px + title_px
+        places.append((left, top, width))
         left += width + gap
+    size = (max(x + width for x, _, width in places), top + height_px + title_px)
+    sheet = Image.new("RGB", size, (255, 255, 255))
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(18)
+    for (config, picture), (x, y, width) in zip(tiles, places, strict=True):
+        title = f"{config}: {TASKS[config].text.asks}"
+        pen.text((x + 4, y + 4), title, fill=(40, 44, 52), font=font)
+        small = picture.resize((width, height_px), Image.Resampling.LANCZOS)
+        sheet.paste(small, (x, y + title_px))
+        edge = (x, y + title_px, x + width - 1, y + title_px + height_px - 1)
+        pen.rectangle(edge, outline=OTHER_RGB)
     return sheet
 
 

@@ -45,7 +45,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
 
 TEXT = Text(
     title="Spatial relations",
-    asks="where is the new part, seen from what stands there?",
+    asks="where is the new part?",
     bodies={"paper": "{asked}", "readable": "{asked}"},
     directives={"paper": "", "readable": " Say only what can be seen."},
     examples=(
