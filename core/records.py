@@ -190,7 +190,11 @@ class Review(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ManualStats(msgspec.Struct, frozen=True):
-    """Counts of one manual, added up for Table 4.3. Drops are counted from their records."""
+    """Counts of one manual, added up for Table 4.3. Drops are counted from their records.
+
+    `parts` are the kinds of parts that it asks for and `boundary_colors` its outlines' colours,
+    each once; `steps_after_eop` the assembly steps that an object-finding step is directly before.
+    """
 
     manual_id: str
     set_number: str
@@ -201,6 +205,9 @@ class ManualStats(msgspec.Struct, frozen=True):
     drops: list[Drop]
     screened: dict[str, int] = {}
     review: list[Review] = []
+    parts: list[str] = []
+    boundary_colors: list[str] = []
+    steps_after_eop: int = 0
 
 
 class SessionColors(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from core.parquet import write_piece
+from core.part_names import part_kind, part_labels
 from core.records import (
     Annotation,
     Drop,
@@ -84,6 +85,22 @@ def _stats(context: Context) -> ManualStats:
             for number, annotation in sorted(context.annotations.items())
             if needs_review(annotation)
         ],
+        parts=sorted(
+            {
+                part_kind(label)
+                for row in context.rows()
+                if row.is_eop
+                for label in part_labels(row.instruction)
+            }
+        ),
+        boundary_colors=sorted(
+            {
+                hex_color(color.vote.color)
+                for color in context.colors.values()
+                if color.vote.color is not None
+            }
+        ),
+        steps_after_eop=sum(row.directly and not row.is_eop for row in context.rows()),
     )
 
 

@@ -59,6 +59,9 @@ def statistics(totals: Totals, rows: Mapping[str, int]) -> dict[str, float]:
         "assembly_sessions": sessions,
         "colored_sessions": colored,
         "vqa_pairs": sum(rows.values()),
+        "distinct_parts": len({part for manual in manuals for part in manual.parts}),
+        "distinct_boundary_colors": len({c for m in manuals for c in m.boundary_colors}),
+        "steps_after_eop": sum(manual.steps_after_eop for manual in manuals),
     }
     for config, task in TASKS.items():
         items = rows[config] // task.rows.an_item
@@ -89,6 +92,10 @@ def table_4_3(numbers: Mapping[str, float]) -> Table:
         ("", "AssemblySessions", whole("assembly_sessions")),
         ("", "VQA-Pairs", whole("vqa_pairs")),
     ]
+    # What the thesis does not count; builds of earlier versions and imported ones lack it.
+    more = {"distinct_parts": "Distinct parts", "distinct_boundary_colors": "Boundary colours",
+            "steps_after_eop": "Steps directly after ObjectfindingStep"}  # fmt: skip
+    table += [("", title, whole(name)) for name, title in more.items() if numbers.get(name)]
     for config, task in TASKS.items():
         if f"{config}s" in numbers:  # builds of earlier versions lack later tasks
             items = "Groups" if "_" in config else f"{config.capitalize()}s"

@@ -66,6 +66,8 @@ def test_one_scene_four_objects_and_one_right_with_three_wrong_a_step(tiny):
     stats = tiny.stats
     assert (stats.object_finding_steps, stats.assembly_steps) == (STEPS, STEPS)
     assert (stats.sessions, stats.colored_sessions) == (1, 1)
+    assert len(stats.parts) == STEPS and "grei plat 6x16" in stats.parts
+    assert stats.boundary_colors == ["#FF00FF"] and stats.steps_after_eop == STEPS
 
 
 def test_each_object_stands_once_in_each_cell(tiny):
