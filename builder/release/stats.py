@@ -20,6 +20,9 @@ class Totals:
     assembly_steps: int = 0
     sessions: int = 0
     colored_sessions: int = 0
+    steps_after_eop: int = 0
+    parts: set[str] = field(default_factory=set)
+    boundary_colors: set[str] = field(default_factory=set)
     screened: collections.Counter[str] = field(default_factory=collections.Counter)
     # By task, by reason.
     drops: dict[str, collections.Counter[str]] = field(default_factory=dict)
@@ -31,6 +34,9 @@ class Totals:
         self.assembly_steps += manual.assembly_steps
         self.sessions += manual.sessions
         self.colored_sessions += manual.colored_sessions
+        self.steps_after_eop += manual.steps_after_eop
+        self.parts.update(manual.parts)
+        self.boundary_colors.update(manual.boundary_colors)
         self.screened.update(manual.screened)
 
     def add_drop(self, drop: Drop) -> None:
@@ -59,9 +65,9 @@ def statistics(totals: Totals, rows: Mapping[str, int]) -> dict[str, float]:
         "assembly_sessions": sessions,
         "colored_sessions": colored,
         "vqa_pairs": sum(rows.values()),
-        "distinct_parts": len({part for manual in manuals for part in manual.parts}),
-        "distinct_boundary_colors": len({c for m in manuals for c in m.boundary_colors}),
-        "steps_after_eop": sum(manual.steps_after_eop for manual in manuals),
+        "distinct_parts": len(totals.parts),
+        "distinct_boundary_colors": len(totals.boundary_colors),
+        "steps_after_eop": totals.steps_after_eop,
     }
     for config, task in TASKS.items():
         items = rows[config] // task.rows.an_item
