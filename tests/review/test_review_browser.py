@@ -326,9 +326,9 @@ def check(tab: Tab) -> None:
 def test_the_gallery_filters_shows_boxes_and_walks_through_an_episode(built, browser, tmp_path):
     gallery.write_gallery(built.out, tmp_path / "g")
     tab = Tab(browser, tmp_path / "g" / "index.html")
-    assert "of 64 rows" in tab.page.inner_text("#count")
+    assert "of 88 rows" in tab.page.inner_text("#count")
     tab.page.select_option("#config", "state")
-    assert tab.page.inner_text("#count").startswith("24 of 64 rows, in 6 groups")
+    assert tab.page.inner_text("#count").startswith("24 of 88 rows, in 6 groups")
     assert tab.page.locator(".card").count() == 6
     first = tab.page.locator(".card").first
     kinds = first.locator("figcaption b").all_inner_texts()
@@ -337,12 +337,12 @@ def test_the_gallery_filters_shows_boxes_and_walks_through_an_episode(built, bro
     image = tab.page.locator(".card img").first
     assert image.evaluate("i => i.decode().then(() => i.naturalWidth)") == 480
     tab.page.select_option("#manual", MANUALS[0])
-    assert tab.page.inner_text("#count").startswith("12 of 64")
+    assert tab.page.inner_text("#count").startswith("12 of 88")
     tab.page.fill("#from", "1.01")
-    assert tab.page.inner_text("#count").startswith("0 of 64")
+    assert tab.page.inner_text("#count").startswith("0 of 88")
     tab.page.get_by_role("button", name="Clear").click()
     tab.wait(0.1)
-    sync_api.expect(tab.page.locator("#count")).to_contain_text("64 of 64")
+    sync_api.expect(tab.page.locator("#count")).to_contain_text("88 of 88")
     check(tab)
     tab.page.locator(".card a").first.click()
     sync_api.expect(tab.page.locator("#step")).to_have_text("step 1 of 4")

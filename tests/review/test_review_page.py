@@ -27,6 +27,7 @@ from review import fitting, gallery, page, rows, sampling
 from review.criteria import RATINGS
 from review.questions import NamedBox, Question
 from synthesis.boxes import iou
+from tasks import TASKS
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +196,7 @@ def test_texts_can_not_break_out_of_the_page(tmp_path):
 
 def rows_by_id(out: Path) -> dict[str, dict]:
     found = {}
-    for config in ("scene", "object", "state"):
+    for config in TASKS:
         for path in sorted(out.glob(f"data/{config}/*.parquet")):
             for row in pq.read_table(path).to_pylist():
                 found[row["id"]] = {**row, "config": config}
