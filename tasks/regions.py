@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core import scenes
+from core.pictures.containers import ImageError
 from core.pictures.media import encode_rgba
 from synthesis.boundary import color_mask
 from synthesis.boxes import Box, of_mask, union
@@ -180,9 +181,12 @@ def record_parts(context: Context) -> None:
         if isinstance(found, str) or picture is None:
             continue
         mask = np.logical_or.reduce([one.mask for one in found.new])
-        context.parts[number] = encode_rgba(
-            _bare(picture.rgb, mask, context.colors[row.session_id])
-        )
+        bare = _bare(picture.rgb, mask, context.colors[row.session_id])
+        try:
+            context.parts[number] = encode_rgba(bare)
+        except ImageError as error:
+            context.unusable("state", row.instruction, error)
+            continue
         if found.assembly is not None:
             rect = [int(v) for v in found.assembly.box_px]
             context.background_rects_px.setdefault(number, rect)
