@@ -8,7 +8,15 @@ from pathlib import Path
 import filelock
 import pytest
 from hypothesis import settings
-from outside import CAD_MODELS, MANUAL_SITE, NO_CAD_MODELS, NO_MANUAL_SITE, demo_build
+from outside import (
+    CAD_MODELS,
+    MANUAL_SITE,
+    NO_CAD_MODELS,
+    NO_MANUAL_SITE,
+    NO_VSD_FILES,
+    VSD_FILES,
+    demo_build,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 # For the processes that tests start; `pythonpath` in pyproject.toml is for pytest itself.
@@ -21,7 +29,7 @@ IN_CI = bool(os.environ.get("CI"))
 settings.register_profile("ours", derandomize=IN_CI, deadline=None)
 settings.load_profile("ours")
 # All else that tests may lack is installed there; what no machine of CI can be made to have:
-MAY_BE_MISSING = (NO_MANUAL_SITE, NO_CAD_MODELS, "mounting")
+MAY_BE_MISSING = (NO_MANUAL_SITE, NO_CAD_MODELS, NO_VSD_FILES, "mounting")
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +41,14 @@ def demo(tmp_path_factory) -> Path:
     folder = place / "demo"
     with filelock.FileLock(place / "demo.lock"):
         return folder if (folder / "said").exists() else demo_build(folder)
+
+
+@pytest.fixture(scope="module")
+def own_cache(tmp_path_factory):
+    """What `datasets` keeps of what it read goes to a folder of the module's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +69,7 @@ def pytest_collection_modifyitems(items):
     beside = {
         "manual_site": (MANUAL_SITE, NO_MANUAL_SITE),
         "cad_models": (CAD_MODELS, NO_CAD_MODELS),
+        "vsd_files": (VSD_FILES, NO_VSD_FILES),
     }
     for marker, (folder, reason) in beside.items():
         for item in items if not folder.is_dir() else ():

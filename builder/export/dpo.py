@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from datasets import Features, Image, List, Value
 
-from builder.export.chat import IMAGE, QWEN, QWEN_SETTING, bounds, said
+from builder.export.chat import IMAGE, QWEN, QWEN_SETTING, said
 from builder.export.job import Dropped, Job, Part
-from builder.export.messages import WHY
+from builder.export.messages import words as words  # the README of both says the same
 from builder.export.tables import config_names, write_tables
 from builder.export.tables import front_matter as yaml_of
 from builder.export.units import Request, Row, Unit
@@ -173,16 +173,6 @@ KINDS = {"scene": "other_step", "object": "other_part", "state": "other_word",
 CONFIGS = tuple(REJECTED)
 
 
-def words(job: Job) -> dict[str, str]:
-    """What README.md says of this export alone."""
-    request, setting = job.request, job.request.setting
-    given = why = ""
-    if setting.frame == "resized_px":
-        why, given = WHY, "".join(f", {k.lower()}={v}" for k, v in bounds(setting).items())
-    return {"split": request.splits[0], "bounds": given, "why": why}
-
-
 def front_matter(job: Job, names: list[str]) -> str:
     """YAML on top of README.md, so that `load_dataset` finds the configs in the folder."""
-    features = dict.fromkeys(config_names(job.request), FEATURES)
-    return yaml_of(job, names, features, ".parquet")
+    return yaml_of(job, names, dict.fromkeys(config_names(job.request), FEATURES), ".parquet")

@@ -17,6 +17,9 @@ NO_MANUAL_SITE = "the manual site does not stand beside the checkout"
 # CAD models and the parts they need, neither of the project: tests marked cad_models skip without.
 CAD_MODELS = ROOT.parent / "shared" / "ldraw"
 NO_CAD_MODELS = "the CAD models do not stand beside the checkout"
+# A slice of the released data of visual spatial description: tests marked vsd_files skip without.
+VSD_FILES = ROOT.parent / "shared" / "vsd"
+NO_VSD_FILES = "the files of visual spatial description do not stand beside the checkout"
 # Libraries' own notices about themselves are not ours.
 MODEL_TEST = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),

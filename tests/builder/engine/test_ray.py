@@ -15,7 +15,6 @@ from core.build import manifest_of
 from core.errors import UserError
 from core.store import CRAWL
 
-ray = pytest.importorskip("ray", reason="needs ray")
 # Ray's own notices about itself are not ours.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning"),
@@ -30,6 +29,7 @@ HELPERS = ROOT / "tests/helpers"
 @pytest.fixture(scope="module")
 def engine():
     """A cluster on this machine, whose workers find what tests call."""
+    pytest.importorskip("ray", reason="needs the extra `ray`")
     path = f"{ROOT}{os.pathsep}{HELPERS}"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", path)
@@ -77,10 +77,14 @@ def test_a_build_has_the_bytes_of_a_local_one_though_a_worker_dies(engine, tmp_p
 
 
 def test_an_address_where_nobody_answers_is_a_line_with_the_cure(tmp_path):
+    pytest.importorskip("ray", reason="needs the extra `ray`")
     run = make("--engine", "ray", "--ray-address", "127.0.0.1:1", "--limit", 1,
                "--work", tmp_path / "w", "--out", tmp_path / "lego-arta")  # fmt: skip
     one_line_error(run, "no Ray cluster answers there", "ray start --head")
     assert not (tmp_path / "lego-arta").exists()
+
+
+def test_an_address_without_the_engine_is_refused(tmp_path):
     run = make("--ray-address", "auto", "--out", tmp_path / "lego-arta")
     assert run.returncode == 2 and "add it" in run.stderr
 

@@ -14,14 +14,7 @@ from tiny_models import MAKERS
 from core.answers import parse_boxes
 
 pytest.importorskip("trl", reason="needs the extra `train`")
-pytestmark = MODEL_TEST
-
-
-@pytest.fixture(scope="module", autouse=True)
-def own_cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))
-        yield
+pytestmark = [*MODEL_TEST, pytest.mark.usefixtures("own_cache")]
 
 
 @pytest.fixture(scope="module")

@@ -23,15 +23,8 @@ from evaluation.training import PLAIN, THINK, rows_of
 from scripts.train import command as train
 
 pytest.importorskip("trl", reason="needs the extra `train`")
-pytestmark = MODEL_TEST
+pytestmark = [*MODEL_TEST, pytest.mark.usefixtures("own_cache")]
 TINY = ("--max-steps", "2", "--max-samples", "4", "--debug")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def own_cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from datasets import load_dataset
-from outside import MANUAL_SITE
+from outside import VSD_FILES
 from PIL import Image
 
 from builder.vsd import command
@@ -98,11 +98,10 @@ def test_a_file_of_another_form_is_one_line(files, capsys, text):
     assert said.count("\n") == 1 and "v1.json" in said
 
 
-@pytest.mark.manual_site
+@pytest.mark.vsd_files
 def test_the_released_files_are_read_whole():
     """A slice of the released test files, beside the checkout."""
-    folder = MANUAL_SITE.parent / "vsd"
-    items, drops = read_vsd(folder / "VSDv1_slice.json", folder / "VSDv2_slice.json")
+    items, drops = read_vsd(VSD_FILES / "VSDv1_slice.json", VSD_FILES / "VSDv2_slice.json")
     assert len(items) == 189 and drops == []
     assert {t.relation for one in items for t in one.triples} == set(RELATIONS)
     assert sum(len(one.triples) > 1 for one in items) == 30
