@@ -6,7 +6,7 @@ the picture.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -44,7 +44,7 @@ class Pair:
     scene: list[str] | None
     third: tuple[str, Thing] | None = None
     orientation: str | None = None
-    both_orders: bool = field(default=False)
+    both_orders: bool = False
 
 
 class Gold(NamedTuple):
@@ -222,8 +222,5 @@ def _with_third(pair: Pair, neighbours: Sequence[Pair]) -> Pair:
         relation = gold_of(other.text, other.image, other.scene).relations[0]
         same = other.subject.bare == pair.subject.bare
         if same and other.object.bare != pair.object.bare and other.scene is not None:
-            return Pair(
-                pair.subject, pair.object, pair.text, pair.image, pair.scene,
-                (relation, other.object), pair.orientation, pair.both_orders,
-            )  # fmt: skip
+            return replace(pair, third=(relation, other.object))
     return pair

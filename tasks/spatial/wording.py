@@ -7,7 +7,6 @@ The patterns are those of the data that visual spatial description is trained on
 import random
 from collections.abc import Callable, Sequence
 
-from core.nouns import article
 from core.relations import OPPOSITE, WORDS
 from tasks.spatial.things import Thing
 
@@ -100,13 +99,3 @@ def false_line(one: Thing, holds: Sequence[str], other: Thing, known: bool) -> s
         return None
     wrong = OPPOSITE[holds[0]]
     return None if wrong in holds else sentence(_is(one, WORDS[wrong], other, ""))
-
-
-def has_right_article(words: str) -> bool:
-    """Whether no "a" stands where "an" belongs, and the other way round."""
-    parts = words.split()
-    return all(
-        parts[i].lower() == article(" ".join(parts[i + 1 :]))
-        for i in range(len(parts) - 1)
-        if parts[i].lower() in ("a", "an")
-    )

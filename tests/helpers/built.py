@@ -9,9 +9,13 @@ import pyarrow.parquet as pq
 from makers import PageRow, crawl_folder
 from PIL import Image
 
+from builder.engine.local import ALONE
+from builder.sources.audio.saved import import_site
+from builder.sources.demo import manuals as demo
+from builder.sources.demo.site import finish_site
 from builder.stages import BuildOptions, build_manual
 from core.records import Manual, ManualStats, load
-from core.store import ROWS
+from core.store import CRAWL, ROWS
 from tasks import TASKS
 from tasks.context import TaskOptions
 
@@ -32,6 +36,16 @@ def build(work: Path, rows: list[PageRow], tasks: TaskOptions = TaskOptions()) -
     manual_id = crawl_folder(work, rows)
     build_manual(manual_id, BuildOptions(work, tasks=tasks))
     return read(work, manual_id)
+
+
+def demo_work(folder: Path, manuals: int, tasks: TaskOptions = TaskOptions()) -> Path:  # noqa: B008
+    """`folder`, with the first manuals of the demo drawn there and through all stages."""
+    for index in range(manuals):
+        demo.draw_manual(folder / "0_demo", index, 42)
+    site = finish_site(folder / "0_demo", manuals, 42)
+    for manual_id in import_site(site, folder / CRAWL, None, ALONE).manual_ids:
+        build_manual(manual_id, BuildOptions(folder, tasks=tasks))
+    return folder
 
 
 def read(work: Path, manual_id: str) -> Built:

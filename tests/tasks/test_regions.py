@@ -2,14 +2,10 @@
 
 import numpy as np
 import pytest
+from built import demo_work
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.engine.local import Workers
-from builder.sources.audio.saved import import_site
-from builder.sources.demo import manuals as demo
-from builder.sources.demo.site import finish_site
-from builder.stages import BuildOptions, build_manual
 from core import nouns
 from core.records import Annotation, Manual, load
 from core.store import ANNOTATE, CRAWL, PARSE, ROWS
@@ -24,13 +20,7 @@ from tasks.regions import step_regions
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
     """A work folder with one manual of the demo, through all stages."""
-    folder = tmp_path_factory.mktemp("regions")
-    demo.draw_manual(folder / "0_demo", 0, 42)
-    site = finish_site(folder / "0_demo", 1, 42)
-    options = BuildOptions(folder)
-    for manual_id in import_site(site, folder / CRAWL, None, Workers(1)).manual_ids:
-        build_manual(manual_id, options)
-    return folder
+    return demo_work(tmp_path_factory.mktemp("regions"), 1)
 
 
 def _context(work, flat=False):

@@ -5,12 +5,8 @@ import collections
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from built import pixels_of, read
+from built import demo_work, pixels_of, read
 
-from builder.engine.local import Workers
-from builder.sources.audio.saved import import_site
-from builder.sources.demo import manuals as demo
-from builder.sources.demo.site import finish_site
 from builder.stages import BuildOptions, build_manual
 from core import scenes
 from core.records import Annotation, load
@@ -26,14 +22,7 @@ CONFIGS = ("state", "state_balanced")
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
     """Work folder of two manuals of the demo, through all stages."""
-    folder = tmp_path_factory.mktemp("rendered")
-    for index in (0, 1):
-        demo.draw_manual(folder / "0_demo", index, 42)
-    site = finish_site(folder / "0_demo", 2, 42)
-    options = BuildOptions(folder, tasks=TaskOptions(negatives="balanced"))
-    for manual_id in import_site(site, folder / CRAWL, None, Workers(1)).manual_ids:
-        build_manual(manual_id, options)
-    return folder
+    return demo_work(tmp_path_factory.mktemp("rendered"), 2, TaskOptions(negatives="balanced"))
 
 
 @pytest.fixture(scope="module")
