@@ -29,6 +29,7 @@ from tasks.task import Row
 # Bounds on what a worker keeps decoded or encoded: memory must not grow with a manual's length.
 PICTURE_CACHE_BYTES = 160 * 2**20
 ENCODED_CACHE_BYTES = 64 * 2**20
+STANDING_CACHE_BYTES = 96 * 2**20
 
 
 @dataclass
@@ -53,6 +54,10 @@ class Context:
         self.sessions: dict[str, list[ManualRow]] = session_rows(self.manual)
         self._pictures: LRUCache[str, Picture] = LRUCache(
             PICTURE_CACHE_BYTES, getsizeof=lambda picture: picture.rgb.nbytes
+        )
+        # (H, W) bool what stands before the background, and the marks printed beside it.
+        self.standing: LRUCache[str, tuple[np.ndarray, np.ndarray]] = LRUCache(
+            STANDING_CACHE_BYTES, getsizeof=lambda masks: sum(mask.nbytes for mask in masks)
         )
         self._encoded: LRUCache[str, EncodedImage] = LRUCache(
             ENCODED_CACHE_BYTES, getsizeof=lambda image: len(image.data)

@@ -42,8 +42,21 @@ if TYPE_CHECKING:
 DIFFERENCE_CONFIDENCE = 0.95
 
 
-def assembly_mask(picture: Picture) -> tuple[np.ndarray, np.ndarray]:
-    """(H, W) bool what has been built, and the numbers printed beside it."""
+def standing_masks(context: Context, instruction: Instruction) -> tuple[np.ndarray, np.ndarray]:
+    """(H, W) bool what stands in a row's picture, and the numbers printed beside it; found once,
+    for the tasks look at most pictures several times. Raises `ImageError`."""
+    key, picture = instruction.VLM.img_path or "", context.picture(instruction)
+    if picture is None:
+        raise ValueError(f"{context.item(instruction)}: it has no picture to look at")
+    found = context.standing.get(key)
+    if found is None:
+        found = _standing(picture)
+        if sum(mask.nbytes for mask in found) < context.standing.maxsize:
+            context.standing[key] = found
+    return found
+
+
+def _standing(picture: Picture) -> tuple[np.ndarray, np.ndarray]:
     least = LOSSY_DIFFERENCE_MIN if picture.lossy else DIFFERENCE_MIN
     mask = foreground_mask(picture.rgb, picture.alpha, least)
     marks = printed_marks(picture.rgb, mask)
@@ -102,9 +115,9 @@ def _step(
         return "parts_not_named"
     if before is not None and before.rgb.shape != picture.rgb.shape:
         return "picture_size_changed"
-    standing, marks = assembly_mask(picture)
-    if before is not None and built is None:
-        built, _ = assembly_mask(before)
+    standing, marks = standing_masks(context, row.instruction)
+    if row.step_before is not None and built is None:
+        built, _ = standing_masks(context, row.step_before)
     if built is not None and has_moved(standing, built):
         return "view_changed"
     mask, source, confidence = _new_mask(context, row, picture, before, standing, marks)
@@ -183,7 +196,7 @@ def _shades(context: Context, eop: Instruction, number: int) -> list[np.ndarray]
         return None
     if len(annotation.labels) != number:
         return None
-    standing, _ = assembly_mask(picture)
+    standing, _ = standing_masks(context, eop)
     shades = []
     for label in annotation.labels:
         own = np.zeros_like(standing)

@@ -17,7 +17,7 @@ from core import scenes
 from core.pictures.containers import ImageError
 from core.pictures.media import encode_rgba
 from synthesis.boundary import color_mask
-from synthesis.boxes import Box, of_mask, union
+from synthesis.boxes import Box, as_box, of_mask, union
 from synthesis.cutout import bare_part, cut
 from synthesis.segmentation import Segment
 from tasks.sessions import ManualRow
@@ -138,7 +138,7 @@ def _exact(context: Context, row: ManualRow) -> StepRegions | str | None:
     step, picture = drawn
     numbers = scenes.read_masks(context.folder, picture)
     place = {shown.part_id: number for number, shown in enumerate(picture.shown, 1)}
-    boxes = {one.part_id: one.box_xyxy_px for one in picture.shown if one.box_xyxy_px}
+    boxes = {one.part_id: as_box(one.box_xyxy_px) for one in picture.shown if one.box_xyxy_px}
     new = []
     for group in step.says.groups:
         found = _seen(numbers, place, boxes, (group.label, group.color), group.part_ids)
@@ -157,14 +157,14 @@ def _exact(context: Context, row: ManualRow) -> StepRegions | str | None:
 def _seen(
     numbers: np.ndarray,
     place: dict[int, int],
-    boxes: dict[int, Box] | dict[int, tuple[int, int, int, int]],
+    boxes: dict[int, Box],
     name: tuple[str, str],
     ids: Sequence[int],
 ) -> Region | None:
     """The region of parts of a scene; None where all of them are hidden."""
     mask = np.isin(numbers, [place[i] for i in ids if i in place])
-    instances = [tuple(float(v) for v in boxes[i]) for i in ids if i in boxes]
-    found = region(mask, name, len(ids), instances, ids)  # type: ignore[arg-type]
+    instances = [boxes[i] for i in ids if i in boxes]
+    found = region(mask, name, len(ids), instances, ids)
     size_wh = (numbers.shape[1], numbers.shape[0])
     return found if found is not None and is_seen(int(mask.sum()), 0, size_wh) else None
 

@@ -46,6 +46,9 @@ def make(context: Context) -> Iterator[Row]:
                     detail = f"{pair.subject.bare}; {pair.object.bare}"
                     context.drop(CONFIG, step, "no_relation_known", detail)
                     continue
+                if gold.source == "contradiction":  # for reviewers; the rows are only for training
+                    detail = f"{pair.subject.bare}; {pair.object.bare}: {pair.text}, {pair.image}"
+                    context.drop(CONFIG, step, "text_and_picture_differ", detail)
                 yield from _rows(context, row, (number, pair), gold, regions.source)
         except ImageError as error:
             context.unusable(CONFIG, step, error)

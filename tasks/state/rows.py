@@ -20,7 +20,7 @@ from synthesis.negatives import (
 )
 from synthesis.segmentation import old_outline, segment
 from tasks.context import Context
-from tasks.flat_regions import assembly_mask
+from tasks.flat_regions import standing_masks
 from tasks.outline import SessionColor, hex_color
 from tasks.prompts import instruction_text
 from tasks.sessions import ManualRow
@@ -103,16 +103,20 @@ def take_apart(context: Context, row: ManualRow, color: SessionColor) -> Scene |
     rgb = color.vote.color
     if picture.rgb.shape != before.rgb.shape:
         return "picture_size_changed"
-    if rgb is None:
+    if rgb is None or row.step_before is None:  # `reason_against` has said so
         return "no_boundary_color"
     found = segment(picture.rgb, before.rgb, rgb, color.tolerance)
     if found is None:
         return "no_outline_in_picture"
     outline = old_outline(picture.rgb, before.rgb, found, rgb, color.tolerance)
-    assembly, marks = assembly_mask(before)
+    assembly, marks = standing_masks(context, row.step_before)
     # Numbers of steps differ too; they are looked for only where the view seems to have changed.
     if view_changed(picture.rgb, before.rgb, found, outline, assembly) and view_changed(
-        picture.rgb, before.rgb, found, outline | marks | assembly_mask(picture)[1], assembly
+        picture.rgb,
+        before.rgb,
+        found,
+        outline | marks | standing_masks(context, row.instruction)[1],
+        assembly,
     ):
         return "view_changed"
     lossy = picture.lossy or before.lossy
