@@ -1,4 +1,5 @@
-"""Quality of a build against known truth: boxes, names, colours, and rows accounted for.
+"""Quality of a build against known truth: boxes, names, colours, regions of steps, relations of
+parts, and rows accounted for.
 
     lego-arta measure --work .work --out lego-arta --truth .work/0_demo/truth.json
     lego-arta measure --work .work --truth .work/0_demo/truth.json \\
@@ -53,7 +54,7 @@ def measure(options: argparse.Namespace) -> None:
         return
     for name, value in numbers.items():
         text = f"{value:>10.4f}" if isinstance(value, float) else f"{value:>10}"
-        print(f"{name:<24} {text}")
+        print(f"{name:<34} {text}")
 
 
 def main(argv: list[str] | None = None) -> int:

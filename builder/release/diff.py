@@ -19,12 +19,13 @@ from core.names import SPLITS
 
 # Columns by what they are, as the report says it; others under their own names.
 TEXTS = ("query", "answer", "instruction", "previous_instruction", "entities", "correction",
-         "false_facts")  # fmt: skip
-BOXES = ("targets", "distractors", "part_box_px", "correct_box_px")
+         "false_facts", "template_id", "descriptions_v1", "descriptions_v2",
+         "contrast")  # fmt: skip
+BOXES = ("targets", "distractors", "part_box_px", "correct_box_px", "subject", "object")
 # Options of a build that a change of each kind can come from.
 OPTIONS = {
     "picture": ("image_format", "negatives", "positives", "seed", "annotator"),
-    "text": ("templates", "negatives", "annotator"),
+    "text": ("templates", "diversify", "negatives", "annotator"),
     "boxes": ("annotator", "negatives", "seed"),
     "split": ("split", "seed"),
     "sample_weight": ("reviews", "annotator"),
@@ -138,7 +139,8 @@ def _pairs(
 
 def _place(row: Row) -> tuple[Any, ...]:
     """Where a row stands, whatever it shows."""
-    names = ("manual_id", "session_id", "step_num", "cell", "label", "negative_kind")
+    names = ("manual_id", "session_id", "step_num", "cell", "label", "negative_kind", "pair_id",
+             "conversation_type")  # fmt: skip
     return tuple(row.get(name) for name in names)
 
 

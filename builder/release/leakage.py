@@ -31,7 +31,7 @@ COLUMNS = ("id", "manual_id", "query", "instruction", "entities", "provenance", 
 KEYS: Mapping[str, Callable[[BuildRow], Iterable[Any]]] = {
     "manual": lambda row: [row.columns["manual_id"]],
     "set": lambda row: [split_slug(row.columns["manual_id"])[0]],
-    "group": lambda row: filter(None, [row.columns.get("group_id")]),
+    "group": lambda row: filter(None, [row.columns.get("group_id") or row.columns.get("pair_id")]),
     "picture": lambda row: filter(None, [row.columns["image"]["path"]]),
     "source picture": lambda row: [s["sha256"] for s in _own_sources(row) if s["sha256"]],
     "query": lambda row: [row.columns["query"]],
@@ -138,7 +138,7 @@ def _rows(build: Path, config: str, split: str) -> Iterable[BuildRow]:
     from core.build import shards
 
     for path in shards(build, config, split)[:1]:
-        names = {"cell", "group_id"} & set(pq.read_schema(path).names)
+        names = {"cell", "group_id", "pair_id"} & set(pq.read_schema(path).names)
         yield from read_rows(build, config, split, [*COLUMNS, *sorted(names)])
 
 

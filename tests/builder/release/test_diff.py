@@ -41,6 +41,7 @@ def test_other_words_and_files_change_every_row_in_these_and_nothing_else(first,
     spatial = [change for change in found if change["config"] == "spatial"]
     found = [change for change in found if change["config"] != "spatial"]
     # Of spatial rows the template may have another name as well.
+    assert {tuple(change["what"]) for change in spatial} == {("text", "picture")}
     assert spatial and all({"query", "picture"} <= {*c["columns"]} <= {"query", "template_id",
                            "picture"} for c in spatial)  # fmt: skip
     assert {tuple(change["what"]) for change in found} == {("text", "picture")}
