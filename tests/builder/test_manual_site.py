@@ -16,7 +16,7 @@ import msgspec
 import pytest
 from outside import MANUAL_SITE
 
-from benchmarks import compare
+from benchmarks import compare, truth_spatial
 from benchmarks import truth as quality
 from builder.annotate.manual import write_annotations
 from builder.annotate.models import ModelOptions
@@ -158,3 +158,20 @@ def test_the_same_picture_always_gets_the_same_boxes(work, truth):
         for annotation in load(path, dict[str, Annotation]).values():
             key = (annotation.image_sha256, annotation.answer)
             assert seen.setdefault(key, annotation) == annotation
+
+
+def test_relations_are_read_from_the_words_of_others(truth):
+    measures = truth_spatial.text_measures(truth.values())
+    assert measures.pop("relation_lines") > 500
+    assert len(measures) == 12  # six labels
+    assert all(v >= (0.99 if k.endswith("precision") else 0.95) for k, v in measures.items())
+
+
+def test_new_parts_are_found_by_outline_and_without(work, truth):
+    names = [name for name in truth if "-1180-" in name or "-6861-" in name]
+    known = [(name, truth[name]) for name in names]
+    measures = truth_spatial.region_measures(work, known, MANUAL_SITE)
+    assert measures["regions_difference"] >= 4 and measures["regions_outline"] >= 4
+    for source in ("difference", "outline"):
+        assert measures[f"regions_{source}_mask_iou"] > 0.95
+        assert measures[f"regions_{source}_box_iou"] > 0.85
