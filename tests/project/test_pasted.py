@@ -26,6 +26,7 @@ from scripts.main import COMMANDS
 # What can't be had here, by words of the line, and what the line must say then.
 LACKS = {
     "ldraw:path": "no such file or folder",
+    "--ray-address auto": "no Ray cluster answers there",
     "vsd VSDv1": "no such file; VSD's lie at",
     "probe ": "fewer than 12 state groups",
     "openai:gpt-4o": "nobody answers at api.openai.com:443",
