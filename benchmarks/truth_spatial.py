@@ -4,9 +4,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pyarrow.parquet as pq
+from PIL import Image
 
 from core.build import shards
 from core.records import Annotation, Manual, load
@@ -25,7 +25,7 @@ _HELD = {"on": "on", "table": "on", "under": "under"}
 
 def text_measures(truth: Iterable[dict]) -> dict[str, float]:
     """Precision and recall of relations read from the lines of steps, by label."""
-    right, said, true = Counter(), Counter(), Counter()
+    right, said, true = (Counter[str]() for _ in range(3))
     for manual in truth:
         for line, names, facts in _lines(manual):
             found = read_placing(line, names)
@@ -64,7 +64,8 @@ def _labels(facts: dict) -> Iterator[str]:
 
 def scene_measures(out: Path) -> dict[str, float]:
     """How often the text's and the picture's readings hold in space, where a scene tells."""
-    right, said = defaultdict(Counter), defaultdict(Counter)
+    right: dict[str, Counter[str]] = defaultdict(Counter)
+    said: dict[str, Counter[str]] = defaultdict(Counter)
     names = ["pair_id", "relations_text", "relations_image", "relations_scene"]
     pairs: dict[str, dict] = {}
     for path in shards(out, "spatial"):
@@ -104,7 +105,8 @@ def region_measures(
                 unknown[found] += 1
                 continue
             mask = np.logical_or.reduce([one.mask for one in found.new])
-            true = cv2.imread(str(folder / step["mask"]), cv2.IMREAD_GRAYSCALE) > 127
+            with Image.open(folder / step["mask"]) as image:
+                true = np.asarray(image.convert("L")) > 127
             if mask.shape == true.shape:
                 masks[found.source].append(float((mask & true).sum() / max(1, (mask | true).sum())))
             if len(found.new) == len(step["new_parts"]):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from core.relations import WORDS
+from core.relations import CONVERSATIONS, WORDS
 from tasks.drawing import OTHER_RGB, RIGHT_RGB, draw_box, pixels
 from tasks.task import Drawing, Row, Show, ShownBox
 
@@ -34,7 +34,14 @@ def boxes(row: Row) -> list[ShownBox]:
 def line(row: Row) -> str:
     """The relation, and whether the readings of it agree."""
     agree = {True: "readings agree", False: "readings differ", None: "one reading"}
-    return f"{relation_line(row)} ({agree[row['relations_agree']]}); answer: {row['answer']}"
+    return f"{relation_line(row)} ({agree[row['relations_agree']]})"
 
 
-SHOW = Show(draw, boxes, line=line, alt=lambda row: f"a step: {relation_line(row)}")
+def said(row: Row) -> str:
+    """What was asked for and what is answered, which differs between the rows of a pair."""
+    kind = row["conversation_type"]
+    kind = CONVERSATIONS[kind] if isinstance(kind, int) else kind
+    return f"{kind}: {' '.join(row['answer'].split())}"
+
+
+SHOW = Show(draw, boxes, line=line, said=said, alt=lambda row: f"a step: {relation_line(row)}")
