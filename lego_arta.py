@@ -31,6 +31,8 @@ CONFIGS = {
     "whoever sees the picture alone or the text alone is at chance.",
     "spatial": "Spatial relations: the picture of a step, the new part and what it stands to; "
     "choose the relation, describe it in a phrase, or in three sentences.",
+    "mask": "Instruction-guided masks: a picture of any other task, an instruction, and the pixels "
+    "that the instruction is about.",
 }
 SPLITS = ("train", "test")
 
@@ -90,6 +92,23 @@ _SPATIAL = {
     "contrast": _TEXT,
     "diversified": Value("bool"),
 }
+_MASK = {
+    **_COMMON,
+    "mask": Image(),
+    "boxes_px": [_BOX],
+    "area_ratio": _FLOAT,
+    "instruction_variants": [{"level": _TEXT, "text": _TEXT}],
+    "origin": ClassLabel(names=["scene", "object", "state", "spatial"]),
+    "source": ClassLabel(names=["exact", "human", "machine"]),
+    "candidates": [
+        {"annotator": _TEXT, "box_px": _BOX, "mask_iou_with_chosen": _FLOAT, "score": _FLOAT}
+    ],
+    "agreement": _FLOAT,
+    "n_annotators": Value("int32"),
+    "quality": _FLOAT,
+    "uses_gold_mask": Value("bool"),
+    "failure": _TEXT,
+}
 FEATURES: dict[str, Features] = {
     "scene": Features(_COMMON),
     "object": Features(
@@ -103,6 +122,7 @@ FEATURES: dict[str, Features] = {
     "state": Features(_STATE),
     "state_balanced": Features(_STATE),
     "spatial": Features(_SPATIAL),
+    "mask": Features(_MASK),
 }
 
 

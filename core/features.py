@@ -9,10 +9,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
-from datasets import DatasetInfo, Features
+from datasets import DatasetInfo, Features, Image
 from datasets.info import DatasetInfosDict
 from datasets.utils.py_utils import asdict
 from huggingface_hub import DatasetCardData
+
+
+def picture_columns(features: Features) -> list[str]:
+    """The columns that hold pictures, `image` first."""
+    return [name for name, feature in features.items() if isinstance(feature, Image)]
 
 
 def arrow_schema(features: Features) -> pa.Schema:

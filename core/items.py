@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import imagesize
+
 from core import build as builds
 from core.build import Place, Row, read_rows, shards
 from core.cli import command
@@ -97,6 +99,7 @@ def item_of(row: Row, config: str, split: str, place: Place) -> Item:
         group_id=row.get("group_id"),
         part_box_px=tuple(row["part_box_px"]) if row.get("part_box_px") else None,
         **_spatial(row),
+        **_mask(row),
     )
 
 
@@ -112,6 +115,16 @@ def _spatial(row: Row) -> dict[str, Any]:
         "names": (row["subject"]["label"], row["object"]["label"]),
         "references": (*row["descriptions_v1"], *row["descriptions_v2"]),
     }
+
+
+def _mask(row: Row) -> dict[str, Any]:
+    """What only mask rows have: the picture's size, which is the mask's, and the single boxes."""
+    mask = row.get("mask")
+    if not mask:
+        return {}
+    size_wh = mask.size if hasattr(mask, "size") else imagesize.get(io.BytesIO(mask["bytes"]))
+    instances = tuple(_norm100(box, size_wh) for box in row["boxes_px"])
+    return {"size_wh": tuple(size_wh), "instances_norm100": instances}
 
 
 def _size_of(target: dict[str, Any]) -> tuple[int, int]:

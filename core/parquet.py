@@ -6,7 +6,7 @@ bytes depend on nothing but the rows.
 
 import functools
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from core.features import arrow_schema
+from core.features import arrow_schema, picture_columns
 from lego_arta import FEATURES
 
 # A row group is read as a whole: small enough for random access, large enough for throughput.
@@ -23,6 +23,7 @@ ROW_GROUP_ROWS = 100
 # Effort on raw pictures (zstd): 19 takes ten times as long for a third less.
 RAW_LEVEL = 9
 RAW_START = b"BM"
+RAW_COLUMN = "image.bytes"
 # What cuts pages at content, so that a changed row leaves the other chunks of a file as they were.
 CONTENT_DEFINED_CHUNKING = {"min_chunk_size": 256 * 1024, "max_chunk_size": 1024 * 1024,
                             "norm_level": 0}  # fmt: skip
@@ -59,14 +60,16 @@ def open_writer(path: Any, columns: pa.Schema, raw: bool = False) -> pq.ParquetW
     most of a manual's next step, is stored once. Chunks cut at content would end pages too early.
     """
     leaves = _leaf_names(columns)
-    pictures = [name for name in leaves if name.startswith("image")]
+    # Raw pixels are packed with the page; all other pictures are files that are packed already.
+    pictures = [name for name in leaves if name.endswith(".bytes")]
+    files = [name for name in pictures if not (raw and name == RAW_COLUMN)]
     packed: dict[str, Any] = {
-        "compression_level": dict.fromkeys(pictures, RAW_LEVEL), "data_page_size": 2**30,
+        "compression_level": {RAW_COLUMN: RAW_LEVEL}, "data_page_size": 2**30,
     } if raw else {"use_content_defined_chunking": CONTENT_DEFINED_CHUNKING}  # fmt: skip
     return pq.ParquetWriter(
         path,
         columns,
-        compression={name: "none" if name in pictures and not raw else "zstd" for name in leaves},
+        compression={name: "none" if name in files else "zstd" for name in leaves},
         use_dictionary=False,
         write_page_index=True,
         **packed,
@@ -83,10 +86,13 @@ def _leaf_names(columns: pa.Schema) -> list[str]:
     return [parquet_schema.column(index).path for index in range(len(parquet_schema))]
 
 
-def _image_bytes(table: pa.Table) -> list[int]:
-    """Length of every row's image."""
-    images = table.column("image").combine_chunks()
-    found: list[int] = pc.binary_length(images.field("bytes")).to_pylist()
+def _image_bytes(table: pa.Table, columns: Sequence[str]) -> list[int]:
+    """Length of every row's pictures, together."""
+    lengths = [
+        pc.fill_null(pc.binary_length(table.column(name).combine_chunks().field("bytes")), 0)
+        for name in columns
+    ]
+    found: list[int] = functools.reduce(pc.add, lengths).to_pylist()
     return found
 
 
@@ -95,6 +101,7 @@ class GroupWriter:
 
     def __init__(self, path: Any, config: str):
         self._path, self._schema = path, schema(config)
+        self._pictures = picture_columns(FEATURES[config])
         self._opened: pq.ParquetWriter | None = None
         self.raw = False
         self._pending: list[pa.Table] = []
@@ -103,7 +110,7 @@ class GroupWriter:
 
     def add(self, rows: pa.Table) -> None:
         """Append a table; a full group goes to disk at once."""
-        for index, size in enumerate(_image_bytes(rows)):
+        for index, size in enumerate(_image_bytes(rows, self._pictures)):
             if self._rows and (
                 self._rows >= ROW_GROUP_ROWS or self._bytes + size > ROW_GROUP_BYTES
             ):
@@ -161,12 +168,13 @@ def write_piece(
 ) -> list[RowIndex]:
     """Write the rows of one manual as they come; returns their index in the same order."""
     writer = GroupWriter(path, config)
-    index = []
+    index, pictures = [], picture_columns(FEATURES[config])
     for row in rows:
         writer.add(pa.Table.from_pylist([row], schema=schema(config)))
-        # A state group stays together in every split.
+        # A state group stays together in every split, and so do masks of one picture.
         group = row.get("group_id") or row.get("pair_id") or row["id"]
-        size = len(row["image"]["bytes"])
+        group = item_of(row) if "mask" in row else group
+        size = sum(len(row[name]["bytes"]) for name in pictures)
         index.append(
             RowIndex(
                 row["id"],
@@ -196,7 +204,8 @@ def _as_packed(path: Path, index: list[RowIndex]) -> list[RowIndex]:
 
 
 def item_of(row: Mapping[str, Any]) -> str:
-    """What a row is about: a state group, an object (the picture it was cut from), or itself."""
-    if "cell" in row:
-        return str(row["provenance"]["source_images"][row["cell"]]["path"])
+    """What a row is about: a state group, an object (the picture it was cut from), a mask's picture
+    of the manual, or itself."""
+    if "cell" in row or "mask" in row:
+        return str(row["provenance"]["source_images"][row.get("cell", 0)]["path"])
     return str(row.get("group_id") or row.get("pair_id") or row["id"])

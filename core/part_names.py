@@ -61,6 +61,11 @@ def part_kind(label: PartLabel) -> str:
     return " ".join(re.sub("y$", "i", re.sub("v$", "f", stem)) for stem in stems)
 
 
+def is_named(label: PartLabel, name: str, color: str) -> bool:
+    """Whether a label of a text names the part that a source calls so."""
+    return part_kind(PartLabel(1, color, name)) == part_kind(label)
+
+
 def _count(text: str, otherwise: int) -> int:
     digits = re.search(r"\d+", text)
     if digits:

@@ -135,9 +135,9 @@ def check_form(setting: Setting, option: str) -> None:
 def question(query: str, config: str, setting: Setting) -> str:
     """The parts of a row's query that are switched on, before any answer template."""
     parts = take_apart(query, config)
-    directive = parts.directive
-    joint = parts.joint
     words = TASKS[config].text
+    directive = parts.directive or words.form
+    joint = parts.joint or (" " if words.form else "")
     if words.in_boxes and (setting.boxes, setting.frame) != ("angle", "norm100"):
         # A query in words that are not known says nothing of this form and frame.
         own = directive or words.directives["paper"]

@@ -14,6 +14,7 @@ TASKS = {
         Task("state", "tasks.state"),
         Task("state_balanced", "tasks.state_balanced"),
         Task("spatial", "tasks.spatial"),
+        Task("mask", "tasks.mask"),  # last: it asks about pictures of the others
     )
 }
 

@@ -47,6 +47,10 @@ class Context:
     parts: dict[int, bytes] = field(default_factory=dict)
     # Regions of steps by session and instruction id (`tasks/regions.py`).
     regions: dict[str, dict[int, StepRegions | str]] = field(default_factory=dict)
+    # By instruction id of an eop: its first collage (`tasks/object/rows.py`).
+    collages: dict[int, Any] = field(default_factory=dict)
+    # Instruction ids of the steps that state rows ask about.
+    states_of: set[int] = field(default_factory=set)
     # What screening turned down among wrong states, by "kind: reason".
     screened: collections.Counter[Any] = field(default_factory=collections.Counter[str])
 

@@ -38,6 +38,8 @@ class Text:
     asks: str  # the question in short, for people
     bodies: Mapping[str, str]
     directives: Mapping[str, str]
+    # What prompts ask for the answer's form with, where queries don't say it.
+    form: str = ""
     # Solved in-context examples of the papers: (query, answer).
     examples: tuple[tuple[str, str], ...] = ()
     # Whether answers are boxes, which formats write in their own way and frame.

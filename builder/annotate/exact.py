@@ -5,10 +5,10 @@ Pictures that have none are annotated as `foreground` does, and say so.
 
 from builder.annotate import foreground
 from core.boxtext import box_answer
-from core.part_names import part_kind, part_labels, phrases
+from core.part_names import is_named, part_labels, phrases
 from core.pictures.media import Picture
 from core.records import Annotation, Instruction, LabelBox, PartLabel
-from core.scenes import ManualScene, PartInstance, ScenePicture
+from core.scenes import ManualScene, ScenePicture
 from synthesis.boxes import Box, px_to_norm100, union
 
 NAME = "exact"
@@ -47,10 +47,7 @@ def _boxes(scene: ManualScene, picture: ScenePicture, label: PartLabel) -> list[
     return [
         (float(x0), float(y0), float(x1), float(y1))
         for shown in picture.shown
-        if shown.box_xyxy_px and _is_named(scene.parts[shown.part_id], label)
+        for part in [scene.parts[shown.part_id]]
+        if shown.box_xyxy_px and is_named(label, part.label, part.color)
         for x0, y0, x1, y1 in [shown.box_xyxy_px]
     ]
-
-
-def _is_named(part: PartInstance, label: PartLabel) -> bool:
-    return part_kind(PartLabel(1, part.color, part.label)) == part_kind(label)

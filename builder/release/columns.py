@@ -70,6 +70,28 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "descriptions_v1": ("", "short true descriptions"),
     "descriptions_v2": ("", "richer true descriptions"),
     "contrast": ("", "a false description of the same two; null where none is surely false"),
+    "mask": ("", "which pixels the query is about: 255, the others 0; of the picture's size"),
+    "boxes_px": ("pixels", "a box for every single thing that the query is about"),
+    "area_ratio": ("share", "how much of the picture the mask covers"),
+    "instruction_variants": ("", "instructions that mean the same pixels; the query is one"),
+    "instruction_variants.level": ("", "simple (names), manual (the text), complex (by relation)"),
+    "instruction_variants.text": ("", "the instruction"),
+    "origin": ("", "the task that the picture and its pixels are from"),
+    "source": ("", "who says which pixels: the source of the picture, people, or a program"),
+    "candidates": ("", "what each annotator found"),
+    "candidates.annotator": ("", "its name"),
+    "candidates.box_px": ("pixels", "x0, y0, x1, y1 around its mask"),
+    "candidates.mask_iou_with_chosen": ("0 to 1", "overlap of its mask with the one chosen"),
+    "candidates.score": ("0 to 1", "its own confidence"),
+    "agreement": ("0 to 1", "mean overlap of all candidates; null for a single one"),
+    "n_annotators": ("", "how many annotators gave a mask"),
+    "quality": ("0 to 1", "how likely the mask is as good as one of the source or of people"),
+    "uses_gold_mask": ("", "whether the mask tells the answer of a benchmark of its origin"),
+    "failure": (
+        "",
+        "what a reviewer saw wrong: missing_target, misguided_target, "
+        "insufficient_reasoning; null if nothing",
+    ),
     "diversified": ("", "whether the answer was put into other words by rules"),
 }
 

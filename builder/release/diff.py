@@ -15,13 +15,16 @@ from typing import Any, NamedTuple
 
 from core.build import Manifest, Row, read_manifest, read_rows, records, shards
 from core.cli import EXIT_FAILED, EXIT_OK, Parser, run, writable
+from core.features import picture_columns
 from core.names import SPLITS
+from lego_arta import FEATURES
 
 # Columns by what they are, as the report says it; others under their own names.
 TEXTS = ("query", "answer", "instruction", "previous_instruction", "entities", "correction",
          "false_facts", "template_id", "descriptions_v1", "descriptions_v2",
-         "contrast")  # fmt: skip
-BOXES = ("targets", "distractors", "part_box_px", "correct_box_px", "subject", "object")
+         "contrast", "instruction_variants")  # fmt: skip
+BOXES = ("targets", "distractors", "part_box_px", "correct_box_px", "subject", "object",
+         "boxes_px")  # fmt: skip
 # Options of a build that a change of each kind can come from.
 OPTIONS = {
     "picture": ("image_format", "negatives", "positives", "seed", "annotator"),
@@ -116,10 +119,13 @@ def _rows(build: Path, config: str) -> dict[str, Row]:
     found: dict[str, Row] = {}
     for split in SPLITS:
         for path in shards(build, config, split)[:1]:
-            names = [name for name in pq.read_schema(path).names if name != "image"]
-            for row in read_rows(build, config, split, [*names, "image.path"]):
-                picture = (row.columns.pop("image") or {}).get("path")
-                found[row.id] = {**row.columns, "picture": picture, "split": split}
+            pictures = picture_columns(FEATURES[config]) if config in FEATURES else ["image"]
+            names = [name for name in pq.read_schema(path).names if name not in pictures]
+            paths = [f"{name}.path" for name in pictures]
+            for row in read_rows(build, config, split, [*names, *paths]):
+                shown = {name: (row.columns.pop(name) or {}).get("path") for name in pictures}
+                picture = shown.pop("image")
+                found[row.id] = {**row.columns, **shown, "picture": picture, "split": split}
     return found
 
 

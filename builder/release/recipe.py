@@ -27,7 +27,7 @@ from builder.release.records import write_table
 from builder.sources.terms import Terms
 from core.build import DATASET_NAME, MANIFEST, Manifest, every_shard, manifest_of, records, shards
 from core.errors import UserError
-from core.features import arrow_schema, as_json
+from core.features import arrow_schema, as_json, picture_columns
 from core.records import CrawledManual, Drop, load
 from core.store import CRAWL
 from lego_arta import CONFIGS, FEATURES
@@ -47,8 +47,9 @@ _SHOWN = 3  # names in an error; the rest are counted
 
 
 def recipe_features(config: str) -> Features:
-    """Columns of a recipe's rows: those of the config without the picture."""
-    kept = {name: feature for name, feature in FEATURES[config].items() if name != "image"}
+    """Columns of a recipe's rows: those of the config without its pictures."""
+    pictures = picture_columns(FEATURES[config])
+    kept = {name: feature for name, feature in FEATURES[config].items() if name not in pictures}
     return Features({**kept, "image_name": _TEXT, "image_sha256": _TEXT, "edit": _EDIT})
 
 
@@ -129,7 +130,7 @@ def _strip(path: Path, target: Path, config: str, urls: Mapping[tuple[str, str],
 def _stripped(
     row: dict[str, Any], config: str, urls: Mapping[tuple[str, str], str]
 ) -> dict[str, Any]:
-    image = row.pop("image")
+    image, *_ = (row.pop(name) for name in picture_columns(FEATURES[config]))
     sources = [
         {"url": urls.get((s["path"], s["sha256"]), s["path"]), "sha256": s["sha256"]}
         for s in row["provenance"]["source_images"]

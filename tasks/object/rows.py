@@ -33,6 +33,18 @@ class Found(NamedTuple):
         return frozenset(part_kind(label) for label in self.labels)
 
 
+class Collage(NamedTuple):
+    """Which rows fill the four cells, and the cell of the one that is asked for."""
+
+    order: list[Found]
+    cell: int
+
+    @property
+    def cell_wh(self) -> tuple[int, int]:
+        """Width and height of a cell in pixels."""
+        return cell_size(self.order[self.cell].annotation.size_wh)
+
+
 def make(context: Context) -> Iterator[Row]:
     """Four rows an eop whose parts have boxes and that has three other parts to stand among."""
     found = list(_found(context))
@@ -52,6 +64,7 @@ def make(context: Context) -> Iterator[Row]:
                 rng.shuffle(others)
                 order = [*others[:cell], target, *others[cell:]]
                 made.append(_collage_row(context, order, cell, cells))
+                context.collages.setdefault(step.instruction_id, Collage(order, cell))
         except ImageError as error:
             context.unusable("object", step, error)
             continue

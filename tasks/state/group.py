@@ -85,6 +85,8 @@ def state_row(
         words=words,
     )
     box = example.part_box_px
+    if right and config == "state":
+        context.states_of.add(step.instruction_id)
     return {
         **base,
         "label": int(right),

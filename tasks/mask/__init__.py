@@ -1,0 +1,1 @@
+"""Instruction-guided masks: which pixels of a picture an instruction is about."""

@@ -1,0 +1,78 @@
+"""A pair of things of a step as a mask: both together."""
+
+import random
+
+import numpy as np
+
+from core.scenes import PartInstance
+from tasks.context import Context
+from tasks.mask import instructions
+from tasks.mask.instructions import Refused, Variant
+from tasks.mask.targets import Target, joined
+from tasks.regions import EXACT, StepRegions, exact_scene, parts_before
+from tasks.sessions import ManualRow
+from tasks.spatial import space
+from tasks.spatial.pairs import CONFIDENCE, Pair, gold_of, pairs_of_step
+from tasks.spatial.wording import short_lines
+
+Made = tuple[Target, list[Variant], list[Refused]]
+
+
+def of_step(
+    context: Context, row: ManualRow, regions: StepRegions, rng: random.Random
+) -> Made | None:
+    """The first pair of a step whose second thing is a part and whose relation is known; None where
+    there is none (`spatial` has told why)."""
+    drops = list(context.drops)  # what pairs can't be made of, the spatial rows have recorded
+    pairs = pairs_of_step(context, row, regions)
+    context.drops[:] = drops
+    for pair in pairs:
+        gold = gold_of(pair.text, pair.image, pair.scene)
+        if pair.both_orders or not pair.object.is_part or not gold.relations:
+            continue
+        if gold.source == "contradiction":
+            continue
+        one, other = pair.subject.region, pair.object.region
+        if one is None or other is None:
+            continue
+        target = joined(regions, [one, other])
+        line = short_lines(pair.subject, gold.relations[0], pair.object, rng, 1)[0]
+        unique = _names_unique(pair, regions), _relation_unique(context, row, pair, gold.relations)
+        variants, refused = instructions.of_pair(
+            pair.subject, pair.object, gold.relations[0], line, unique, rng
+        )
+        sure = min(target.confidence, CONFIDENCE[gold.source])
+        confidence = target.confidence if regions.source == EXACT else sure
+        made = Target(target.mask, target.names, target.instances_px, target.found_by, confidence)
+        return made, variants, refused
+    return None
+
+
+def _names_unique(pair: Pair, regions: StepRegions) -> bool:
+    """Whether no other part in the picture is called like one of the two."""
+    names = [f"{one.color} {one.label}".strip() for one in (*regions.new, *regions.earlier)]
+    return names.count(pair.subject.name) == 1 and names.count(pair.object.name) == 1
+
+
+def _relation_unique(context: Context, row: ManualRow, pair: Pair, relations: list[str]) -> bool:
+    """Whether nothing else stands to the second thing as the first does; not known without a
+    scene."""
+    drawn = exact_scene(context, row)
+    one, other = pair.subject.region, pair.object.region
+    if drawn is None or context.scene is None or one is None or other is None:
+        return False
+    step, picture = drawn
+    taken = {*one.part_ids, *other.part_ids}
+    new = [context.scene.parts[i] for i in step.new_ids]
+    others = [p for p in (*parts_before(context, step), *new) if p.id not in taken]
+    anchor = _boxes([context.scene.parts[i] for i in other.part_ids])
+    return not any(
+        relations[0] in space.relations_between(
+            space.as_seen(_boxes([part]), picture.camera), space.as_seen(anchor, picture.camera)
+        )
+        for part in others
+    )  # fmt: skip
+
+
+def _boxes(parts: list[PartInstance]) -> np.ndarray:
+    return np.array([part.box_mm for part in parts])

@@ -1,0 +1,268 @@
+"""Rows of masks: pictures of the other tasks, an instruction, and the pixels it is about.
+
+A find picture gives a row a kind of part and one of a collage; a step one each for what to do
+(`scene`), for whether it was done (`state`) and for a pair of things (`spatial`).
+"""
+
+import hashlib
+import random
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from core.boxtext import box_answer
+from core.masks import area_ratio, encode_mask
+from core.part_names import part_kind, part_labels, phrases
+from core.pictures.containers import ImageError
+from core.records import Instruction, PartLabel
+from synthesis.boxes import Box, px_to_norm100, union
+from synthesis.collage import compose, fit
+from tasks import queries
+from tasks.context import Context, EncodedImage, base_row
+from tasks.mask import instructions, pairs
+from tasks.mask.instructions import Refused, Variant
+from tasks.mask.targets import (
+    Target,
+    boxes_in_collage,
+    connected_boxes,
+    found_parts,
+    mask_in_collage,
+    step_target,
+)
+from tasks.object.rows import Collage
+from tasks.prompts import found_text, instruction_text
+from tasks.regions import EXACT, step_regions
+from tasks.sessions import ManualRow
+from tasks.spatial.reading import Placing, read_placing
+from tasks.task import Row, Rows
+
+CONFIG = "mask"
+ORIGINS = ("scene", "object", "state", "spatial")
+# Of which a mask shows what the benchmark of that task asks for: boxes, or where the part belongs.
+TELLS_ANSWER = ("object", "state")
+
+
+class Asked(NamedTuple):
+    """One row to be: where it comes from, its picture, its pixels and its instructions."""
+
+    origin: str
+    row: ManualRow
+    image: EncodedImage
+    sources: list[Instruction]
+    target: Target
+    variants: list[Variant]
+
+
+def make(context: Context) -> Iterator[Row]:
+    """The rows of a manual; find pictures and steps whose pixels are not known are drops."""
+    for row in context.rows():
+        if row.instruction.VLM.task_label is None:
+            continue
+        try:
+            asked = list(_of_find(context, row) if row.is_eop else _of_step(context, row))
+        except ImageError as error:
+            context.unusable(CONFIG, row.instruction, error)
+            continue
+        for one in asked:
+            yield _row(context, one)
+
+
+# Find pictures -----------------------------------------------------------------------------------
+
+
+def _of_find(context: Context, row: ManualRow) -> Iterator[Asked]:
+    step = row.instruction
+    annotation = context.annotations.get(step.instruction_id)
+    if annotation is None or annotation.error:
+        reason = annotation.error if annotation and annotation.error else "not_annotated"
+        context.drop(CONFIG, step, reason)
+        return
+    regions = found_parts(context, row, annotation)
+    if isinstance(regions, str):
+        context.drop(CONFIG, step, regions)
+        return
+    labels, found_by = part_labels(step), annotation.annotator
+    if context.scene_picture(step) is not None:
+        found_by = EXACT
+    names = phrases(labels)
+    rng, placing = context.rng(CONFIG, step), _next_placing(context, row)
+    for index, region in enumerate(regions):
+        variants, refused = instructions.of_label(labels, index, placing, rng)
+        _count(context, step, refused)
+        if len(labels) == 1:
+            variants.insert(1, Variant("manual", found_text(step.text)))
+        if not variants:
+            context.drop(CONFIG, step, "no_unique_instruction", labels[index].text)
+            continue
+        target = Target(
+            region.mask, [(names[index], union(region.instances_px))], list(region.instances_px),
+            found_by, annotation.confidence,
+        )  # fmt: skip
+        yield Asked("object", row, context.source_image(step), [step], target, variants)
+    collage = context.collages.get(step.instruction_id)
+    if collage is not None:
+        masks = [region.mask for region in regions]
+        boxes = [list(region.instances_px) for region in regions]
+        yield _of_collage(context, row, collage, (masks, boxes), found_by, placing, rng)
+
+
+def _next_placing(context: Context, row: ManualRow) -> Placing | None:
+    """What the step right after a find row says of where all its parts go."""
+    session = context.sessions[row.session_id]
+    after = [other for other in session
+             if not other.is_eop and other.directly and other.eop is row.instruction]  # fmt: skip
+    if len(after) != 1 or len(after[0].instruction.text) != 1:
+        return None
+    themes = [label.theme for label in part_labels(row.instruction)]
+    return read_placing(after[0].instruction.text[0], themes)
+
+
+def _of_collage(
+    context: Context,
+    row: ManualRow,
+    collage: Collage,
+    parts: tuple[list[np.ndarray], list[list[Box]]],
+    found_by: str,
+    placing: Placing | None,
+    rng: random.Random,
+) -> Asked:
+    fitted = []
+    for found in collage.order:
+        picture = context.picture(found.row.instruction)
+        if picture is None:
+            raise ValueError(f"{context.item(found.row.instruction)}: annotated without a picture")
+        fitted.append(fit(picture.rgb, collage.cell_wh))
+    own, cell, cell_wh = fitted[collage.cell], collage.cell, collage.cell_wh
+    masks, boxes = parts
+    there = [boxes_in_collage(several, own, cell, cell_wh) for several in boxes]
+    mask = np.logical_or.reduce([mask_in_collage(one, own, cell, cell_wh) for one in masks])
+    labels = collage.order[cell].labels
+    others = [label for place, found in enumerate(collage.order) if place != cell
+              for label in found.labels]  # fmt: skip
+    rank = _rank(context, [found.labels for found in collage.order], cell)
+    variants = instructions.of_collage(labels, others, rank, placing, rng)
+    variants.insert(1, Variant("manual", found_text(row.instruction.text)))
+    annotation = collage.order[cell].annotation
+    target = Target(
+        mask, list(zip(phrases(labels), map(union, there), strict=True)),
+        [box for several in there for box in several], found_by, annotation.confidence,
+    )  # fmt: skip
+    image = context.new_image(compose([one.cell for one in fitted]))
+    sources = [row.instruction]
+    sources += [f.row.instruction for f in collage.order if f.row.instruction is not sources[0]]
+    return Asked("object", row, image, sources, target, variants)
+
+
+def _rank(context: Context, cells: Sequence[Sequence[PartLabel]], cell: int) -> int | None:
+    """When the parts of a cell are asked for first in the manual, among those of all cells."""
+    first: dict[str, int] = {}
+    for number, row in enumerate(context.rows()):
+        for label in part_labels(row.instruction) if row.is_eop else ():
+            first.setdefault(part_kind(label), number)
+    when = [min(first.get(part_kind(label), -1) for label in labels) for labels in cells]
+    if len(set(when)) < len(when):
+        return None
+    return sorted(when).index(when[cell])
+
+
+# Steps -------------------------------------------------------------------------------------------
+
+
+def _of_step(context: Context, row: ManualRow) -> Iterator[Asked]:
+    step = row.instruction
+    regions = step_regions(context, row)
+    if isinstance(regions, str):
+        context.drop(CONFIG, step, regions)
+        return
+    placing = None
+    if len(regions.new) == 1 and len(step.text) == 1:
+        themes = [entity["theme"] for entity in step.entities if "theme" in entity]
+        placing = read_placing(step.text[0], themes)
+    image, rng = context.source_image(step), context.rng(CONFIG, step)
+    told = step_target(context, row, regions, placing)
+    if isinstance(told, str):
+        context.drop(CONFIG, step, told)
+    else:
+        for origin in ("scene", "state"):
+            if origin == "state" and step.instruction_id not in context.states_of:
+                continue
+            variants, refused = instructions.of_step(
+                told, regions.earlier, step.text, rng, origin == "state"
+            )
+            _count(context, step, refused)
+            if not variants:
+                context.drop(CONFIG, step, "no_unique_instruction", origin)
+                continue
+            yield Asked(origin, row, image, [step], told.target, variants)
+    pair = pairs.of_step(context, row, regions, rng)
+    if pair is not None:
+        target, variants, refused = pair
+        _count(context, step, refused)
+        if variants:
+            yield Asked("spatial", row, image, [step], target, variants)
+
+
+def _count(context: Context, step: Instruction, refused: Sequence[Refused]) -> None:
+    """Instructions that fit another region as well are told, though their rows may have others."""
+    for one in refused:
+        context.drop(CONFIG, step, "instruction_not_unique", one.text)
+
+
+# Columns -----------------------------------------------------------------------------------------
+
+
+def _row(context: Context, asked: Asked) -> Row:
+    target, step = asked.target, asked.row.instruction
+    rng = random.Random(f"{context.options.seed}:{context.item(step)}:{asked.variants}")
+    chosen = rng.choice(asked.variants)
+    answer = box_answer(
+        [(name, px_to_norm100(box, asked.image.size_wh)) for name, box in target.names]
+    )
+    png = encode_mask(target.mask)
+    base = base_row(
+        context, CONFIG, asked.row, asked.image,
+        {
+            "query": queries.query(context.options.templates, CONFIG, asked=chosen.text),
+            "answer": answer,
+            "previous_instruction": (
+                instruction_text(asked.row.eop.text) if asked.row.eop else None
+            ),
+        },
+        sources=asked.sources,
+        annotator=target.found_by,
+        confidence=target.confidence,
+        words=_told_apart(asked, png),
+    )  # fmt: skip
+    box = union([box for _, box in target.names])
+    return {
+        **base,
+        "mask": {"bytes": png, "path": f"{hashlib.sha256(png).hexdigest()[:32]}.png"},
+        "boxes_px": [list(box) for box in target.instances_px or connected_boxes(target.mask)],
+        "area_ratio": area_ratio(target.mask),
+        "instruction_variants": [variant.column for variant in asked.variants],
+        "origin": ORIGINS.index(asked.origin),
+        "source": 0 if target.is_exact else 2,
+        **_alone(target, box),
+        "uses_gold_mask": asked.origin in TELLS_ANSWER,
+        "failure": None,
+    }
+
+
+def _alone(target: Target, box: Box) -> dict[str, Any]:
+    """What is known of a mask that nobody else confirms."""
+    only = {"annotator": target.found_by, "box_px": list(box), "mask_iou_with_chosen": 1.0,
+            "score": target.confidence}  # fmt: skip
+    return {"candidates": [only], "agreement": None, "n_annotators": 1,
+            "quality": target.confidence}  # fmt: skip
+
+
+def _told_apart(asked: Asked, png: bytes) -> str:
+    """What the ids of one picture's rows differ by: where they come from and what they show. Not
+    the instruction: another of the same mask is the same row."""
+    return hashlib.sha256(f"{asked.origin}\n".encode() + png).hexdigest()
+
+
+ROWS = Rows(
+    make, edit=lambda row: "collage" if len(row["provenance"]["source_images"]) > 1 else "copy"
+)

@@ -1,0 +1,39 @@
+"""How people see mask rows: the picture with everything else greyed out."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from core.masks import read_mask
+from tasks.drawing import RIGHT_RGB, draw_box, pixels
+from tasks.task import Drawing, Row, Show, ShownBox
+
+FADED = 0.25  # of what the mask leaves out
+
+
+def draw(rows: Sequence[Row]) -> Drawing:
+    """The first row's picture, faded but for what the instruction is about."""
+    row = rows[0]
+    rgb = pixels(row)
+    mask = read_mask(row["mask"]["bytes"])
+    grey = np.array(Image.fromarray(rgb).convert("L"))[..., None]
+    faded = (255 - FADED * (255 - grey.astype(float))).astype(np.uint8)
+    shown = np.where(mask[..., None], rgb, faded)
+    for box in row["boxes_px"]:
+        draw_box(shown, box, RIGHT_RGB)
+    return Drawing(shown, f"“{row['query']}”: in colour what it is about", row)
+
+
+def boxes(row: Row) -> list[ShownBox]:
+    """The single things."""
+    return [ShownBox("", "asked", box) for box in row["boxes_px"]]
+
+
+def line(row: Row) -> str:
+    """The instructions, and how sure the mask is."""
+    texts = "; ".join(f"{one['level']}: {one['text']}" for one in row["instruction_variants"])
+    return f"{texts} (covers {row['area_ratio']:.1%}, quality {row['quality']:.2f})"
+
+
+SHOW = Show(draw, boxes, line=line, alt=lambda row: f"a picture, asked about: {row['query']}")
