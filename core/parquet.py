@@ -60,9 +60,9 @@ def open_writer(path: Any, columns: pa.Schema, raw: bool = False) -> pq.ParquetW
     most of a manual's next step, is stored once. Chunks cut at content would end pages too early.
     """
     leaves = _leaf_names(columns)
-    # Raw pixels are packed with the page; all other pictures are files that are packed already.
-    pictures = [name for name in leaves if name.endswith(".bytes")]
-    files = [name for name in pictures if not (raw and name == RAW_COLUMN)]
+    # Pictures are files that are packed already, but for raw ones. Masks are not: the rows of a
+    # picture have the same, and a page holds them beside each other.
+    files = [] if raw else [name for name in leaves if name.startswith("image.")]
     packed: dict[str, Any] = {
         "compression_level": {RAW_COLUMN: RAW_LEVEL}, "data_page_size": 2**30,
     } if raw else {"use_content_defined_chunking": CONTENT_DEFINED_CHUNKING}  # fmt: skip

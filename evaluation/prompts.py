@@ -136,8 +136,8 @@ def question(query: str, config: str, setting: Setting) -> str:
     """The parts of a row's query that are switched on, before any answer template."""
     parts = take_apart(query, config)
     words = TASKS[config].text
-    directive = parts.directive or words.form
-    joint = parts.joint or (" " if words.form else "")
+    directive = words.form or parts.directive
+    joint = " " if words.form else parts.joint
     if words.in_boxes and (setting.boxes, setting.frame) != ("angle", "norm100"):
         # A query in words that are not known says nothing of this form and frame.
         own = directive or words.directives["paper"]

@@ -47,7 +47,7 @@ class Context:
     parts: dict[int, bytes] = field(default_factory=dict)
     # Regions of steps by session and instruction id (`tasks/regions.py`).
     regions: dict[str, dict[int, StepRegions | str]] = field(default_factory=dict)
-    # By instruction id of an eop: its first collage (`tasks/object/rows.py`).
+    # By instruction id of an eop: one of its collages (`tasks/object/rows.py`).
     collages: dict[int, Any] = field(default_factory=dict)
     # Instruction ids of the steps that state rows ask about.
     states_of: set[int] = field(default_factory=set)
@@ -129,6 +129,12 @@ class Context:
         """A picture that lies with the scene, encoded once. Raises `ImageError`."""
         path = self.folder / SCENE_FOLDER / str(picture.file)
         return self._encoded_once(picture.sha256, lambda: read_picture(path).rgb)
+
+    def collage_image(
+        self, instruction: Instruction, pixels: Callable[[], np.ndarray]
+    ) -> "EncodedImage":
+        """The collage of an eop that two tasks show, encoded once. Raises `ImageError`."""
+        return self._encoded_once(f"collage {instruction.instruction_id}", pixels)
 
     def _encoded_once(self, key: str, pixels: Callable[[], np.ndarray]) -> "EncodedImage":
         image = self._encoded.get(key)

@@ -23,6 +23,7 @@ from builder.export.tables import config_names
 from builder.export.tables import front_matter as yaml_of
 from builder.export.units import every_unit
 from core import store
+from core.features import picture_columns
 from lego_arta import FEATURES
 
 EXAMPLES = ("none",)
@@ -70,6 +71,10 @@ def _write(part: Part, shard: Shard) -> None:
                     continue
                 suffix = Path(row.picture_name).suffix
                 record = {"config": unit.config, "split": unit.split, **row.columns}
+                others = [name for name in picture_columns(FEATURES[unit.config]) if name in record]
+                for name in others:
+                    data = record.pop(name)["bytes"]
+                    _add(tar, f"{row.item.id}.{name}.png", data)
                 if part.request.merge:
                     record = _flat(record)
                 _add(tar, f"{row.item.id}{suffix}", row.picture)
@@ -111,6 +116,8 @@ def _features(name: str, pictures: Sequence[str]) -> Features:
     if name == "default":
         columns |= {**{c: FEATURES["scene"][c] for c in PLAIN}, REST: text}
     else:
-        columns |= {c: kind for c, kind in FEATURES[name].items() if c != "image"}
+        others = picture_columns(FEATURES[name])
+        columns |= {c: kind for c, kind in FEATURES[name].items() if c not in others}
+        pictures = [*pictures, *(f"{other}.png" for other in others if other != "image")]
     shown = {suffix: Image() for suffix in pictures}
     return Features({**shown, "json": columns, "__key__": text, "__url__": text})

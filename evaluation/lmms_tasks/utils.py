@@ -19,6 +19,7 @@ from core.build import Place
 from core.frames import Seen, infer_frame
 from core.items import Item, item_of
 from core.metrics import Said
+from evaluation.prompts import Setting, question
 from evaluation.samples import metric, score_sample
 from tasks import TASKS
 
@@ -34,8 +35,23 @@ def doc_to_text(
     doc: dict[str, Any], lmms_eval_specific_kwargs: dict[str, Any] | None = None
 ) -> str:
     """The row's query between what a model's own settings put around it."""
-    around = lmms_eval_specific_kwargs or {}
-    return f"{around.get('pre_prompt', '')}{doc['query']}{around.get('post_prompt', '')}"
+    return _between(doc["query"], lmms_eval_specific_kwargs)
+
+
+def _between(query: str, around: dict[str, Any] | None) -> str:
+    around = around or {}
+    return f"{around.get('pre_prompt', '')}{query}{around.get('post_prompt', '')}"
+
+
+def _text(config: str) -> Callable[..., str]:
+    """The query of a task whose rows don't say how to answer, and that."""
+
+    def doc_to_text(
+        doc: dict[str, Any], lmms_eval_specific_kwargs: dict[str, Any] | None = None
+    ) -> str:
+        return _between(question(doc["query"], config, Setting()), lmms_eval_specific_kwargs)
+
+    return doc_to_text
 
 
 def _results(config: str) -> Callable[[dict[str, Any], Sequence[str]], dict[str, dict[str, Any]]]:
@@ -71,13 +87,16 @@ def _frame(items: Sequence[Item], answers: Sequence[str]) -> str:
 
 
 def __getattr__(name: str) -> Any:
-    """`object_results` makes the results of a task, `object_iou` its metric `iou` of all."""
+    """`object_results` makes the results of a task, `object_iou` its metric `iou` of all,
+    `mask_text` its question with the form of the answer."""
     for config in sorted(TASKS, key=len, reverse=True):  # a name may begin with another
         wanted = name.removeprefix(f"{config}_")
         if wanted == name:
             continue
         if wanted == "results":
             return _results(config)
+        if wanted == "text":
+            return _text(config)
         if wanted in TASKS[config].score.harness:
             return _aggregation(config, wanted)
     raise AttributeError(name)

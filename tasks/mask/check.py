@@ -9,6 +9,7 @@ from core.pictures.containers import ImageError
 from synthesis.boxes import clip
 from tasks.invariants import box_violations
 from tasks.mask.text import LEVELS
+from tasks.queries import take_apart
 from tasks.task import Check, Row
 
 EPSILON = 1e-4  # float32 of a share
@@ -36,7 +37,8 @@ def violations(row: Row, size_wh: tuple[int, int], imported: bool) -> Iterator[s
     if beside:
         yield f"{name}: the boxes hold the mask, found {beside} pixels outside"
     variants = [(one["level"], one["text"]) for one in row["instruction_variants"]]
-    if row["query"] not in [text for _, text in variants] and not imported:
+    asked = take_apart(row["query"], "mask").instruction
+    if asked not in [text for _, text in variants] and not imported:
         yield f"{name}: the query is one of the instructions, found {row['query']!r}"
     if not all(level in LEVELS and text for level, text in variants):
         yield f"{name}: levels are some of {LEVELS}, found {variants}"

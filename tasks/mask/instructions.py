@@ -80,7 +80,6 @@ def of_collage(
     own: Sequence[PartLabel],
     others: Sequence[PartLabel],
     rank: int | None,
-    placing: Placing | None,
     rng: random.Random,
 ) -> list[Variant]:
     """Instructions of what one cell of a collage shows. `rank` is when the manual asks for it first

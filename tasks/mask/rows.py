@@ -6,7 +6,7 @@ A find picture gives a row a kind of part and one of a collage; a step one each 
 
 import hashlib
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from core.part_names import part_kind, part_labels, phrases
 from core.pictures.containers import ImageError
 from core.records import Instruction, PartLabel
 from synthesis.boxes import Box, px_to_norm100, union
-from synthesis.collage import compose, fit
+from synthesis.collage import Fitted, compose, fit
 from tasks import queries
 from tasks.context import Context, EncodedImage, base_row
 from tasks.mask import instructions, pairs
@@ -56,11 +56,12 @@ class Asked(NamedTuple):
 
 def make(context: Context) -> Iterator[Row]:
     """The rows of a manual; find pictures and steps whose pixels are not known are drops."""
+    first = _first_asked(context)
     for row in context.rows():
         if row.instruction.VLM.task_label is None:
             continue
         try:
-            asked = list(_of_find(context, row) if row.is_eop else _of_step(context, row))
+            asked = list(_of_find(context, row, first) if row.is_eop else _of_step(context, row))
         except ImageError as error:
             context.unusable(CONFIG, row.instruction, error)
             continue
@@ -71,7 +72,16 @@ def make(context: Context) -> Iterator[Row]:
 # Find pictures -----------------------------------------------------------------------------------
 
 
-def _of_find(context: Context, row: ManualRow) -> Iterator[Asked]:
+def _first_asked(context: Context) -> dict[str, int]:
+    """When the manual asks for each kind of part first, by the number of the row."""
+    first: dict[str, int] = {}
+    for number, row in enumerate(context.rows()):
+        for label in part_labels(row.instruction) if row.is_eop else ():
+            first.setdefault(part_kind(label), number)
+    return first
+
+
+def _of_find(context: Context, row: ManualRow, first: Mapping[str, int]) -> Iterator[Asked]:
     step = row.instruction
     annotation = context.annotations.get(step.instruction_id)
     if annotation is None or annotation.error:
@@ -104,7 +114,8 @@ def _of_find(context: Context, row: ManualRow) -> Iterator[Asked]:
     if collage is not None:
         masks = [region.mask for region in regions]
         boxes = [list(region.instances_px) for region in regions]
-        yield _of_collage(context, row, collage, (masks, boxes), found_by, placing, rng)
+        rank = _rank(first, [found.labels for found in collage.order], collage.cell)
+        yield _of_collage(context, row, collage, (masks, boxes), found_by, rank, rng)
 
 
 def _next_placing(context: Context, row: ManualRow) -> Placing | None:
@@ -124,10 +135,10 @@ def _of_collage(
     collage: Collage,
     parts: tuple[list[np.ndarray], list[list[Box]]],
     found_by: str,
-    placing: Placing | None,
+    rank: int | None,
     rng: random.Random,
 ) -> Asked:
-    fitted = []
+    fitted: list[Fitted] = []
     for found in collage.order:
         picture = context.picture(found.row.instruction)
         if picture is None:
@@ -140,30 +151,23 @@ def _of_collage(
     labels = collage.order[cell].labels
     others = [label for place, found in enumerate(collage.order) if place != cell
               for label in found.labels]  # fmt: skip
-    rank = _rank(context, [found.labels for found in collage.order], cell)
-    variants = instructions.of_collage(labels, others, rank, placing, rng)
+    variants = instructions.of_collage(labels, others, rank, rng)
     variants.insert(1, Variant("manual", found_text(row.instruction.text)))
     annotation = collage.order[cell].annotation
     target = Target(
         mask, list(zip(phrases(labels), map(union, there), strict=True)),
         [box for several in there for box in several], found_by, annotation.confidence,
     )  # fmt: skip
-    image = context.new_image(compose([one.cell for one in fitted]))
+    image = context.collage_image(row.instruction, lambda: compose([one.cell for one in fitted]))
     sources = [row.instruction]
     sources += [f.row.instruction for f in collage.order if f.row.instruction is not sources[0]]
     return Asked("object", row, image, sources, target, variants)
 
 
-def _rank(context: Context, cells: Sequence[Sequence[PartLabel]], cell: int) -> int | None:
+def _rank(first: Mapping[str, int], cells: Sequence[Sequence[PartLabel]], cell: int) -> int | None:
     """When the parts of a cell are asked for first in the manual, among those of all cells."""
-    first: dict[str, int] = {}
-    for number, row in enumerate(context.rows()):
-        for label in part_labels(row.instruction) if row.is_eop else ():
-            first.setdefault(part_kind(label), number)
     when = [min(first.get(part_kind(label), -1) for label in labels) for labels in cells]
-    if len(set(when)) < len(when):
-        return None
-    return sorted(when).index(when[cell])
+    return sorted(when).index(when[cell]) if len(set(when)) == len(when) else None
 
 
 # Steps -------------------------------------------------------------------------------------------

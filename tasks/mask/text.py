@@ -10,7 +10,7 @@ TEXT = Text(
     title="Instruction-guided masks",
     asks="which pixels is this about?",
     bodies={"paper": "{asked}", "readable": "{asked}"},
-    directives={"paper": "", "readable": ""},
+    directives={"paper": "", "readable": " Mark what this is about."},
     form="Mark what this is about in the picture. Give each position as <p>object</p> "
     f"{{<Xleft><Ytop><Xright><Ybottom>}}, with X and Y coordinates {PERCENT}: Xleft and Ytop are "
     "the top-left corner, Xright and Ybottom the bottom-right corner.",

@@ -1,5 +1,6 @@
 """Object detection (T10, T11): a part among three others of its manual, in each of four cells."""
 
+import functools
 import random
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -34,7 +35,7 @@ class Found(NamedTuple):
 
 
 class Collage(NamedTuple):
-    """Which rows fill the four cells, and the cell of the one that is asked for."""
+    """One of an eop's four collages: the rows in the cells, and the cell of the one asked for."""
 
     order: list[Found]
     cell: int
@@ -59,12 +60,14 @@ def make(context: Context) -> Iterator[Row]:
             context.drop("object", step, "too_few_other_parts", f"{len(others)} of {DISTRACTORS}")
             continue
         made = []
+        shared = context.rng("collage", step).randrange(CELLS)  # with masks
         try:
             for cell in range(CELLS):
                 rng.shuffle(others)
                 order = [*others[:cell], target, *others[cell:]]
+                if cell == shared:
+                    context.collages[step.instruction_id] = Collage(order, cell)
                 made.append(_collage_row(context, order, cell, cells))
-                context.collages.setdefault(step.instruction_id, Collage(order, cell))
         except ImageError as error:
             context.unusable("object", step, error)
             continue
@@ -123,11 +126,15 @@ def _collage_row(context: Context, order: list[Found], cell: int, cells: LRUCach
     ]
     targets = entries[cell]
     boxes = [tuple(entry["box_norm100"]) for entry in targets]
+    shared = context.collages.get(target.row.instruction.instruction_id)
+    pixels = functools.partial(compose, [one.cell for one in fitted])
     row = base_row(
         context,
         "object",
         target.row,
-        context.new_image(compose([f.cell for f in fitted])),
+        context.collage_image(target.row.instruction, pixels)
+        if shared is not None and shared.order is order
+        else context.new_image(pixels()),
         {
             "query": object_query(target.row.instruction.text, context.options.templates),
             "answer": box_answer(list(zip(phrases(target.labels), boxes, strict=True))),
