@@ -50,6 +50,16 @@ def fleiss(values: np.ndarray, labels: int, seed: int = 42) -> Estimate:
     return _resampled(lambda index: _fleiss(table[index]), len(table), seed)
 
 
+def fleiss_of_several(values: np.ndarray, seed: int = 42) -> Estimate:
+    """Fleiss' kappa of yes-or-no questions (samples, questions, raters) that are asked of every
+    sample; whole samples are resampled, for their questions hang together."""
+    complete = values[np.isfinite(values).all(axis=(1, 2))].astype(int)
+    if len(complete) < 2 or values.shape[2] < 2:
+        return NOTHING
+    table = (complete[..., None] == np.array([1, 2])).sum(axis=2)
+    return _resampled(lambda index: _fleiss(table[index].reshape(-1, 2)), len(table), seed)
+
+
 def _fleiss(table: np.ndarray) -> float:
     with np.errstate(invalid="ignore", divide="ignore"):
         value = fleiss_kappa(table)

@@ -4,17 +4,27 @@ The thesis asked 3 about objects and 5 about states to see who had read its tuto
 look like any other question; the known scores are in the key file, not in the page.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from core.build import BuildRow
 from core.errors import UserError
-from review.criteria import Rating
-from review.questions import BoxPx, NamedBox, Question, object_question, state_question
-from review.rows import entries_of, group_of, picture, rank
+from core.relations import OPPOSITE
+from review.criteria import HOLDS, HOLDS_NOT, Rating
+from review.questions import (
+    BoxPx,
+    NamedBox,
+    Question,
+    object_question,
+    sentence_to_complete,
+    spatial_question,
+    state_question,
+)  # fmt: skip
+from review.rows import entries_of, group_of, is_choice, picture, rank
 from synthesis.boxes import intersection
+from tasks.spatial.things import MIDDLE, MODEL, TABLE
 
 # A box moved by this share of its width or height has most of its object, clearly off centre.
 OFF_CENTRE = 0.4
@@ -35,7 +45,10 @@ def questions(
     Raises `UserError` when the build has no rows to make them of.
     """
     ranked = sorted(rows, key=lambda row: (group_of(row) in taken, rank(f"{seed}:check", row.id)))
-    made = _of_objects(ranked) if task.config == "object" else _of_states(build, ranked)
+    if task.config == "spatial":
+        made = _of_pairs(ranked)
+    else:
+        made = _of_objects(ranked) if task.config == "object" else _of_states(build, ranked)
     if len(made) < task.checks:
         raise UserError(
             f"{build}: too few rows for {task.checks} check questions ({len(made)} found); build "
@@ -156,3 +169,61 @@ def _difference(one, other) -> float:
     ground = int(np.bincount(b.ravel()).argmax())
     used = (abs(a - ground) > 12) | (abs(b - ground) > 12)
     return float((abs(a - b) > 24)[used].mean()) if used.any() else 0.0
+
+
+# Sides that a picture shows to whoever looks at it, if the scene or the text says so, too.
+SIDES = ("left", "right")
+
+
+def _of_pairs(ranked: Sequence[BuildRow]) -> list[Question]:
+    """Two parts beside each other, once as they are and once the other way round, and a part on
+    what carries it; where one kind is missing another of the sides."""
+    sure = [row for row in ranked if is_choice(row) and _is_seen(row)]
+    sides = [row for row in sure if row.columns["relations"][0] in SIDES]
+    parts = [row for row in sides if row.columns["object"]["label"] not in (MIDDLE, MODEL, TABLE)]
+    made: list[Question] = []
+    used: set[str] = set()
+
+    def take(rows: Sequence[BuildRow], ask: Callable[[BuildRow], Question]) -> None:
+        row = next((row for row in rows if _pictured(row) not in used), None)
+        if row is not None:
+            made.append(ask(row))
+            used.add(_pictured(row))
+
+    take(parts or sides, _known_pair)
+    take(parts, _other_way_round)
+    take([row for row in sure if row.columns["relations"][0] == "on"], _known_pair)
+    while len(made) < 3 and (rest := [row for row in sides if _pictured(row) not in used]):
+        take(rest, _known_pair)
+    return made
+
+
+def _pictured(row: BuildRow) -> str:
+    """The picture of a row, by its source: one a check question."""
+    return str(row.columns["provenance"]["source_images"][0]["path"])
+
+
+def _is_seen(row: BuildRow) -> bool:
+    """Whether the picture shows the first relation, and another reading says so, too."""
+    relation = row.columns["relations"][0]
+    others = (row.columns["relations_scene"], row.columns["relations_text"])
+    return relation in row.columns["relations_image"] and any(relation in one for one in others)
+
+
+def _known_pair(row: BuildRow) -> Question:
+    relation = row.columns["relations"][0]
+    known = {relation: HOLDS, OPPOSITE[relation]: HOLDS_NOT}
+    return spatial_question(row)._replace(row=None, relation="", known=known)
+
+
+def _other_way_round(row: BuildRow) -> Question:
+    """Subject and object exchanged, so that the opposite relation holds."""
+    question, relation = spatial_question(row), row.columns["relations"][0]
+    boxes = question.boxes[::-1]
+    return question._replace(
+        row=None,
+        relation="",
+        text=sentence_to_complete(*boxes),
+        boxes=boxes,
+        known={OPPOSITE[relation]: HOLDS, relation: HOLDS_NOT},
+    )

@@ -83,15 +83,18 @@ def make_command(options: argparse.Namespace) -> None:
         options.build, task, options.n or task.samples, options.seed, options.checks
     )
     questions, side_px = fitting.fitted(drawn.questions)
-    html, key = page.page_and_key(task, questions, manifest, rotate=options.checks != "first")
+    in_order = options.checks == "first" or drawn.unsure > 0
+    html, key = page.page_and_key(task, questions, manifest, rotate=not in_order)
     page.write_page(options.out, html, key)
     samples = sum(question.row is not None for question in questions)
     megabytes = options.out.stat().st_size / 1e6
     checks = len(questions) - samples
     print(
-        f"{options.out}: {samples:,} of {drawn.candidates:,} rows, {checks} check questions, "
-        f"{megabytes:.1f} MB"
+        f"{options.out}: {samples:,} of {drawn.candidates:,} "
+        f"{'pairs' if task.several else 'rows'}, {checks} check questions, {megabytes:.1f} MB"
     )
+    if drawn.unsure:
+        print(f"{drawn.unsure:,} of them come first: their text and picture say opposite things")
     if side_px:
         print(f"pictures are at most {side_px} px here, to keep the page small")
     if megabytes * 1e6 > fitting.PAGE_BYTES:
@@ -144,9 +147,13 @@ def terminal(found: dict) -> list[str]:
         weighted = one["cohen_weighted"]
         lines.append(
             f"{one['title']}: mean {text(one['mean'])} of {one['scale'][1]}; Fleiss' kappa "
-            f"{text(one['fleiss'])}; Cohen's {text(one['cohen'])}"
+            f"{text(one['fleiss'])}"
+            + (f"; Cohen's {text(one['cohen'])}" if one["cohen"] else "")
             + (f", weighted {text(weighted)}" if weighted else "")
         )
+    if found["holds"]:
+        lines.append(f"all words together: Fleiss' kappa {text(found['holds']['fleiss'])}")
+        lines.append(f"the rows' own relation holds: {text(found['holds']['confirmed'])}")
     rule = found["acceptance"]
     if rule:
         failed = [f"{r['criterion']}: {r['found']}" for r in rule["rules"] if not r["passed"]]

@@ -1,10 +1,15 @@
 """What raters are asked, in one place for page, check questions and statistics.
 
 Labels are those of the thesis (11.1; features.md T19, T20, A5, A6). A score is the place of its
-label from the worst, 1 up; reports subtract 1, as the paper did.
+label from the worst, 1 up; reports subtract 1, as the paper did. Of a pair of things several
+relations may hold: every one is a criterion, scored 2 where the rater says that it holds, else 1.
 """
 
 from typing import NamedTuple
+
+from core.relations import OPPOSITE, RELATIONS, WORDS
+
+HOLDS_NOT, HOLDS = 1, 2
 
 
 class Criterion(NamedTuple):
@@ -23,8 +28,20 @@ class Criterion(NamedTuple):
         return len(self.labels)
 
 
+class Against(NamedTuple):
+    """Scores that can't stand together: (criterion, score) of each, what the page tells the rater,
+    and what is noted of a file with such answers."""
+
+    rules: tuple[tuple[tuple[str, int], tuple[str, int]], ...]
+    told: str
+    note: str
+
+
 class Rating(NamedTuple):
-    """What a page is about. `minutes` is what the thesis says its 103 or 105 questions take."""
+    """What a page is about. `minutes` is what 100 questions and the checks take: for objects and
+    states what the thesis says. `several` is the one question whose answers are the criteria, any
+    number of which may hold; empty where every criterion is a question of its own.
+    """
 
     name: str
     config: str
@@ -34,6 +51,8 @@ class Rating(NamedTuple):
     minutes: tuple[float, float]
     samples: int
     least_median_s: float  # nobody who looks is faster than this
+    against: Against | None = None
+    several: str = ""
 
     def criterion(self, name: str) -> Criterion:
         """The criterion of a name; KeyError when there is none."""
@@ -103,13 +122,54 @@ _SCREENING = (
         rejects=True,
     ),
 )
+_RELATION_HINTS = {
+    "on": "It rests on the other or is attached to its top.",
+    "in": "It is set into the other, which closes it in on its sides.",
+    "next": "It stands beside the other, close to it and about as high.",
+    "under": "It is below the other, touching it or not.",
+    "above": "It is higher than the other, over it, and does not touch it.",
+    "behind": "It is farther from you than the other.",
+    "in front of": "It is nearer to you than the other.",
+    "left": "It is to the left of the other as you look at the picture.",
+    "right": "It is to the right of the other as you look at the picture.",
+}
+_SPATIAL = tuple(
+    Criterion(
+        name,
+        WORDS[name],
+        f"Is the thing in box 1 {WORDS[name]} the thing in box 2?",
+        ("Not true", "True"),
+        ("It is not ticked.", _RELATION_HINTS[name]),
+        rejects=False,  # a row is turned down where its own relation is denied
+    )
+    for name in RELATIONS
+)
+_STATE_AGAINST = Against(
+    ((("similarity", 2), ("relevance", 1)),),
+    "High similarity with low relevance does not occur: two pictures that look almost the same "
+    "show the same assembly. Please look again.",
+    "samples of high similarity and low relevance, which can't be",
+)
+_SPATIAL_AGAINST = Against(
+    tuple(((a, HOLDS), (b, HOLDS)) for a, b in OPPOSITE.items()),
+    "A thing can’t stand to another in one way and in the opposite way, too. Please look again.",
+    "samples with a relation and its opposite, which can't be",
+)
 RATINGS = {
     task.name: task
     for task in (
         Rating("object", "object", "Boxes and names of parts", _OBJECT, 3, (20, 40), 100, 2.0),
-        Rating("state", "state", "Wrong and right states", _STATE, 5, (15, 35), 100, 1.0),
+        Rating(
+            "state", "state", "Wrong and right states", _STATE, 5, (15, 35), 100, 1.0,
+            _STATE_AGAINST,
+        ),
         Rating(
             "screening", "state", "Screening of wrong states", _SCREENING, 0, (6, 6), 1000, 0.25
         ),
+        Rating(
+            "spatial", "spatial", "Where things are", _SPATIAL, 3, (15, 35), 100, 1.0,
+            _SPATIAL_AGAINST,
+            "Which words are true of box 1, seen from box 2? Tick all that are.",
+        ),
     )
-}
+}  # fmt: skip

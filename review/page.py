@@ -23,8 +23,9 @@ from review.questions import Question
 from review.results import KEY_FORMAT, Key, KeyItem
 
 FOLDER = Path(__file__).parent
-SCRIPTS = ("page_store.js", "page_pictures.js", "page_app.js")
-TEXT_NAMES = {"object": "Reference text:", "state": "Step:", "screening": "Step:"}
+SCRIPTS = ("page_store.js", "page_pictures.js", "page_choices.js", "page_app.js")
+TEXT_NAMES = {"object": "Reference text:", "state": "Step:", "screening": "Step:",
+              "spatial": "Complete:"}  # fmt: skip
 # How many samples the thesis' minutes are for, without check questions.
 USUAL = 100
 
@@ -55,7 +56,9 @@ def page_and_key(
             }
         )
     known = {
-        _name(index): KeyItem(question.row, question.manual_id, dict(question.known))
+        _name(index): KeyItem(
+            question.row, question.manual_id, dict(question.known), question.relation
+        )
         for index, question in enumerate(questions, 1)
     }
     page_id = _page_id(task, items, [data for data, _ in numbers], known)
@@ -66,6 +69,9 @@ def page_and_key(
             {"name": c.name, "title": c.title, "question": c.question, "labels": list(c.labels)}
             for c in task.criteria
         ],
+        "title": task.title,
+        "several": task.several,
+        "against": task.against.rules if task.against else [],
         "minutes": list(task.minutes),
         "usual": USUAL + task.checks,
         "rotate": rotate,
@@ -112,6 +118,7 @@ def render(task: Rating, data: Mapping[str, Any], pictures: Sequence[bytes]) -> 
             "criteria": _criteria(task),
             "tutorial": tutorial.section(task),
             "keys": _keys(task),
+            "against": escape(task.against.told) if task.against else "",
             "data": "\n".join(blocks),
         },
     )
@@ -151,6 +158,17 @@ def _minutes(low: float, high: float) -> str:
 
 
 def _criteria(task: Rating) -> str:
+    if task.several:
+        told = "".join(
+            f"<dd><kbd>{key}</kbd> <b>{escape(criterion.title)}</b>: "
+            f"{escape(criterion.hints[-1])}</dd>"
+            for key, criterion in enumerate(task.criteria, 1)
+        )
+        told += (
+            "<dd><kbd>N</kbd> <b>None fits</b>: No word is true, or a box is not around the thing "
+            "that it names.</dd>"
+        )
+        return f'<dl class="criteria"><dt>{escape(task.several)}</dt>{told}</dl>'
     parts = []
     for criterion in task.criteria:
         labels = "".join(
@@ -170,8 +188,11 @@ def _keys(task: Rating) -> str:
     if task.name == "screening":
         lines[0] = "<kbd>1</kbd> or <kbd>D</kbd> drop, <kbd>2</kbd> or <kbd>K</kbd> keep; the next "
         lines[0] += "sample follows at once"
+    if task.several:
+        digits = f"<kbd>1</kbd> to <kbd>{len(task.criteria)}</kbd>"
+        lines[0] = f"{digits} tick a word or take the tick off, <kbd>N</kbd> none fits"
     lines += ["<kbd>←</kbd> <kbd>→</kbd> previous and next sample"]
-    if task.config == "object":
+    if task.config in ("object", "spatial"):
         lines.append("<kbd>T</kbd> boxes on or off")
     else:
         lines.append("<kbd>S</kbd> swap the two images, to see what differs")

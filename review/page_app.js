@@ -8,6 +8,7 @@ function main() {
   const clock = makeClock();
   const pictures = makePictures(page, $("stage"));
   const fast = page.task === "screening";
+  const choices = page.several ? makeChoices(page, $("rating"), choose) : null;
   let state = store.load() || newState(page);
   let active = 0;
   let choosing = false; // with the arrow keys of a group of radio buttons
@@ -108,7 +109,8 @@ function main() {
     $("zoom-level").textContent = "1×";
     $("comment").value = answer(one)?.comment || "";
     for (const input of $("rating").querySelectorAll("input")) input.checked = false;
-    page.criteria.forEach((criterion, index) => mark(one, criterion, index));
+    if (choices) choices.mark(answer(one)?.scores || {});
+    else page.criteria.forEach((criterion) => mark(one, criterion));
     const open = page.criteria.findIndex((c) => !(c.name in (answer(one)?.scores || {})));
     activate(open < 0 ? 0 : open);
     contradiction(one);
@@ -130,6 +132,8 @@ function main() {
   // Rating -------------------------------------------------------------------------------------
 
   function form() {
+    $("rating").addEventListener("submit", (event) => event.preventDefault());
+    if (choices) return choices.build();
     $("rating").replaceChildren(
       ...page.criteria.map((criterion, index) => {
         const set = document.createElement("fieldset");
@@ -161,7 +165,6 @@ function main() {
         return set;
       }),
     );
-    $("rating").addEventListener("submit", (event) => event.preventDefault());
   }
 
   function activate(index) {
@@ -196,9 +199,21 @@ function main() {
     say(`${criterion.title}: ${label}. ${next}`);
   }
 
+  function choose(what) {
+    const one = item(state.position);
+    if (!one) return;
+    const record = said(one);
+    record.scores = choices.pressed(record.scores, what);
+    keep();
+    choices.mark(record.scores);
+    contradiction(one);
+    say(`${choices.told(record.scores)} Press → for the next sample.`);
+  }
+
   function contradiction(one) {
     const scores = answer(one)?.scores || {};
-    $("contradiction").hidden = !(scores.similarity === 2 && scores.relevance === 1);
+    const against = (rule) => rule.every(([name, score]) => scores[name] === score);
+    $("contradiction").hidden = !page.against.some(against);
   }
 
   // Keys and buttons ---------------------------------------------------------------------------
@@ -235,7 +250,10 @@ function main() {
     c: () => $("comment").focus(),
     "?": () => $("help").showModal(),
   };
-  for (const digit of "0123") keys[digit] = () => rate(active, Number(digit), true);
+  if (choices) {
+    choices.names.forEach((name, n) => (keys[String(n + 1)] = () => choose(name)));
+    Object.assign(keys, { 0: () => choose("unsure"), n: () => choose("none") });
+  } else for (const digit of "0123") keys[digit] = () => rate(active, Number(digit), true);
   if (fast) Object.assign(keys, { d: () => rate(0, 1, true), k: () => rate(0, 2, true) });
 
   document.addEventListener("keyup", () => (choosing = false));

@@ -50,7 +50,7 @@ function makePictures(page, stage) {
       if (x0 < width / 2) tag.style.left = (100 * x0) / width + "%";
       else tag.style.right = 100 - (100 * x1) / width + "%";
       if (y0 > 0.06 * height) tag.style.bottom = 100 - (100 * y0) / height + "%";
-      else tag.style.top = (100 * y1) / height + "%";
+      else tag.style.top = (y1 < 0.94 * height ? (100 * y1) / height : (100 * y0) / height) + "%";
       canvas.append(frame, tag);
     });
   }

@@ -54,6 +54,9 @@ def kappa_rows(found: Mapping[str, Any]) -> list[tuple[str, Mapping[str, float]]
             ("fleiss", "Fleiss"), ("cohen", "Cohen, mean"), ("cohen_weighted", "Cohen, weighted"),
         )
         if criterion[kind] and criterion[kind]["value"] is not None
+    ] + [
+        ("all words together\nFleiss", found["holds"]["fleiss"])
+        for _ in (0,) if found["holds"] and found["holds"]["fleiss"]["value"] is not None
     ]  # fmt: skip
 
 
@@ -108,6 +111,26 @@ def scores(found: Mapping[str, Any]) -> str:
     return _svg("scores", "Share of every score, by rater", size, len(names), draw)
 
 
+def chosen(found: Mapping[str, Any]) -> str:
+    """Of words of which several may hold: the share of samples that each rater chose each for."""
+    raters = [rater for rater in found["raters"] if rater["counted"]]
+    counts = [[c["counts"] for c in rater["criteria"].values()] for rater in raters]
+    shares = [[yes / max(1, no + yes) for no, yes in row] for row in counts]
+
+    def draw(axes: Axes) -> None:
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        for place, row in enumerate(shares):
+            for column, share in enumerate(row):
+                ink = "#fff" if share > 0.6 else "#000"
+                axes.text(column, place, f"{share:.0%}", ha="center", va="center", color=ink)
+        titles = [criterion["title"] for criterion in found["criteria"].values()]
+        axes.set_xticks(range(len(titles)), titles, rotation=25, ha="right")
+        axes.set_yticks(range(len(raters)), [rater["name"] for rater in raters])
+
+    size = (9.0, 1.3 + 0.45 * len(raters))
+    return _svg("chosen", "Share of samples that each word was chosen for", size, 1, draw)
+
+
 def _apart(criterion: str, rater: Mapping[str, Any]) -> Sequence[float | None]:
     return rater["criteria"][criterion]["apart_by_part"]
 
@@ -115,7 +138,7 @@ def _apart(criterion: str, rater: Mapping[str, Any]) -> Sequence[float | None]:
 def over_time(found: Mapping[str, Any]) -> str:
     """How far each rater is from the others, and how long a sample takes, by part of a session."""
     raters = [rater for rater in found["raters"] if rater["counted"]]
-    criteria = found["criteria"]
+    criteria = {} if found["holds"] else found["criteria"]  # too many lines for one picture
     parts = [f"{index + 1}/{PARTS}" for index in range(PARTS)]
 
     def lines(axes: Axes, values: Callable[[Any], Sequence[float | None]]) -> None:

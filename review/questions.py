@@ -1,5 +1,6 @@
 """One screen of a page: pictures, boxes, text, and, for a check question, the known answers."""
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ class Question(NamedTuple):
     sizes_wh: tuple[tuple[int, int], ...]
     boxes: tuple[NamedBox, ...] = ()
     known: Mapping[str, int] = {}
+    relation: str = ""  # of a pair: the one that its rows say
 
 
 def object_question(entry: BuildRow) -> Question:
@@ -55,3 +57,31 @@ def state_question(entry: BuildRow, reference: BuildRow) -> Question:
         tuple(data for data, _ in files),
         tuple(size for _, size in files),
     )
+
+
+# Of the page's first two boxes, as page.css draws them.
+BOX_COLORS = ("blue", "pink")
+
+
+def spatial_question(entry: BuildRow) -> Question:
+    """A pair in its picture, subject first. The step's own words are not told: they say the
+    relation."""
+    data, size_wh = as_webp(picture_bytes(entry.place))
+    things = [entry.columns[name] for name in ("subject", "object")]
+    boxes = tuple(NamedBox(thing["label"], tuple(thing["box_px"])) for thing in things)
+    return Question(
+        entry.id,
+        entry.columns["manual_id"],
+        sentence_to_complete(*boxes),
+        (data,),
+        (size_wh,),
+        boxes,
+        relation=entry.columns["relations"][0],
+    )
+
+
+def sentence_to_complete(subject: NamedBox, other: NamedBox) -> str:
+    """ "The red plate 1x2 (box 1, blue) is ... the table (box 2, pink)." """
+    verb = "are" if re.match(r"\d+ ", subject.name) else "is"
+    one, two = (f"box {n}, {color}" for n, color in enumerate(BOX_COLORS, 1))
+    return f"The {subject.name} ({one}) {verb} … the {other.name} ({two})."

@@ -11,7 +11,7 @@ from typing import Any
 
 from core.store import writing
 from review import plots, score
-from review.criteria import Rating
+from review.criteria import HOLDS, Rating
 from review.results import Key, Rater
 
 FOLDER = Path(__file__).parent
@@ -35,8 +35,10 @@ def write_report(
     ]
     if counted:
         parts += [_criteria(found), _plots(found)]
+    if len(counted) > 1 and not task.several:
+        parts += [_biases(found, task), _pairs(found, counted)]
     if len(counted) > 1:
-        parts += [_biases(found, task), _pairs(found, counted), _disputed(found, task, pictured)]
+        parts.append(_disputed(found, task, pictured))
     parts.append(_comments(score.comments(key, raters)))
     head = (FOLDER / "report.html").read_text(encoding="utf-8")
     with writing(path) as temporary:
@@ -50,7 +52,7 @@ def _verdict(found: Mapping[str, Any], counted: int, all_: int) -> str:
         return told + "<p>The paper’s rule needs two raters and is not for screening.</p>"
     lines = "".join(
         f'<li class="{"pass" if r["passed"] else "fail"}">{escape(r["rule"])}: '
-        f"{escape(found['criteria'][r['criterion']]['title'])}, {escape(r['found'])}: "
+        f"{escape(_title(found, r['criterion']))}, {escape(r['found'])}: "
         f"<b>{'pass' if r['passed'] else 'fail'}</b></li>"
         for r in rule["rules"]
     )
@@ -60,6 +62,12 @@ def _verdict(found: Mapping[str, Any], counted: int, all_: int) -> str:
         '<p class="soft">The paper asks for a kappa above 0.6 and a quality of “acceptable” or '
         "better. It gives no number for the second; the middle of the scale is taken.</p>"
     )
+
+
+def _title(found: Mapping[str, Any], criterion: str) -> str:
+    """What a rule is about: a criterion, or all of them together."""
+    own = found["criteria"].get(criterion)
+    return str(own["title"]) if own else criterion
 
 
 def _estimate(value: Mapping[str, Any] | None, signed: bool = False) -> str:
@@ -138,6 +146,15 @@ def _criteria(found: Mapping[str, Any]) -> str:
             f"{_estimate(criterion['cohen_weighted'])}<td>{same}</td>"
             f'<td class="told">{escape(counts)}, {criterion["cant_tell"]} can’t tell</td></tr>'
         )
+    if found["holds"]:
+        together = found["holds"]
+        rows.append(
+            '<tr><th scope="row">All words together</th><td>0 to 1</td>'
+            f"{_estimate(None)}{_estimate(together['fleiss'])}{_estimate(None)}{_estimate(None)}"
+            "<td>–</td><td></td></tr>"
+            '<tr><th scope="row">The rows’ own word holds</th><td>0 to 1</td>'
+            f"{_estimate(together['confirmed'])}{_estimate(None) * 3}<td>–</td><td></td></tr>"
+        )
     head = ("criterion", "scale", "mean", "Fleiss’ kappa", "Cohen’s kappa, mean of pairs",
             "weighted (linear)", "pairs that agree", "scores")  # fmt: skip
     return _table(
@@ -155,7 +172,7 @@ def _plots(found: Mapping[str, Any]) -> str:
     if plots.kappa_rows(found):
         drawn.append(("Kappas", plots.kappas(found)))
     drawn += [
-        ("Scores by rater", plots.scores(found)),
+        ("Scores by rater", plots.chosen(found) if found["holds"] else plots.scores(found)),
         ("Over time", plots.over_time(found)),
     ]
     return "".join(
@@ -189,8 +206,8 @@ def _disputed(found: Mapping[str, Any], task: Rating, pictured: Pictured | None)
     items = {item["id"]: item for item in pictured[0]["items"]} if pictured else {}
     cards = []
     for one in found["disputed"]:
-        lines = []
-        for criterion in task.criteria:
+        lines = _chosen(one, task) if task.several else []
+        for criterion in () if task.several else task.criteria:
             said = one["scores"][criterion.name]
             told = ", ".join(
                 f"{name}: {criterion.labels[s - 1] if s else 'can’t tell'}"
@@ -210,16 +227,28 @@ def _disputed(found: Mapping[str, Any], task: Rating, pictured: Pictured | None)
     return f'<h2>Disputed samples</h2><div class="cards">{"".join(cards)}</div>'
 
 
+def _chosen(one: Mapping[str, Any], task: Rating) -> list[str]:
+    """Of words of which several may hold: those that each rater chose."""
+    raters = list(one["scores"][task.criteria[0].name])
+    lines = []
+    for name in raters:
+        said = {c.title: one["scores"][c.name][name] for c in task.criteria}
+        words = [title for title, score in said.items() if score == HOLDS]
+        told = " and ".join(words) or ("none" if any(said.values()) else "can’t tell")
+        lines.append(f"<dt>{escape(name)}</dt><dd>{escape(told)}</dd>")
+    return lines
+
+
 def _pictures(item: Mapping[str, Any], pictures: Sequence[bytes]) -> str:
     width, height = item["size"]
     parts = []
     for place, number in enumerate(item["pictures"]):
         data = base64.b64encode(pictures[number]).decode()
         boxes = "".join(
-            '<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>'.format(
-                box["px"][0], box["px"][1], box["px"][2] - box["px"][0], box["px"][3] - box["px"][1]
+            '<rect class="box-{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>'.format(
+                index, *box["px"][:2], box["px"][2] - box["px"][0], box["px"][3] - box["px"][1]
             )
-            for box in (item["boxes"] if place == 0 else ())
+            for index, box in enumerate(item["boxes"] if place == 0 else ())
         )
         name = ("evaluating image", "reference image")[place]
         parts.append(

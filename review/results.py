@@ -31,6 +31,7 @@ class KeyItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     row: str | None
     manual_id: str
     known: dict[str, int] = {}
+    relation: str = ""  # of a pair: the one that its rows say
 
 
 class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -210,19 +211,21 @@ def _rater(
         )
     low, high = (60 * minutes / 100 for minutes in task.minutes)
     if not problems and not FAST * low <= seconds <= SLOW * high:
-        notes.append(f"{seconds:.1f} s a sample; the thesis says {low:.0f} to {high:.0f}")
-    notes += _oddities(result, done)
+        notes.append(f"{seconds:.1f} s a sample; expected are {low:.0f} to {high:.0f}")
+    notes += _oddities(result, done, task)
     return Rater(name, result, tuple(problems), tuple(notes), right, asked, seconds)
 
 
-def _oddities(result: Result, done: Mapping[str, Answer]) -> list[str]:
+def _oddities(result: Result, done: Mapping[str, Answer], task: Rating) -> list[str]:
     """What is worth a second look without being wrong."""
     notes = []
+    rules = task.against.rules if task.against else ()
     against = sum(
-        a.scores.get("similarity") == 2 and a.scores.get("relevance") == 1 for a in done.values()
+        any(all(a.scores.get(name) == score for name, score in rule) for rule in rules)
+        for a in done.values()
     )
-    if against:
-        notes.append(f"{against} samples of high similarity and low relevance, which can't be")
+    if against and task.against:
+        notes.append(f"{against} {task.against.note}")
     times = [_time(answer.at) for answer in done.values()]
     if any(time is None for time in times):
         notes.append("answers without a time")

@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from core.build import BuildRow, Manifest, missing_shards, picture_bytes, read_rows
+from core.relations import CONVERSATIONS
 from tasks import TASKS
 
 WEBP_METHOD = 4
@@ -21,6 +22,12 @@ def entries_of(build: Path, config: str) -> list[BuildRow]:
 def group_of(entry: BuildRow) -> str:
     """What a row shares its boxes or its step with: the collages of one object, a state group."""
     return TASKS[entry.config].group_of(entry.columns)
+
+
+def is_choice(entry: BuildRow) -> bool:
+    """Whether a row asks for the relation of its pair; every pair has one such row."""
+    kind = entry.columns["conversation_type"]
+    return kind in (CONVERSATIONS[0], 0)
 
 
 def missing_rows(

@@ -13,8 +13,9 @@ from core.build import BuildRow
 from core.errors import UserError
 from review import checks
 from review.criteria import Rating
-from review.questions import Question, object_question, state_question
-from review.rows import entries_of, group_of, rank
+from review.questions import Question, object_question, spatial_question, state_question
+from review.rows import entries_of, group_of, is_choice, rank
+from tasks import TASKS
 
 CHECKS = ("mixed", "first", "none")
 # Check questions come no earlier than this when they are mixed in.
@@ -22,10 +23,12 @@ UNCHECKED_START = 2
 
 
 class Sample(NamedTuple):
-    """The questions of a page in order, and how many rows could have been asked about."""
+    """The questions of a page in order, and how many rows (of pairs: pairs) could have been asked
+    about. The first `unsure` ones are those that need people most."""
 
     questions: list[Question]
     candidates: int
+    unsure: int = 0
 
 
 def sample(
@@ -33,24 +36,39 @@ def sample(
 ) -> Sample:
     """Draw `number` rows and the task's check questions; fewer rows when the build has fewer.
 
-    Raises `UserError` when there is nothing to ask.
+    Rows that nobody is sure of (text and picture say opposite things) come first, as many as there
+    is room for. Raises `UserError` when there is nothing to ask.
     """
     rows = entries_of(build, task.config)
-    wanted = [r for r in rows if (task.config == "object" or r.columns["label"] == 0)]
+    wanted = [row for row in rows if _is_asked_about(row)]
     candidates = [row for row in wanted if row.id not in skip]
     if not candidates:
         seen = f"; all {len(wanted)} are in --skip" if wanted else ""
         raise UserError(f"{build}: no {task.config} rows to ask about{seen}; build more manuals")
-    chosen = spread(candidates, number, f"{seed}:{task.name}")
+    unsure = {row.id for row in candidates if TASKS[row.config].rows.trains_only(row.columns)}
+    seeded = f"{seed}:{task.name}"
+    chosen = spread([row for row in candidates if row.id in unsure], number, seeded)
+    first = len(chosen)
+    others = [row for row in candidates if row.id not in unsure]
+    chosen += spread(others, number - first, seeded)
     if task.config == "object":
         questions = [object_question(row) for row in chosen]
+    elif task.config == "spatial":
+        questions = [spatial_question(row) for row in chosen]
     else:
         right = {group_of(row): row for row in rows if row.columns["label"] == 1}
         questions = [state_question(row, right[group_of(row)]) for row in chosen]
     if where == "none" or not task.checks:
-        return Sample(questions, len(candidates))
+        return Sample(questions, len(candidates), first)
     known = checks.questions(task, build, rows, {group_of(row) for row in chosen}, seed)
-    return Sample(arranged(questions, known, where, seed), len(candidates))
+    return Sample(arranged(questions, known, where, seed), len(candidates), first)
+
+
+def _is_asked_about(row: BuildRow) -> bool:
+    """Objects, wrong states, and of every pair of things one row: all say the same relation."""
+    if row.config == "spatial":
+        return is_choice(row)
+    return row.config == "object" or row.columns["label"] == 0
 
 
 def spread(rows: Sequence[BuildRow], number: int, seed: str) -> list[BuildRow]:

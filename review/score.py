@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from review import agreement
-from review.criteria import Criterion, Rating
+from review.criteria import HOLDS, Criterion, Rating
 from review.results import Answer, Key, Rater
 
 FORMAT = "lego-arta review 1"
@@ -19,6 +19,7 @@ FORMAT = "lego-arta review 1"
 # a mean at the middle of the scale or above, for the thesis gives no number.
 KAPPA_ABOVE = 0.6
 DISPUTED = 12
+TOGETHER = "all words together"
 PARTS = 5  # of a session, to see whether raters slow down or drift
 
 
@@ -27,7 +28,8 @@ def summary(key: Key, task: Rating, raters: Sequence[Rater], seed: int = 42) -> 
     counted = [rater for rater in raters if rater.counted]
     samples = [name for name, item in key.items.items() if item.row is not None]
     matrices = {c.name: matrix(counted, samples, c) for c in task.criteria}
-    criteria = {c.name: _criterion(c, matrices[c.name], seed) for c in task.criteria}
+    criteria = {c.name: _criterion(c, matrices[c.name], seed, task) for c in task.criteria}
+    holds = _holds(key, task, samples, matrices, seed) if task.several else None
     return _plain(
         {
             "format": FORMAT,
@@ -35,8 +37,9 @@ def summary(key: Key, task: Rating, raters: Sequence[Rater], seed: int = 42) -> 
             "page_id": key.page_id,
             "build": key.build,
             "samples": len(samples),
-            "acceptance": acceptance(task, criteria, len(counted)),
+            "acceptance": acceptance(task, criteria, len(counted), holds),
             "criteria": criteria,
+            "holds": holds,
             "raters": [_rater(r, counted, key, task, samples, matrices, seed) for r in raters],
             "disputed": _disputed(task, counted, samples, matrices),
             "judgements": _judgements(key, task, counted),
@@ -56,7 +59,19 @@ def matrix(raters: Sequence[Rater], samples: Sequence[str], criterion: Criterion
     return result
 
 
-def _criterion(criterion: Criterion, values: np.ndarray, seed: int) -> dict[str, Any]:
+def _holds(
+    key: Key, task: Rating, samples: Sequence[str], matrices: Mapping[str, np.ndarray], seed: int
+) -> dict[str, Any]:
+    """Of words of which several may hold: agreement on all of them together, and how often people
+    confirm the one that the rows say."""
+    every = np.stack([matrices[c.name] for c in task.criteria], axis=1)
+    own = [matrices[key.items[name].relation][row] for row, name in enumerate(samples)]
+    confirmed = agreement.mean(np.array(own).reshape(every.shape[0], every.shape[2]), seed)
+    return {"fleiss": agreement.fleiss_of_several(every, seed), "confirmed": confirmed}
+
+
+def _criterion(criterion: Criterion, values: np.ndarray, seed: int, task: Rating) -> dict[str, Any]:
+    """Statistics of one question. Of nine that are one, Cohen's kappas of each tell little."""
     ordinal = criterion.best > 2
     pairs = agreement.cohen(values, criterion.best, weighted=False)
     weighted = agreement.cohen(values, criterion.best, weighted=True) if ordinal else None
@@ -69,7 +84,9 @@ def _criterion(criterion: Criterion, values: np.ndarray, seed: int) -> dict[str,
         "cant_tell": int(np.isnan(values).sum()),
         "same": agreement.agreeing(values),
         "fleiss": agreement.fleiss(values, criterion.best, seed),
-        "cohen": agreement.mean_cohen(values, criterion.best, False, seed),
+        "cohen": (
+            None if task.several else agreement.mean_cohen(values, criterion.best, False, seed)
+        ),
         "cohen_weighted": (
             agreement.mean_cohen(values, criterion.best, True, seed) if ordinal else None
         ),
@@ -82,29 +99,40 @@ def _counts(values: np.ndarray, criterion: Criterion) -> list[int]:
     return [int((values == score).sum()) for score in range(1, criterion.best + 1)]
 
 
-def acceptance(task: Rating, criteria: Mapping[str, Any], raters: int) -> dict[str, Any] | None:
-    """The paper's rule on every criterion; None where it does not apply (one rater, screening)."""
+def acceptance(
+    task: Rating,
+    criteria: Mapping[str, Any],
+    raters: int,
+    holds: Mapping[str, Any] | None = None,
+) -> dict[str, Any] | None:
+    """The paper's rule on every criterion; None where it does not apply (one rater, screening).
+
+    Where the criteria are words of which several may hold, it is one on all of them together, and
+    the quality is the share of rows whose own word is confirmed.
+    """
     if task.name == "screening" or raters < 2:
         return None
+    judged = [(c.name, c.best - 1, criteria[c.name]["fleiss"], criteria[c.name]["mean"])
+              for c in task.criteria]  # fmt: skip
+    if holds:
+        judged = [(TOGETHER, 1, holds["fleiss"], holds["confirmed"])]
     rules = []
-    for criterion in task.criteria:
-        found = criteria[criterion.name]
-        kappa, value = found["fleiss"], found["mean"].value
-        middle = (criterion.best - 1) / 2
+    for name, best, kappa, mean in judged:
+        value, middle = mean.value, best / 2
         if math.isnan(kappa.value):
             told = "Fleiss’ kappa is not defined: everybody gave the same score"
         else:
             told = f"Fleiss’ kappa {kappa.value:.2f} ({kappa.low:.2f} to {kappa.high:.2f})"
         rules += [
             {
-                "criterion": criterion.name,
+                "criterion": name,
                 "rule": f"kappa above {KAPPA_ABOVE}",
                 "found": told,
                 "passed": bool(kappa.value > KAPPA_ABOVE),
             },
             {
-                "criterion": criterion.name,
-                "rule": f"acceptable: mean {middle:g} or more of {criterion.best - 1}",
+                "criterion": name,
+                "rule": f"acceptable: mean {middle:g} or more of {best}",
                 "found": f"mean {value:.2f}",
                 "passed": bool(value >= middle),
             },
@@ -217,14 +245,25 @@ def _comments(raters: Sequence[Rater], sample: str) -> dict[str, str]:
 
 
 def _judgements(key: Key, task: Rating, counted: Sequence[Rater]) -> list[dict[str, Any]]:
-    """One entry a row and rater: points of 0 to 1 and whether the rater rejects the row."""
+    """One entry a row and rater: points of 0 to 1 and whether the rater rejects the row. A row
+    that says a relation is rejected by who does not choose it, whatever else may hold."""
     found = []
     for name, item in key.items.items():
         for rater in counted if item.row is not None else ():
             scores = {
                 c: score for c, score in _answer(rater, name).scores.items() if score is not None
             }
-            if scores:
+            if item.relation and item.relation in scores:
+                denied = scores[item.relation] != HOLDS
+                found.append(
+                    {
+                        "row": item.row,
+                        "rater": rater.result.rater_id,
+                        "points": float(not denied),
+                        "rejects": denied,
+                    }
+                )
+            elif scores:
                 points = [(s - 1) / (task.criterion(c).best - 1) for c, s in scores.items()]
                 found.append(
                     {

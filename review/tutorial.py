@@ -150,6 +150,34 @@ def _pair(label: str, why: str, shown: tuple[Brick, ...], what: str) -> Example:
     )
 
 
+_FLOOR = Brick(-4, -2, 0, 8, 3, GREY, 1)
+_ON_FLOOR = Brick(0, -1, 1, 2, 2, YELLOW)
+_LEFT, _RIGHT = Brick(-2.2, 0.2, 0, 2, 2, RED), Brick(0.2, -2.2, 0, 2, 2, BLUE)
+
+
+def _two(
+    label: str, why: str, shown: tuple[Brick, ...], one: tuple[str, Box], other: tuple[str, Box]
+) -> Example:
+    """A picture with the two boxes of a pair, in the colours of the page."""
+    called = (f"2: {other[0].split()[0]}", f"1: {one[0].split()[0]}")  # there is little room
+    boxes = [(other[1], called[0], "#a3186f"), (one[1], called[1], "#0b5cad")]
+    told = f"Box 1 called {one[0]}, box 2 called {other[0]}: {label}"
+    return Example(label, why, (_svg(shown, told, boxes),))
+
+
+def _pairs() -> list[Example]:
+    floor, on_floor = ("grey plate", _around(_FLOOR)), ("yellow brick", _around(_ON_FLOOR))
+    left, right = ("red brick", _around(_LEFT)), ("blue brick", _around(_RIGHT))
+    return [
+        _two("on", "The yellow brick rests on the grey plate.", (_FLOOR, _ON_FLOOR),
+             on_floor, floor),
+        _two("next to and to the left of", "Both are true, so tick both.", (_RIGHT, _LEFT),
+             left, right),
+        _two("None fits", "Box 1 is not around a yellow brick.", (_RIGHT, _LEFT),
+             ("yellow brick", _around(_LEFT)), right),
+    ]  # fmt: skip
+
+
 def examples(task: Rating) -> list[tuple[str, list[Example]]]:
     """(heading, examples) for every criterion of a task, or for all of them together."""
     if task.name == "object":
@@ -179,6 +207,8 @@ def examples(task: Rating) -> list[tuple[str, list[Example]]]:
                 [_clearness(label, whys[n], names[n]) for n, label in enumerate(clearness.labels)],
             ),
         ]
+    if task.name == "spatial":
+        return [("Which words are true", _pairs())]
     if task.name == "state":
         return [
             (

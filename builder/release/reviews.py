@@ -161,7 +161,8 @@ def apply_reviews(
     """Apply decisions to the rows of a manual, and list what is left out among its drops.
 
     A state group goes as a whole, for three wrong states to a right one is what scores assume, and
-    so do the four collages of an object, which show the same boxes; they share its weight, too.
+    so do the four collages of an object, which show the same boxes, and the rows of a pair of
+    things, which say the same relation; they share its weight, too.
     """
     left_out: dict[str, str] = {}
     weights: dict[str, float] = {}

@@ -157,4 +157,4 @@ def trains_only(row: Row) -> bool:
     return bool(row["confidence"] <= CONFIDENCE["contradiction"] + 1e-6)
 
 
-ROWS = Rows(make, trains_only=trains_only)
+ROWS = Rows(make, same_boxes=True, trains_only=trains_only)

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from raters import careful, key_of, ratings, truth_of
 from review_build import HOSTILE, MANUALS, Folder, made
+from spatial_build import contradicting
 
 from core.records import dump
 from core.selection import is_selection, read_selection
@@ -223,6 +224,55 @@ def test_screening_goes_on_by_itself_but_not_while_choosing_with_arrows(built, b
     tab.close()
 
 
+def test_several_words_may_be_true_of_a_pair_or_none(tmp_path_factory, browser, tmp_path):
+    """By keyboard: two words, a word taken back, none, can't tell; kept over a reload and saved."""
+    out = contradicting(tmp_path_factory.mktemp("pairs"))
+    file = tmp_path / "p.html"
+    command = ["make", str(out), "--task", "spatial", "--checks", "none", "--out", str(file)]
+    assert review.main(command) == 0
+    data, key = page.read_page(file)[0], results.read_key(page.key_path(file))
+    tab = Tab(browser, file)
+    tab.begin()
+    ticked = tab.page.locator("#rating input:checked")
+    boxes = tab.page.locator(".canvas .box")
+    colors = boxes.evaluate_all("all => all.map(b => getComputedStyle(b).borderTopColor)")
+    assert len(set(colors)) == 2 and boxes.count() == 2
+    tags = tab.page.locator(".canvas .tag").all_inner_texts()
+    first = tab.item(data)
+    assert tags == [f"{n}: {box['name']}" for n, box in enumerate(first["boxes"], 1)]
+    tab.keys("1", "8")
+    assert [ticked.nth(n).get_attribute("name") for n in range(2)] == ["on", "left"]
+    tab.keys("9")
+    assert tab.page.locator("#contradiction").is_visible()
+    tab.keys("9")
+    assert not tab.page.locator("#contradiction").is_visible()
+    tab.page.reload()
+    assert ticked.count() == 2
+    tab.keys("ArrowRight", "3", "n")  # none takes the tick off
+    assert ticked.count() == 1 and ticked.get_attribute("name") == "none"
+    tab.keys("ArrowRight", "n", "0")
+    assert ticked.get_attribute("name") == "unsure"
+    tab.keys("ArrowRight", "5", "5")  # nothing is said
+    assert ticked.count() == 0 and "3 of 5" in tab.page.inner_text("#left")
+    tab.page.get_by_role("checkbox", name="in front of").check()
+    tab.keys("ArrowRight")
+    tab.page.get_by_role("checkbox", name="to the right of").check()
+    tab.wait(2)
+    check(tab)
+    tab.keys("ArrowRight")
+    tab.page.locator("#download").focus()
+    (tmp_path / "ann.json").write_bytes(tab.saved("Enter"))
+    tab.close()
+    read = results.read_result(tmp_path / "ann.json", key, RATINGS["spatial"])
+    assert read.complete
+    said = [
+        [name for name, score in read.answers[i].scores.items() if score == 2] for i in key.items
+    ]
+    assert said == [["on", "left"], [], [], ["in front of"], ["right"]]
+    second, third = (set(read.answers[i].scores.values()) for i in list(key.items)[1:3])
+    assert (second, third) == ({1}, {None})
+
+
 def test_answers_move_to_another_browser_as_a_file_and_only_to_their_page(built, browser, tmp_path):
     made(built, tmp_path / "a.html", "object", "--n", 4)
     made(built, tmp_path / "b.html", "object", "--n", 4, "--seed", 7)
@@ -298,7 +348,7 @@ def test_a_hostile_text_does_not_run(built, browser, tmp_path):
 @pytest.mark.parametrize(
     ("task", "viewport", "scheme"),
     [("object", DESKTOP, "light"), ("object", PHONE, "dark"), ("state", PHONE, "light"),
-     ("screening", DESKTOP, "dark")],
+     ("screening", DESKTOP, "dark"), ("spatial", DESKTOP, "dark"), ("spatial", PHONE, "light")],
 )  # fmt: skip
 def test_every_screen_is_accessible_and_fits(built, browser, tmp_path, task, viewport, scheme):
     """axe-core finds nothing (names, contrast, roles, focus), and nothing sticks out sideways."""
