@@ -20,8 +20,8 @@ from lego_arta import FEATURES
 # A row group is read as a whole: small enough for random access, large enough for throughput.
 ROW_GROUP_BYTES = 32 * 2**20
 ROW_GROUP_ROWS = 100
-# Effort on raw pictures (zstd): 19 takes ten times as long for a third less.
-RAW_LEVEL = 9
+# Effort on raw pictures and masks (zstd): 19 takes ten times as long for a third less.
+PACKED_LEVEL = 9
 RAW_START = b"BM"
 RAW_COLUMN = "image.bytes"
 # What cuts pages at content, so that a changed row leaves the other chunks of a file as they were.
@@ -63,13 +63,15 @@ def open_writer(path: Any, columns: pa.Schema, raw: bool = False) -> pq.ParquetW
     # Pictures are files that are packed already, but for raw ones. Masks are not: the rows of a
     # picture have the same, and a page holds them beside each other.
     files = [] if raw else [name for name in leaves if name.startswith("image.")]
+    levels = [name for name in leaves if name == "mask.bytes" or (raw and name == RAW_COLUMN)]
     packed: dict[str, Any] = {
-        "compression_level": {RAW_COLUMN: RAW_LEVEL}, "data_page_size": 2**30,
+        "data_page_size": 2**30,
     } if raw else {"use_content_defined_chunking": CONTENT_DEFINED_CHUNKING}  # fmt: skip
     return pq.ParquetWriter(
         path,
         columns,
         compression={name: "none" if name in files else "zstd" for name in leaves},
+        compression_level=dict.fromkeys(levels, PACKED_LEVEL) or None,
         use_dictionary=False,
         write_page_index=True,
         **packed,

@@ -48,6 +48,14 @@ function picture(row, large) {
   image.src = row.picture;
   image.alt = row.alt;
   const made = make(large ? "div" : "button", "picture" + (boxes ? "" : " plain"), image);
+  if (row.mask) {
+    const veil = new Image(row.size[0], row.size[1]);
+    veil.className = "veil";
+    veil.loading = image.loading;
+    veil.src = row.mask;
+    veil.alt = "";
+    made.append(veil);
+  }
   made.append(overlay(row));
   if (!large) {
     made.type = "button";

@@ -122,6 +122,8 @@ def _rows(folder: Path, shown: Sequence[BuildRow], workers: int) -> list[dict[st
         data = picture_bytes(entry.place)
         name = f"{entry.columns['id']}.webp"
         (folder / name).write_bytes(_preview(data))
+        if mask := entry.columns.get("mask"):
+            (folder / _mask_name(entry)).write_bytes(_veil(mask["bytes"]))
         with Image.open(io.BytesIO(data)) as image:
             return name, image.size
 
@@ -143,6 +145,21 @@ def _preview(data: bytes) -> bytes:
     return buffer.getvalue()
 
 
+def _mask_name(entry: BuildRow) -> str:
+    return f"{entry.columns['id']}.mask.png"
+
+
+def _veil(mask: bytes) -> bytes:
+    """A mask as a picture to lay over a row's: white, with holes where the mask is."""
+    with Image.open(io.BytesIO(mask)) as image:
+        alpha = Image.eval(image.convert("L"), lambda value: 255 - value)
+    alpha.thumbnail((PREVIEW_PX, PREVIEW_PX))
+    veil = Image.merge("LA", (Image.new("L", alpha.size, 255), alpha))
+    buffer = io.BytesIO()
+    veil.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
 def _row(entry: BuildRow, size_wh: tuple[int, int]) -> dict[str, Any]:
     row, show = entry.columns, TASKS[entry.config].show
     return {
@@ -152,6 +169,7 @@ def _row(entry: BuildRow, size_wh: tuple[int, int]) -> dict[str, Any]:
         "group": group_of(entry),
         "picture": f"{PICTURES}/{row['id']}.webp",
         "size": list(size_wh),
+        "mask": f"{PICTURES}/{_mask_name(entry)}" if row.get("mask") else None,
         "annotator": row["provenance"]["annotator"],
         "kind": show.kind(row),
         "correction": row.get("correction"),

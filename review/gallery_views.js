@@ -137,10 +137,20 @@ function toggle() {
   for (const one of document.querySelectorAll(".picture")) one.classList.toggle("plain", !boxes);
 }
 $("boxes").addEventListener("click", toggle);
+// How much of what a mask leaves out is hidden; M hides the masks and shows them again.
+const MASKED = "75";
+function veil(percent) {
+  $("veil").value = percent;
+  document.documentElement.style.setProperty("--veil", String(percent / 100));
+}
+$("veil-label").hidden = !data.rows.some((row) => row.mask);
+$("veil").addEventListener("input", () => veil($("veil").value));
+veil(MASKED);
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || $("large").open) return;
   if (event.target.closest("input:not([type=checkbox]), select")) return;
   if (event.key === "t" || event.key === "T") toggle();
+  else if (event.key === "m" || event.key === "M") veil($("veil").value === "0" ? MASKED : "0");
   else if (event.key === "ArrowLeft") walk(-1);
   else if (event.key === "ArrowRight") walk(1);
 });

@@ -32,7 +32,7 @@ def boxes(row: Row) -> list[ShownBox]:
 
 def line(row: Row) -> str:
     """The instructions, and how sure the mask is."""
-    texts = "; ".join(f"{one['level']}: {one['text']}" for one in row["instruction_variants"])
+    texts = ", ".join(f"{one['level']} “{one['text']}”" for one in row["instruction_variants"])
     return f"{texts} (covers {row['area_ratio']:.1%}, quality {row['quality']:.2f})"
 
 
