@@ -4,6 +4,9 @@
     lego-arta export lego-arta --format llamafactory --out data/lf
     lego-arta export lego-arta --format vlm-r1 --config object --split train --out data/r1
     lego-arta export lego-arta --format webdataset --out data/wds
+    # pictures with all hidden but what is asked for: by the build's own masks, by a model's maps
+    lego-arta export lego-arta --format llava --deploy overlay-crop --out data/masked
+    lego-arta export lego-arta --format llava --deploy blur --masks predicted:maps --out data/maps
 
 A stopped export goes on where it was. Rows that a format can't express are listed in
 dropped.jsonl, never changed. The README.md in the folder says how to train from it.
@@ -20,11 +23,13 @@ from typing import TYPE_CHECKING
 from builder.export import FORMATS
 from core import build as builds
 from core.cli import Parser, positive, run, share, warn, whole, writable
+from core.errors import UserError
 from core.frames import MAX_PIXELS, MIN_PIXELS
 from core.names import SPLITS
 from evaluation.examples import SOURCES
 from evaluation.prompts import FORM_FRAMES, FORMS, Setting
 from tasks import TASKS
+from tasks.looks import METHODS, THRESHOLD, Look, look_of
 
 if TYPE_CHECKING:
     from builder.export.units import Request
@@ -89,6 +94,22 @@ def parser() -> Parser:
         "are any; fixed: the thesis' two, text only; none (dynamic for otter, else none)",
     )
     asked.add_argument("--shots", type=positive, metavar="N", help="examples a row (2)")
+    masked = result.add_argument_group("masks", "pictures seen through masks, docs/masks.md")
+    masked.add_argument(
+        "--deploy",
+        choices=METHODS,
+        help="hide what a row is not about: painted white, blurred, without colour, cut off (boxes "
+        "and answers follow), or painted white and cut off",
+    )
+    masked.add_argument(
+        "--masks",
+        metavar="gold|predicted:DIR",
+        help="whose masks: the build's own, which may give answers away, or DIR/ID.png (grey, 8 or "
+        "16 bit) and DIR/ID.npy (0 to 1), of the picture's size (gold)",
+    )
+    masked.add_argument(
+        "--mask-threshold", type=share, metavar="T", help=f"what counts in a map ({THRESHOLD:g})"
+    )
     add("--debug", action="store_true", help="show the traceback of an error")
     return result
 
@@ -133,7 +154,15 @@ def request_of(options: argparse.Namespace, command_line: argparse.ArgumentParse
         setting=setting,
         seed=options.seed,
         names=options.names,
+        look=_look(options, command_line),
     )
+
+
+def _look(options: argparse.Namespace, command_line: argparse.ArgumentParser) -> Look | None:
+    try:
+        return look_of(options.deploy, options.masks, options.mask_threshold)
+    except UserError as error:
+        command_line.error(str(error))
 
 
 def _there(build: Path, configs: Sequence[str]) -> tuple[str, ...]:

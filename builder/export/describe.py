@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from builder.export.deployed import told
 from builder.export.job import DROPPED, README, RECORD, Job
 from builder.export.units import Request
 from core import store
@@ -73,7 +74,7 @@ def write_description(
         examples=_examples_text(job, rows) if asks else "none",
         min_confidence=f"{request.min_confidence:g}",
         limit=_limits_text(request),
-        pictures=getattr(module, "PICTURES", "the build's own bytes, named by their hash"),
+        pictures=_pictures_text(request, module),
         leaks=getattr(module, "LEAKS", NO_LEAK),
     )
     front = getattr(module, "front_matter", lambda job, names: "")(job, written)
@@ -87,6 +88,12 @@ def write_description(
         "train": trains(job, module),
     }
     store.write_bytes(job.folder / RECORD, json.dumps(record, indent=1).encode() + b"\n")
+
+
+def _pictures_text(request: Request, module: ModuleType) -> str:
+    if request.look:
+        return told(request.look)
+    return str(getattr(module, "PICTURES", "the build's own bytes, named by their hash"))
 
 
 def _limits_text(request: Request) -> str:

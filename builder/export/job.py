@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from builder.engine.local import in_order, progress
+from builder.export.deployed import MASKS, deployed, digest, why
 from builder.export.options import differences
 from builder.export.units import Request, Row, Unit, missing, row_count, rows, size_of
 from core import code, store
@@ -30,6 +31,7 @@ from core.errors import UserError
 from core.pictures.containers import ImageError
 from lego_arta import FEATURES
 from tasks import part_modules
+from tasks.deployed import Outside
 
 RECORD, PROGRESS, DROPPED, README = "export.json", "progress.json", "dropped.jsonl", "README.md"
 IMAGES = "images"
@@ -49,18 +51,24 @@ class Part:
         self.records: dict[str, list[str]] = {}
 
     def rows(self, unit: Unit, left_out: Collection[str] = ()) -> Iterator[Row]:
-        """The wanted rows of a unit that have a picture; the others are dropped."""
+        """The wanted rows of a unit that have a picture, seen through its mask where that is asked
+        for; the others are dropped.
+        """
+        look = self.request.look
         for row in rows(unit, left_out):
             try:
                 if not row.picture:
                     raise Dropped("no_picture")
                 size_of(row.picture)  # of damaged bytes there is none
+                shown = deployed(self.request, look, unit, row) if look else None
             except Dropped as dropped:
                 self.drop(row.item.id, unit, dropped)
-            except ImageError as error:
-                self.drop(row.item.id, unit, Dropped(error.reason, error.detail))
+            except (ImageError, Outside) as error:
+                self.drop(row.item.id, unit, Dropped(*why(error)))
             else:
-                yield row
+                if shown:
+                    self.records.setdefault(MASKS, []).append(shown.line)
+                yield shown.row if shown else row
 
     def add(self, name: str, record: object) -> None:
         """Add a record to a file: of one JSON value a line, or (`.json`) one list.
@@ -206,6 +214,8 @@ def fingerprint(request: Request, manifest: Mapping[str, Any]) -> str:
     ids = None if request.ids is None else sorted(request.ids)
     described = {**asdict(request), "ids": ids, "build": manifest["files"], "out": "",
                  "missing": missing(request, manifest)}  # fmt: skip
+    if request.look:
+        described["look"] = digest(request.look)
     module = f"builder.export.{request.format.replace('-', '_')}"
     own = code.of(
         "builder.export.run", chosen=(("builder.export.run", module), *part_modules("text"))

@@ -26,6 +26,9 @@ OPTIONS = {
     "--examples": "examples",
     "--shots": "shots",
     "--seed": "seed",
+    "--deploy": "deploy",
+    "--masks": "masks",
+    "--mask-threshold": "mask_threshold",
 }
 
 
@@ -52,6 +55,17 @@ def options_of(module: ModuleType, request: Request, manifest: Mapping[str, Any]
         "examples": setting.examples if asks else None,
         "shots": setting.shots if asks and setting.examples != "none" else 0,
         "seed": request.seed,
+        **_look_options(request),
+    }
+
+
+def _look_options(request: Request) -> dict[str, Any]:
+    look = request.look
+    return {
+        "deploy": look and look.method,
+        "masks": look and look.masks,
+        "mask_threshold": look and look.threshold,
+        "uses_gold_mask": bool(look and look.is_gold),
     }
 
 

@@ -22,6 +22,7 @@ from core.items import Item, item_of
 from core.pictures.containers import ImageError
 from evaluation.prompts import Setting
 from lego_arta import FEATURES
+from tasks.looks import Look
 
 # Names that builds give to pictures: a hash of the content. Others might tell something.
 _HASHED = re.compile(r"[0-9a-f]{32}\.(webp|png|bmp)")
@@ -52,6 +53,7 @@ class Request:
     shard_bytes: int | None = None
     ids: frozenset[str] | None = None  # only these rows
     names: str = "plain"  # of files, in formats that have other ones (NAMES)
+    look: Look | None = None  # pictures are seen through masks
 
 
 class Unit(NamedTuple):
@@ -146,10 +148,15 @@ def rows(unit: Unit, left_out: Collection[str] = ()) -> Iterator[Row]:
             continue
         given, data = picture
         name = (hashed_name(given) or name_of(data)) if data else ""
-        item = item_of(
-            {**_UNREAD, **row}, unit.config, unit.split, Place(unit.path, unit.row_group, index)
-        )
-        yield Row(row, name, data, item)
+        yield of_columns(row, unit, Place(unit.path, unit.row_group, index), name, data)
+
+
+def of_columns(
+    columns: dict[str, Any], unit: Unit, place: Place, picture_name: str, picture: memoryview
+) -> Row:
+    """A row of its columns, some of which may not have been read, and its picture."""
+    item = item_of({**_UNREAD, **columns}, unit.config, unit.split, place)
+    return Row(columns, picture_name, picture, item)
 
 
 def row_count(task: Any) -> int:
