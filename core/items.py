@@ -2,8 +2,8 @@
 
 import hashlib
 import io
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,8 @@ class Item:
     relations_image: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
+    # What is shown in place of the build's own picture.
+    shown: Callable[[], bytes] | None = field(default=None, compare=False, repr=False)
 
 
 def load_items(build: Path, config: str, split: str) -> list[Item]:
@@ -142,6 +144,8 @@ def _norm100(box_px: list[float], size_wh: tuple[int, int] | None) -> tuple[floa
 
 def picture_bytes(item: Item) -> bytes:
     """The encoded picture of an item."""
+    if item.shown is not None:
+        return item.shown()
     return builds.picture_bytes(item.place)
 
 

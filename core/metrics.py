@@ -28,17 +28,41 @@ class Said(NamedTuple):
     frame: str = "norm100"
     resized_wh: Size | None = None
     shown: Sequence[str] = ()  # the answers of the examples in its prompt
+    # Where the picture that was shown had been cut from the item's own, whole pixels.
+    crop_xyxy_px: tuple[int, int, int, int] | None = None
+
+    def seen_wh(self, size_wh: Size | None) -> Size | None:
+        """Width and height of the picture that was shown, given the item's."""
+        if self.crop_xyxy_px is None:
+            return size_wh
+        x0, y0, x1, y1 = self.crop_xyxy_px
+        return (x1 - x0, y1 - y0)
 
 
 def boxes_norm100(answer: BoxAnswer, said: Said, size_wh: Size | None) -> list[Box]:
-    """The boxes of an answer in percent, in the form's own frame where it has one.
+    """The boxes of an answer in percent of the item's picture, whatever part of it was shown; read
+    in the form's own frame where it has one.
 
     Numbers from 0 to 1 are shares of whatever the run's frame says.
     """
     frame = answer.frame or said.frame
     if frame in SHARES and said.frame in SHARES:
         frame = said.frame
-    return [to_norm100(found.box, frame, size_wh, said.resized_wh) for found in answer.boxes]
+    seen_wh = said.seen_wh(size_wh)
+    boxes = [to_norm100(found.box, frame, seen_wh, said.resized_wh) for found in answer.boxes]
+    if said.crop_xyxy_px is None or size_wh is None or seen_wh is None:
+        return boxes
+    corner = said.crop_xyxy_px[:2]
+    return [_of_whole(box, corner, seen_wh, size_wh) for box in boxes]
+
+
+def _of_whole(box: Box, corner: Sequence[int], seen_wh: Size, size_wh: Size) -> Box:
+    """Percent of what was shown as percent of the picture that it was cut from."""
+    x0, y0, x1, y1 = (
+        100 * (corner[k % 2] + value * seen_wh[k % 2] / 100) / size_wh[k % 2]
+        for k, value in enumerate(box)
+    )
+    return (x0, y0, x1, y1)
 
 
 class Metric(NamedTuple):

@@ -1,216 +1,68 @@
-"""The benchmark: ask a model about a build's test split, score its answers.
-
-    # a model run here (any image-text-to-text model of the Hub, or a folder)
-    lego-arta evaluate run lego-arta --model Qwen/Qwen2.5-VL-7B-Instruct --config all
-    # an OpenAI-compatible endpoint (vLLM, llama.cpp, hosted); the key from OPENAI_API_KEY
-    lego-arta evaluate run lego-arta --model openai:gpt-4o --config object \\
-        --base-url https://api.openai.com/v1 --concurrency 8
-    # answers that another program wrote: JSONL with id and answer
-    lego-arta evaluate run lego-arta --model replay:answers.jsonl --config scene
-    # scores of everything in predictions/: tables, CSV, JSON and a report to look at
-    lego-arta evaluate score lego-arta predictions
-"""
+"""What `lego-arta evaluate` does; `options` has its command line."""
 
 import argparse
+import dataclasses
 import functools
-import json
 import logging
-import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from core.cli import Parser, command, not_negative, positive, require, run, whole, writable
-from core.frames import FRAMES, MIN_PIXELS, RELEASED_PIXELS
-from core.names import SPLITS
+from core.cli import command, require, run
+from core.frames import MIN_PIXELS, RELEASED_PIXELS
 from core.selection import check_build, read_selection
-from evaluation.bootstrap import RESAMPLES
-from evaluation.examples import SOURCES
-from evaluation.prompts import EXAMPLE_PICTURES, FORMS, PAPER_SETTINGS, Setting, setting_of
+from evaluation.options import parser
+from evaluation.prompts import Setting, setting_of
 from evaluation.runners import RunnerOptions, make_runner, split_model
 from tasks import TASKS
+from tasks.looks import METHODS, look_of
 
 if TYPE_CHECKING:
     from evaluation.predictions import Prediction
+    from evaluation.run import Asked
+    from evaluation.runners import Answering
 
-WARNINGS_PRINTED, SHOWN = 12, 4
-
-
-def parser() -> Parser:
-    """The command line, the whole of it."""
-    result = Parser("evaluate", __doc__)
-    commands = result.add_subparsers(dest="command", required=True, metavar="run|score|tsv")
-    _add_run(commands.add_parser("run", help="ask a model"))
-    _add_score(commands.add_parser("score", help="score answers"))
-    tsv = commands.add_parser("tsv", help="write a VLMEvalKit TSV")
-    tsv.add_argument("build", type=Path, metavar="BUILD", help="a build folder")
-    tsv.add_argument("--config", choices=TASKS, required=True)
-    tsv.add_argument("--split", choices=SPLITS, default="test", help="(%(default)s)")
-    tsv.add_argument("--out", type=writable, required=True, metavar="FILE.tsv")
-    for one in commands.choices.values():
-        one.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    return result
-
-
-def _add_run(command: argparse.ArgumentParser) -> None:
-    add = command.add_argument
-    add("build", type=Path, metavar="BUILD", help="a build folder")
-    add(
-        "--model",
-        required=True,
-        metavar="ID|DIR|openai:NAME|replay:FILE|baseline:NAME",
-        help="who is asked: a Hub id or folder (run here with transformers), a model of an "
-        "OpenAI-compatible endpoint, a file of answers, or a baseline",
-    )
-    add("--config", choices=(*TASKS, "all"), required=True, help="the task, or all of them")
-    add("--split", choices=SPLITS, default="test", help="(%(default)s)")
-    add("--out", type=writable, default="predictions", help="folder of answers (%(default)s)")
-    add("--name", help="the model's name in tables (default: from --model)")
-    add("--tuned", action="store_true", help="a model tuned on lego-arta: the w/ column")
-    add("--limit", type=positive, metavar="N", help="ask only the first N items")
-    add("--seed", type=whole, default=42, help="of the dynamic examples (%(default)s)")
-    prompt = command.add_argument_group("prompt")
-    prompt.add_argument(
-        "--setting",
-        choices=list(PAPER_SETTINGS),
-        default="full",
-        help="the four of the thesis' Table 8.4 (%(default)s: instruction and examples)",
-    )
-    prompt.add_argument(
-        "--without",
-        action="append",
-        default=[],
-        metavar="PART",
-        help="leave out token, instruction, directive, image or examples (repeatable)",
-    )
-    prompt.add_argument(
-        "--examples",
-        choices=SOURCES,
-        help="fixed: the thesis' two, text only; dynamic: train rows, of the same manual if "
-        "there are any, with pictures; fixed-train: the same train rows before every question, "
-        "with pictures; none",
-    )
-    prompt.add_argument(
-        "--example-pictures",
-        choices=EXAMPLE_PICTURES,
-        help="of train rows: shown, left out, or as the question's own (as-question)",
-    )
-    prompt.add_argument("--shots", type=positive, metavar="N", help="examples a prompt (2)")
-    prompt.add_argument("--previous", action="store_true", help="say the previous instruction too")
-    prompt.add_argument(
-        "--template",
-        choices=("plain", "think"),
-        help="think: ask for <think> and <answer>, boxes as JSON (plain)",
-    )
-    prompt.add_argument(
-        "--boxes",
-        choices=FORMS,
-        help="form of boxes asked for: <p>name</p> {<x0><y0><x1><y1>} (angle), JSON, JSON in a "
-        "code block (fenced), <ref>name</ref><box>[[..]]</box> (tagged), JSON in LEGO-R1's words",
-    )
-    prompt.add_argument(
-        "--example-frame",
-        choices=FRAMES,
-        help="frame of the boxes asked for and in examples (norm100)",
-    )
-    model = command.add_argument_group("model")
-    defaults = RunnerOptions("")
-    model.add_argument(
-        "--max-new-tokens", type=positive, default=defaults.max_new_tokens, help="(%(default)s)"
-    )
-    model.add_argument(
-        "--temperature", type=not_negative, default=0.0, help="(%(default)s: greedy)"
-    )
-    model.add_argument("--batch-size", type=positive, default=1, help="(%(default)s)")
-    model.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 (%(default)s)")
-    model.add_argument("--dtype", default="auto", help="bfloat16, float32 (%(default)s)")
-    model.add_argument(
-        "--max-pixels", type=positive, help="bound on a picture (LEGO-R1: 2038400, 2600*28*28)"
-    )
-    model.add_argument("--adapter", metavar="DIR|ID", help="a LoRA adapter to put on; --tuned")
-    endpoint = command.add_argument_group("endpoint")
-    endpoint.add_argument("--base-url", metavar="URL", help="up to and with /v1")
-    endpoint.add_argument(
-        "--api-key-env", default=defaults.api_key_env, metavar="VAR", help="(%(default)s)"
-    )
-    endpoint.add_argument(
-        "--concurrency", type=positive, default=4, help="requests at a time (%(default)s)"
-    )
-    endpoint.add_argument("--requests-per-minute", type=not_negative, metavar="N", help="at most")
-    endpoint.add_argument(
-        "--parameter",
-        action="append",
-        default=[],
-        type=_parameter,
-        metavar="NAME=VALUE",
-        help="sent with every request, e.g. seed=7 or reasoning_effort=low (repeatable)",
-    )
-    endpoint.add_argument(
-        "--timeout", type=not_negative, default=120.0, metavar="S", help="(%(default)s)"
-    )
-    endpoint.add_argument(
-        "--cache", type=Path, help="folder of answers by request hash (default: in --out)"
-    )
-
-
-def _add_score(command: argparse.ArgumentParser) -> None:
-    add = command.add_argument
-    add("build", type=Path, metavar="BUILD", help="the build that was asked about")
-    add("predictions", type=Path, nargs="+", metavar="FILE|DIR", help="JSONL files, or folders")
-    add("--split", choices=SPLITS, default="test", help="(%(default)s)")
-    add("--out", type=writable, default="scores", help="folder of tables (%(default)s)")
-    add(
-        "--frame",
-        choices=("auto", *FRAMES),
-        default="auto",
-        help="what predicted coordinates are in (%(default)s: told by their range, a file at a "
-        "time); resized_px: pixels of the picture as the model saw it, recorded or by Qwen's rule",
-    )
-    add(
-        "--resamples",
-        type=whole,
-        default=RESAMPLES,
-        metavar="N",
-        help="bootstrap resamples of manuals; 0 for no intervals (%(default)s)",
-    )
-    add("--common", action="store_true", help="score only items that every file answers")
-    add(
-        "--ids",
-        type=Path,
-        metavar="FILE",
-        help="score only these rows: a subset of `lego-arta leakage --out` (unseen_parts.json), a "
-        "selection that a gallery saved, or an id a line",
-    )
-    add("--no-baselines", action="store_true", help="leave the baselines out")
-    add("--no-report", action="store_true", help="write no report.html")
-    add(
-        "--shown",
-        type=positive,
-        default=SHOWN,
-        metavar="N",
-        help="best and worst answers of a run that the report shows (%(default)s)",
-    )
-    add("--workers", type=positive, default=os.cpu_count() or 1, help="(%(default)s)")
-
-
-def _parameter(text: str) -> tuple[str, Any]:
-    """`name=value`; the value as JSON where it is some."""
-    name, equals, value = text.partition("=")
-    if not name or not equals:
-        raise argparse.ArgumentTypeError(f"{text}: give NAME=VALUE")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
+WARNINGS_PRINTED = 12
 
 
 def run_command(options: argparse.Namespace) -> None:
     """`run`."""
+    look = look_of(options.deploy, options.masks, options.mask_threshold)
+    for asked, open_model in _runs(options):
+        _ask(dataclasses.replace(asked, look=look), open_model)
+    scoring = command("evaluate", "score", options.build, options.out)
+    print(f"score it with: {scoring}")
+    if look and look.is_gold:
+        print("mind: gold masks may give answers away; the tables of score leave this run out")
+
+
+def masking_command(options: argparse.Namespace) -> None:
+    """`masking`."""
+    require("evaluate", "masking")
+    from evaluation import masking
+    from evaluation.tables import terminal
+
+    looks = [look_of(name, options.masks, options.mask_threshold) for name in METHODS
+             if name in options.methods]  # fmt: skip
+    tables = []
+    for asked, open_model in _runs(options):
+        runs = masking.runs_of(asked, [look for look in looks if look])
+        for each in runs:
+            _ask(each, open_model)
+        tables.append(masking.compare(runs, options.resamples))
+    masking.write(options.scores, tables)
+    for one in tables:
+        print(terminal(one.table, sys.stdout.isatty()) + "\n")
+        for warning in one.warnings:
+            print(f"mind: {warning}")
+    print(f"{options.scores}: masking.json, masking.md and a CSV a task")
+
+
+def _runs(options: argparse.Namespace) -> "Iterator[tuple[Asked, Callable[[], Answering]]]":
+    """The runs that options ask for, a task each, and what opens their one model."""
     from core.build import shards
     from evaluation.run import Asked
-    from evaluation.run import run as ask
 
     kind, model = split_model(options.model)
     if kind == "baseline":
@@ -235,15 +87,21 @@ def run_command(options: argparse.Namespace) -> None:
             limit=options.limit,
             seed=options.seed,
         )
-        failed: list[str] = []
-        ask(asked, _progress(config, failed), open_model)
-        print(asked.path)
-        if failed:
-            why = Counter(failed).most_common(1)[0][0]
-            again = "run the same command again to ask them again"
-            print(f"{len(failed):,} items have no answer ({why}); {again}")
-    scoring = command("evaluate", "score", options.build, options.out)
-    print(f"score it with: {scoring}")
+        yield asked, open_model
+
+
+def _ask(asked: "Asked", open_model: "Callable[[], Answering]") -> None:
+    """One run, and what a person should know of it."""
+    from evaluation.run import run as ask
+
+    failed: list[str] = []
+    name = asked.config if asked.look is None else f"{asked.config}, {asked.look.method}"
+    ask(asked, _progress(name, failed), open_model)
+    print(asked.path)
+    if failed:
+        why = Counter(failed).most_common(1)[0][0]
+        again = "run the same command again to ask them again"
+        print(f"{len(failed):,} items have no answer ({why}); {again}")
 
 
 def _setting(options: argparse.Namespace) -> Setting:
@@ -357,5 +215,10 @@ def main(argv: list[str] | None = None) -> int:
     """Run a command; returns the exit status (0 done, 1 failed, 2 wrong usage)."""
     options = parser().parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    commands = {"run": run_command, "score": score_command, "tsv": tsv_command}
+    commands = {
+        "run": run_command,
+        "masking": masking_command,
+        "score": score_command,
+        "tsv": tsv_command,
+    }
     return run(lambda: commands[options.command](options), options.debug)

@@ -13,6 +13,7 @@ from typing import Any
 
 from core.errors import UserError
 from core.store import write_text
+from tasks.looks import GOLD
 
 
 @dataclass
@@ -27,7 +28,15 @@ class Run:
     tuned: bool = False
     items_hash: str = ""
     limit: int | None = None
+    # Pictures were seen through masks: how, and whose masks. Gold ones may give answers away.
+    deploy: str | None = None
+    masks: str | None = None
     options: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def uses_gold_mask(self) -> bool:
+        """Whether the model saw what the build's own masks leave."""
+        return self.masks == GOLD
 
 
 @dataclass
@@ -35,6 +44,7 @@ class Prediction:
     """One answer. `answer` is null where the model gave none; `error` says why.
 
     `changes`: what an endpoint was asked otherwise than the run says, because it refused that.
+    `crop_xyxy_px`: what of the picture was shown, where it was cut; boxes are in the frame of that.
     """
 
     id: str
@@ -47,6 +57,7 @@ class Prediction:
     tokens_out: int | None = None
     size_wh: list[int] | None = None
     resized_wh: list[int] | None = None
+    crop_xyxy_px: list[int] | None = None
     changes: list[str] = field(default_factory=list)
     error: str | None = None
 

@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 from core.errors import UserError
 from core.items import Item, items_hash, load_items
 from core.store import held
+from evaluation.deployed import Shown, check_maps, with_maps
 from evaluation.examples import OF_TRAIN, Chooser
 from evaluation.predictions import (
     Prediction,
@@ -22,6 +23,7 @@ from evaluation.predictions import (
 )
 from evaluation.prompts import Prompt, Setting, build_prompt
 from evaluation.runners import Answering, Reply, RunnerOptions, make_runner
+from tasks.looks import Look, digest
 
 # Not part of what is asked: changing them does not make earlier answers another run's.
 _ONLY_HOW = ("batch_size", "concurrency", "requests_per_minute", "timeout_s", "attempts", "cache",
@@ -43,12 +45,19 @@ class Asked:
     tuned: bool = False
     limit: int | None = None
     seed: int = 42
+    look: Look | None = None  # pictures are seen through masks
+    only: frozenset[str] | None = None  # these items alone
 
     @property
     def path(self) -> Path:
         """The prediction file."""
         name = self.label + (".tuned" if self.tuned else "")
-        return self.out / f"{file_name(name)}.{self.config}.{self.setting.name}.jsonl"
+        return self.out / f"{file_name(name)}.{self.config}.{self.setting_name}.jsonl"
+
+    @property
+    def setting_name(self) -> str:
+        """What is asked and shown, in short: "full", "full+overlay.gold"."""
+        return self.setting.name + (f"+{self.look.name}" if self.look else "")
 
     @property
     def label(self) -> str:
@@ -87,13 +96,19 @@ def run(
     every = load_items(asked.build, asked.config, asked.split)
     record = _record(asked, every)
     answered = _answered_before(asked.path, record)
-    todo = [item for item in every[: asked.limit] if item.id not in answered]
+    todo = [item for item in items_of(asked, every) if item.id not in answered]
     if not todo:
         return record
     _check_free(asked.path)
-    prompts = list(prompts_of(asked, todo))
+    shown = Shown(asked.look, asked.build) if asked.look else None
+    if shown:
+        check_maps(shown, todo)
+    prompts = list(prompts_of(asked, [shown.item(item) for item in todo] if shown else todo))
+    # Baselines look at no picture: their boxes are those of the whole one.
+    crop_of = shown.crop_xyxy_px if shown and asked.kind != "baseline" else None
     answering = (runner or asked.open_model)()
-    replies = iter(progress((_prediction(reply) for reply in answering(prompts)), len(todo)))
+    predictions = (_prediction(reply, crop_of) for reply in answering(prompts))
+    replies = iter(progress(predictions, len(todo)))
     first = _until_an_answer(replies)
     asked.out.mkdir(parents=True, exist_ok=True)
     with _one_writer(asked.path):
@@ -103,6 +118,14 @@ def run(
         write_run(asked.path, record)
         append(asked.path, itertools.chain(first, replies))
     return record
+
+
+def items_of(asked: Asked, every: Sequence[Item]) -> list[Item]:
+    """What is asked of a split's items: with gold masks, those that have one."""
+    items = [item for item in every if asked.only is None or item.id in asked.only]
+    if asked.look and asked.look.is_gold:
+        items = with_maps(asked.look, asked.build, items)
+    return items[: asked.limit]
 
 
 def _until_an_answer(replies: Iterator[Prediction]) -> list[Prediction]:
@@ -138,16 +161,19 @@ def _one_writer(path: Path) -> AbstractContextManager[None]:
 def _record(asked: Asked, items: list[Item]) -> Run:
     options = {key: value for key, value in asdict(asked.options).items()
                if key not in _ONLY_HOW and (value or key != "parameters")}  # fmt: skip
+    maps = {"maps": digest(asked.look)} if asked.look and not asked.look.is_gold else {}
     return Run(
         model=f"{asked.kind}:{asked.options.model}",
         name=asked.label,
         config=asked.config,
-        setting=asked.setting.name,
+        setting=asked.setting_name,
+        deploy=asked.look.method if asked.look else None,
+        masks=asked.look.masks if asked.look else None,
         split=asked.split,
         tuned=asked.tuned,
         items_hash=items_hash(items),
         limit=asked.limit,
-        options={**options, "seed": asked.seed},
+        options={**options, "seed": asked.seed, **maps},
     )
 
 
@@ -158,6 +184,8 @@ def _check_same_run(path: Path, record: Run) -> None:
     now, then = asdict(record), asdict(before)
     for each in (now, then):
         each.pop("limit")
+        if each["masks"] and "maps" in each["options"]:
+            each.pop("masks")  # the maps count, not where they lie
     changed = sorted(key for key in now if now[key] != then.get(key))
     if changed:
         raise UserError(
@@ -166,7 +194,9 @@ def _check_same_run(path: Path, record: Run) -> None:
         )
 
 
-def _prediction(reply: Reply) -> Prediction:
+def _prediction(
+    reply: Reply, crop_of: Callable[[Item], list[int] | None] | None = None
+) -> Prediction:
     prompt = reply.prompt
     turns = []
     for turn in prompt.turns:
@@ -186,6 +216,7 @@ def _prediction(reply: Reply) -> Prediction:
         tokens_out=reply.tokens_out,
         size_wh=list(reply.size_wh) if reply.size_wh else None,
         resized_wh=list(reply.resized_wh) if reply.resized_wh else None,
+        crop_xyxy_px=crop_of(prompt.item) if crop_of and reply.text is not None else None,
         error=reply.error,
         changes=list(reply.changes),
     )

@@ -52,6 +52,10 @@ class Score:
     tokens_in: float | None = None
     seconds_p95: float | None = None
     failures: dict[str, int] = field(default_factory=dict)  # answers that failed, by kind
+    # Pictures were seen through masks: how; gold masks may give answers away.
+    deploy: str | None = None
+    masks: str | None = None
+    uses_gold_mask: bool = False
     samples: list[Answered] = field(default_factory=list, repr=False)
     draws: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
     saids: list[Said] = field(default_factory=list, repr=False)
@@ -129,13 +133,19 @@ def _score_config(
     for file in files:
         check_belongs(file, items, options.split)
         results.warnings += oddities(file, items)
+        if file.run.uses_gold_mask:
+            results.warnings.append(
+                f"{config}: {file.path.name} saw what gold masks leave, which may give answers "
+                "away: it stands in scores.json alone, and in the table of evaluate masking"
+            )
     if options.ids is not None:
         items = [item for item in items if item.id in options.ids]
         if not items:
             results.warnings.append(f"{config}: none of --ids is among its {options.split} rows")
             return
-    if options.common:
-        shared = set.intersection(*(file.answered for file in files))
+    if options.common:  # a run with gold masks is asked what has some, and judged by itself
+        judged = [file for file in files if not file.run.uses_gold_mask] or files
+        shared = set.intersection(*(file.answered for file in judged))
         items = [item for item in items if item.id in shared]
         if not items:
             raise UserError(f"--common: the {config} files have no answered item in common")
@@ -158,7 +168,7 @@ def _score_config(
                 f"as {frame}, --frame says it"
             )
         answered = sum(said.answer is not None for said in saids)
-        if answered < len(items):
+        if answered < len(items) and not file.run.uses_gold_mask:
             results.warnings.append(
                 f"{config}: {file.path.name} answers {answered:,} of {len(items):,} items; the "
                 "others count as wrong (--common scores only what every file answered)"
@@ -175,8 +185,9 @@ def _score_config(
             row.failures = count_failures(items, saids, samples)
         fresh.append(row)
     results.scores += fresh
-    results.warnings += _unbeaten(config, fresh)
-    results.differences += _differences(config, [row for row in fresh if not row.baseline])
+    honest = [row for row in fresh if not row.uses_gold_mask]
+    results.warnings += _unbeaten(config, honest)
+    results.differences += _differences(config, [row for row in honest if not row.baseline])
     results.warnings += _told([d for d in results.differences if d["config"] == config])
 
 
@@ -199,6 +210,7 @@ def _empty_score(file: PredictionFile, config: str, answered: int, total: int, f
         tokens_out=round(float(np.mean(tokens)), 1) if tokens else None,
         tokens_in=round(float(np.mean(asked)), 1) if asked else None,
         seconds_p95=round(float(np.percentile(seconds, 95)), 3) if seconds else None,
+        deploy=run.deploy, masks=run.masks, uses_gold_mask=run.uses_gold_mask,
     )  # fmt: skip
 
 
@@ -217,7 +229,8 @@ def _saids(file: PredictionFile, items: list[Item], frame: str) -> tuple[list[Sa
             saids.append(Said(None, frames[0]))
             continue
         demos = tuple(example.get("answer", "") for example in prediction.examples)
-        saids.append(Said(prediction.answer, frames[0], _pair(prediction.resized_wh), demos))
+        seen = _pair(prediction.resized_wh)
+        saids.append(Said(prediction.answer, frames[0], seen, demos, _crop(prediction)))
     return saids, frames
 
 
@@ -228,8 +241,16 @@ def _inferred(items: list[Item], found: list[Prediction | None]) -> list[str]:
             answer = parse_boxes(prediction.answer)
             if answer.frame is None:
                 boxes = [box.box for box in answer.boxes]
-                seen.append(Seen(boxes, item.size_wh, _pair(prediction.resized_wh)))
+                size_wh = Said(None, crop_xyxy_px=_crop(prediction)).seen_wh(item.size_wh)
+                seen.append(Seen(boxes, size_wh, _pair(prediction.resized_wh)))
     return fitting_frames(seen)
+
+
+def _crop(prediction: Prediction) -> tuple[int, int, int, int] | None:
+    if not prediction.crop_xyxy_px:
+        return None
+    x0, y0, x1, y1 = prediction.crop_xyxy_px
+    return (x0, y0, x1, y1)
 
 
 def _pair(size: Sequence[int] | None) -> tuple[int, int] | None:

@@ -29,7 +29,7 @@ def tables_of(results: Results) -> dict[str, Table]:
     """All tables by file stem: the papers' form, every metric, the query settings."""
     made: dict[str, Table] = {}
     for config in results.items:
-        rows = [score for score in results.scores if score.config == config]
+        rows = [score for score in _honest(results) if score.config == config]
         settings = sorted({row.setting for row in rows if not row.baseline})
         for setting in settings:
             shown = [row for row in rows if row.baseline or row.setting == setting]
@@ -43,7 +43,12 @@ def tables_of(results: Results) -> dict[str, Table]:
         made[f"{config}.all"] = full_table(config, every)
         made |= _failure_table(config, [row for row in rows if not row.baseline])
     made.update(_setting_tables(results))
-    return made | _cost_table([row for row in results.scores if not row.baseline])
+    return made | _cost_table([row for row in _honest(results) if not row.baseline])
+
+
+def _honest(results: Results) -> list[Score]:
+    """The scores that may stand in a table beside others: none of a run that saw gold masks."""
+    return [row for row in results.scores if not row.uses_gold_mask]
 
 
 def _failure_table(config: str, rows: list[Score]) -> dict[str, Table]:
@@ -142,9 +147,9 @@ def _setting_tables(results: Results) -> dict[str, Table]:
     }
     columns = [(c, metric(c, name)) for c in TASKS for name in TASKS[c].score.setting_columns]
     made = {}
-    for label in sorted({row.label for row in results.scores if not row.baseline}):
+    for label in sorted({row.label for row in _honest(results) if not row.baseline}):
         by_setting: dict[str, dict[tuple[str, str], Value]] = {}
-        for row in results.scores:
+        for row in _honest(results):
             if row.label == label and not row.baseline and row.setting in switches:
                 values = {(row.config, name): value for name, value in _values(row).items()}
                 by_setting.setdefault(row.setting, {}).update(values)

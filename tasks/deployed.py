@@ -51,6 +51,12 @@ def seen(look: Look, data: bytes, found: np.ndarray) -> Seen:
     return Seen(encode(shown.picture, image_format), shown.frame, False)
 
 
+def size_of(data: bytes) -> tuple[int, int]:
+    """Width and height of an encoded picture."""
+    with Image.open(io.BytesIO(data)) as image:
+        return image.size
+
+
 def follow(row: Mapping[str, Any], config: str, frame: Frame) -> dict[str, Any]:
     """The columns of a row of which some picture is cut to a frame. Raises `Outside`."""
     if frame.is_whole:

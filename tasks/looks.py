@@ -4,10 +4,14 @@ Only what a command line says; `tasks/row_masks.py` finds a row's mask and `task
 its picture through it.
 """
 
+import argparse
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.cli import share
 from core.errors import UserError
+from core.store import sha256
 
 # Those of `synthesis.deploy`, named here so that a command line needs no OpenCV.
 METHODS = ("overlay", "blur", "grayscale", "crop", "overlay-crop")
@@ -42,6 +46,38 @@ class Look:
         whose = GOLD if self.folder is None else PREDICTED
         differs = f".{self.threshold:g}" if self.threshold != THRESHOLD else ""
         return f"{self.method}.{whose}{differs}"
+
+
+def add_options(command: argparse.ArgumentParser, several: bool = False) -> None:
+    """The options of a look; with `several`, of one a method."""
+    group = command.add_argument_group("masks", "pictures seen through masks (docs/masks.md)")
+    hidden = (
+        "hide what a row is not about: painted white, blurred, without colour, cut off (boxes and "
+        "answers follow), painted white and cut off"
+    )
+    if several:
+        group.add_argument(
+            "--methods", nargs="+", choices=METHODS, default=list(METHODS), metavar="METHOD",
+            help=f"{hidden}: {', '.join(METHODS)} (all)",
+        )  # fmt: skip
+    else:
+        group.add_argument("--deploy", choices=METHODS, help=hidden)
+    group.add_argument(
+        "--masks",
+        metavar="gold|predicted:DIR",
+        help="whose masks: the build's own, which may give answers away, or DIR/ID.png (grey, 8 or "
+        "16 bit) and DIR/ID.npy (0 to 1), of the picture's size (gold)",
+    )
+    group.add_argument(
+        "--mask-threshold", type=share, metavar="T", help=f"what counts in a map ({THRESHOLD:g})"
+    )
+
+
+def digest(look: Look) -> str:
+    """Hash of what a look shows, wherever its maps lie."""
+    paths = sorted(look.folder.iterdir()) if look.folder else []
+    maps = [(path.name, sha256(path.read_bytes())) for path in paths if path.suffix in SUFFIXES]
+    return sha256(json.dumps([look.name, maps]).encode())
 
 
 def look_of(method: str | None, masks: str | None, threshold: float | None) -> Look | None:

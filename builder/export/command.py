@@ -29,7 +29,7 @@ from core.names import SPLITS
 from evaluation.examples import SOURCES
 from evaluation.prompts import FORM_FRAMES, FORMS, Setting
 from tasks import TASKS
-from tasks.looks import METHODS, THRESHOLD, Look, look_of
+from tasks.looks import Look, add_options, look_of
 
 if TYPE_CHECKING:
     from builder.export.units import Request
@@ -94,22 +94,7 @@ def parser() -> Parser:
         "are any; fixed: the thesis' two, text only; none (dynamic for otter, else none)",
     )
     asked.add_argument("--shots", type=positive, metavar="N", help="examples a row (2)")
-    masked = result.add_argument_group("masks", "pictures seen through masks, docs/masks.md")
-    masked.add_argument(
-        "--deploy",
-        choices=METHODS,
-        help="hide what a row is not about: painted white, blurred, without colour, cut off (boxes "
-        "and answers follow), or painted white and cut off",
-    )
-    masked.add_argument(
-        "--masks",
-        metavar="gold|predicted:DIR",
-        help="whose masks: the build's own, which may give answers away, or DIR/ID.png (grey, 8 or "
-        "16 bit) and DIR/ID.npy (0 to 1), of the picture's size (gold)",
-    )
-    masked.add_argument(
-        "--mask-threshold", type=share, metavar="T", help=f"what counts in a map ({THRESHOLD:g})"
-    )
+    add_options(result)
     add("--debug", action="store_true", help="show the traceback of an error")
     return result
 

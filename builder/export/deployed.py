@@ -9,10 +9,9 @@ import json
 from typing import NamedTuple
 
 from builder.export.units import Request, Row, Unit, name_of, of_columns, size_of
-from core import store
 from core.pictures.containers import ImageError
 from tasks.deployed import Outside, follow, seen
-from tasks.looks import SUFFIXES, Look
+from tasks.looks import Look
 from tasks.row_masks import map_of
 
 MASKS = "masks.jsonl"
@@ -55,14 +54,6 @@ def why(error: ImageError | Outside) -> tuple[str, str]:
     if isinstance(error, ImageError):
         return error.reason, error.detail
     return str(error.args[0]), " ".join(map(str, error.args[1:]))
-
-
-def digest(look: Look) -> str:
-    """Hash of what a look shows, wherever its maps lie."""
-    paths = sorted(look.folder.iterdir()) if look.folder else []
-    maps = [(path.name, store.sha256(path.read_bytes())) for path in paths
-            if path.suffix in SUFFIXES]  # fmt: skip
-    return store.sha256(json.dumps([look.name, maps]).encode())
 
 
 def told(look: Look) -> str:

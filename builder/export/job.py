@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from builder.engine.local import in_order, progress
-from builder.export.deployed import MASKS, deployed, digest, why
+from builder.export.deployed import MASKS, deployed, why
 from builder.export.options import differences
 from builder.export.units import Request, Row, Unit, missing, row_count, rows, size_of
 from core import code, store
@@ -32,6 +32,7 @@ from core.pictures.containers import ImageError
 from lego_arta import FEATURES
 from tasks import part_modules
 from tasks.deployed import Outside
+from tasks.looks import digest
 
 RECORD, PROGRESS, DROPPED, README = "export.json", "progress.json", "dropped.jsonl", "README.md"
 IMAGES = "images"
