@@ -42,6 +42,7 @@ class File(TypedDict):
 class Manifest(TypedDict, total=False):
     """build.json. Optional are `kind` and `release` (of a recipe) and `formats` (of hosted ones).
 
+    `relation_counts` are numbers of spatial rows by relation, source of truth and conversation.
     `rows` are numbers by config and split, `files` by path in the build, `records` the lengths of
     its tables, counts by stage or kind and reason. `options` and `terms` are those of the command
     line. Older builds have `drops`, `disagreements` and `inputs` here instead of tables.
@@ -58,6 +59,7 @@ class Manifest(TypedDict, total=False):
     annotators: list[str]
     ready_made: bool  # rows that came with the manuals; older builds don't say
     statistics: dict[str, float]
+    relation_counts: dict[str, dict[str, dict[str, int]]]
     rows: dict[str, dict[str, int]]
     formats: dict[str, dict[str, Any]]
     split_exceptions: dict[str, Any]
