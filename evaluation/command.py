@@ -165,7 +165,7 @@ def score_command(options: argparse.Namespace) -> None:
     require("evaluate", "score")
     from evaluation import report
     from evaluation.score import ScoreOptions, score
-    from evaluation.standings import tables_of, write_scores
+    from evaluation.standings import CONFUSION, tables_of, write_scores
     from evaluation.tables import terminal
 
     ids = None
@@ -193,7 +193,7 @@ def score_command(options: argparse.Namespace) -> None:
         report.write_report(path, results, list(tables.values()), options.shown)
     color = sys.stdout.isatty()
     for stem, table in tables.items():
-        if not stem.endswith(".all"):
+        if not stem.endswith(".all") and f".{CONFUSION}." not in stem:
             print(terminal(table, color) + "\n")
     for warning in results.warnings[:WARNINGS_PRINTED]:
         print(f"mind: {warning}")

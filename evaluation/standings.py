@@ -4,8 +4,10 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from core.items import Item
 from core.metrics import Metric
 from core.store import write_text
+from evaluation.confusion import confusion_table
 from evaluation.failures import KINDS
 from evaluation.prompts import PAPER_SETTINGS
 from evaluation.samples import metric
@@ -24,6 +26,8 @@ from evaluation.tables import (
 )
 from tasks import TASKS
 
+CONFUSION = "confusion"  # in the file stems of tables that a terminal is too narrow for
+
 
 def tables_of(results: Results) -> dict[str, Table]:
     """All tables by file stem: the papers' form, every metric, the query settings."""
@@ -41,7 +45,8 @@ def tables_of(results: Results) -> dict[str, Table]:
             made[stem].about = TASKS[config].score.about
         every = [(_full_name(row, len(settings) > 1), _values(row), row.baseline) for row in rows]
         made[f"{config}.all"] = full_table(config, every)
-        made |= _failure_table(config, [row for row in rows if not row.baseline])
+        models = [row for row in rows if not row.baseline]
+        made |= _failure_table(config, models) | _confusion_tables(results.items[config], models)
     made.update(_setting_tables(results))
     return made | _cost_table([row for row in _honest(results) if not row.baseline])
 
@@ -64,6 +69,19 @@ def _failure_table(config: str, rows: list[Score]) -> dict[str, Table]:
     ]
     title = f"{TASKS[config].text.title}: how answers fail"
     return {f"{config}.failures": Table(title, ["run", "failed", *kinds], lines, about=FAILING)}
+
+
+def _confusion_tables(items: list[Item], rows: list[Score]) -> dict[str, Table]:
+    """What each run answers instead of what holds, where answers are labels."""
+    several = len({row.setting for row in rows}) > 1
+    made = {}
+    for row in rows:
+        name = _full_name(row, several)
+        title = f"{TASKS[row.config].text.title}: answers of {name} by what holds"
+        table = confusion_table(row.config, title, items, row.saids)
+        if table is not None:
+            made[f"{row.config}.{CONFUSION}.{name}"] = table
+    return made
 
 
 FAILING = "Answers that are more wrong than right, each under the first kind that fits it."

@@ -81,6 +81,14 @@ class Answered(NamedTuple):
 Baseline = Callable[[Sequence["Item"], Sequence["Item"]], "list[str | None]"]
 
 
+class Confused(NamedTuple):
+    """For a table of right and answered labels: the words of each label, and of an answer (the
+    right label, the answered one or None for another answer); None where no label is asked for."""
+
+    labels: Mapping[str, str]
+    pair: Callable[[Item, Said], tuple[str, str | None] | None]
+
+
 @dataclass(frozen=True)
 class Score:
     """How answers are judged. `answered` gives the counts that `metrics` are formulas over; `about`
@@ -106,6 +114,7 @@ class Score:
     # The reward of a solution, and whether a text without a task's name is one of its solutions.
     reward: Callable[[str, str], float] | None = None
     harness_answer: Callable[[str], str] = lambda answer: answer
+    confused: Confused | None = None
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from core.answers import final_text
 from core.items import Item
 from core.metrics import COPIED, PARSED, Metric, Said, Sums, corpus_bleu, percent, share
 from core.relations import RELATIONS, WORDS, label_of, read_relations
-from tasks.task import Answered, Score
+from tasks.task import Answered, Confused, Score
 
 _COUNTED = (
     *("n_choice", "choice_tp", "choice_fp", "choice_fn", "choice_right", "choice_first"),
@@ -69,6 +69,16 @@ def _choice(item: Item, text: str) -> Answered:
         counts[f"said_{name}"] = float(name in said)
         counts[f"is_{name}"] = float(name == first or (name in said and name in gold))
     return Answered(counts, counts["choice_right"], "ok" if said else "unparsed")
+
+
+def confused(item: Item, said: Said) -> tuple[str, str | None] | None:
+    """(relation that holds, relation chosen) of a choice: of several that hold the one that was
+    chosen, so that what is right is never told as a confusion."""
+    if item.conversation != "classification":
+        return None
+    labels = chosen(item, final_text(said.answer or ""))
+    only = next(iter(labels)) if len(labels) == 1 else None
+    return (only if only in item.relations else item.relations[0]), only
 
 
 def _phrase(item: Item, text: str) -> Answered:
@@ -242,4 +252,5 @@ SCORE = Score(
     baselines={"always-on": always_on, "picture-rule": from_picture_rule},
     copies=copies,
     reward=reward,
+    confused=Confused(WORDS, confused),
 )
