@@ -94,7 +94,7 @@ def test_load_dataset_from_the_parent_folder_also_streaming(built, tmp_path):
     """What the README promises, in a fresh process with current `datasets`."""
     code = """
 from datasets import load_dataset, get_dataset_config_names
-configs = {"scene", "object", "state", "state_balanced", "spatial"}
+configs = {"scene", "object", "state", "state_balanced", "spatial", "mask"}
 assert set(get_dataset_config_names("lego-arta")) == configs
 for config in configs:
     whole = load_dataset("lego-arta", config)

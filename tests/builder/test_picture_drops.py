@@ -107,6 +107,7 @@ def test_what_can_not_be_written_is_a_drop(tmp_path, whole, monkeypatch):
         ("scene", "not_encodable"), ("object", "not_encodable"), ("state", "not_encodable"),
         ("state", "first_step_of_session"),
         ("spatial", "not_encodable"), ("spatial", "no_relation_known"),
+        ("mask", "not_encodable"),
     }  # fmt: skip
 
 

@@ -396,6 +396,9 @@ def test_every_unusable_row_is_listed_with_its_reason(odd):
         ("spatial", "row 7", "no_picture_of_step_before"),
         ("spatial", "row 9", "parts_not_named"),
         ("spatial", "row 14", "no_relation_known"),
+        ("mask", "row 7", "no_picture_of_step_before"),
+        ("mask", "row 8", "no_label_in_text"),
+        ("mask", "row 9", "parts_not_named"),
     }
 
 
@@ -472,7 +475,7 @@ def test_transparent_and_jpeg_manuals_give_the_same_rows(tmp_path, form):
         rows.append(PageRow(row.name, png_bytes(np.dstack([rgb, alpha])), row.lines))
     built = build(tmp_path, rows)
     assert {config: len(found) for config, found in built.rows.items() if found} == {
-        "scene": 4, "object": 16, "state": 12, "spatial": 12,
+        "scene": 4, "object": 16, "state": 12, "spatial": 12, "mask": 15,
     }  # fmt: skip
     # The stored shift is of the box that the assembly has, not of one that JPEG noise widened.
     steps = tiny_manual().steps

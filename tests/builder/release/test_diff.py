@@ -48,7 +48,7 @@ def test_other_words_and_files_change_every_row_in_these_and_nothing_else(first,
     assert {tuple(change["columns"]) for change in found} == {("query", "picture")}
     assert all(change["why"] == said[1::-1] for change in found)
     assert all(change["id"] == change["new_id"] for change in found)
-    assert len({c["config"] for c in found}) == 3  # scene, object, state
+    assert len({c["config"] for c in found}) == 4  # scene, object, state, mask
     assert f"scene: text changed, {sum(c['config'] == 'scene' for c in found)} rows" in said
 
 
