@@ -42,7 +42,8 @@ class File(TypedDict):
 class Manifest(TypedDict, total=False):
     """build.json. Optional are `kind` and `release` (of a recipe) and `formats` (of hosted ones).
 
-    `relation_counts` are numbers of spatial rows by relation, source of truth and conversation.
+    `relation_counts` are numbers of spatial rows by relation, source of truth and conversation,
+    `mask_counts` of mask rows by what each is counted by: origin, source, level, area.
     `rows` are numbers by config and split, `files` by path in the build, `records` the lengths of
     its tables, counts by stage or kind and reason. `options` and `terms` are those of the command
     line. Older builds have `drops`, `disagreements` and `inputs` here instead of tables.
@@ -60,6 +61,7 @@ class Manifest(TypedDict, total=False):
     ready_made: bool  # rows that came with the manuals; older builds don't say
     statistics: dict[str, float]
     relation_counts: dict[str, dict[str, dict[str, int]]]
+    mask_counts: dict[str, dict[str, int]]
     rows: dict[str, dict[str, int]]
     formats: dict[str, dict[str, Any]]
     split_exceptions: dict[str, Any]

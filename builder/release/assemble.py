@@ -23,7 +23,7 @@ from builder import probes, stages
 from builder.engine import Engine
 from builder.engine.local import ALONE
 from builder.probes.score import AUC_MAX
-from builder.release import card, card_parts, croissant, relations, split, stats
+from builder.release import areas, card, card_parts, croissant, relations, split, stats
 from builder.release.making import Made, make_shards
 from builder.release.reviews import NO_REVIEWS, Reviews
 from builder.release.samples import write_samples
@@ -292,6 +292,7 @@ def _finish(
         "ready_made": build.ready_made is not None,
         "statistics": numbers,
         "relation_counts": relations.nested(tallies[relations.CONFIG].kinds),
+        "mask_counts": areas.numbers(tallies[areas.CONFIG].kinds),
         "rows": splits,
         "split_exceptions": exceptions,
         "drop_counts": drop_counts,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from builder import stages
-from builder.release import relations, stats
+from builder.release import areas, relations, stats
 from builder.release.columns import columns
 from builder.release.samples import Sample
 from builder.release.tally import Tally, confidence_table
@@ -42,6 +42,7 @@ def parts(folder: Path, samples: Sequence[Sample], tallies: Mapping[str, Tally])
         "labels": f"{labels:,}",
         "confidence": stats.markdown(("confidence", *TASKS), confidence_table(tallies)),
         "relations": relations.section(folder, tallies[relations.CONFIG].kinds),
+        "areas": areas.section(folder, tallies[areas.CONFIG].kinds),
         "version": __version__,
         "code": stages.code_sha256()[:16],
         "libraries": libraries_text(stages.library_versions()),
