@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from synthesis.boxes import Box
+from synthesis.boxes import Box, union
 
 # What the model echoes of a system text that describes pictures by this word (T9).
 NOISE_LABEL = "imagecontent"
@@ -72,6 +72,24 @@ def box_answer(targets: Sequence[tuple[str, Box]]) -> str:
         f"<p>{plain(phrase)}</p> {{{''.join(f'<{value}>' for value in rounded(box_norm100))}}}"
         for phrase, box_norm100 in targets
     )
+
+
+def unrounded(box_norm100: Box, instances_norm100: Sequence[Sequence[float]]) -> Box:
+    """The box that was rounded to whole percent: that around the single ones which lie in it; the
+    rounded one where they don't make it up.
+
+    >>> unrounded((10, 20, 31, 40), [(10.4, 20.3, 15, 30), (20, 25, 30.6, 39.7), (60, 60, 70, 70)])
+    (10.4, 20.3, 30.6, 39.7)
+    """
+    x0, y0, x1, y1 = (value + way for value, way in zip(box_norm100, (-1, -1, 1, 1), strict=True))
+    inside = [
+        b for b in instances_norm100 if x0 <= b[0] and y0 <= b[1] and b[2] <= x1 and b[3] <= y1
+    ]
+    if not inside:
+        return box_norm100
+    whole = union(inside)
+    same = all(abs(one - two) <= 1 for one, two in zip(whole, box_norm100, strict=True))
+    return whole if same else box_norm100
 
 
 def plain(phrase: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import imagesize
 
 from core import build as builds
+from core.boxtext import read_boxes, unrounded
 from core.build import Place, Row, read_rows, shards
 from core.cli import command
 from core.errors import UserError
@@ -75,6 +76,14 @@ def item_of(row: Row, config: str, split: str, place: Place) -> Item:
     sources = row["provenance"]["source_images"]
     own = sources[row.get("cell") or 0]
     size_wh = _size_of(targets[0]) if targets else None
+    told: dict[str, Any] = {
+        "labels": tuple(target["label"] for target in targets),
+        "boxes_norm100": tuple(tuple(target["box_norm100"]) for target in targets),
+        "instances_norm100": tuple(
+            _norm100(box, size_wh) for target in targets for box in target["instances_px"]
+        ),
+        "size_wh": size_wh,
+    }
     return Item(
         id=row["id"],
         config=config,
@@ -92,16 +101,10 @@ def item_of(row: Row, config: str, split: str, place: Place) -> Item:
         ),
         place=place,
         is_yes=bool(row["label"]) if "label" in row else None,
-        labels=tuple(target["label"] for target in targets),
-        boxes_norm100=tuple(tuple(target["box_norm100"]) for target in targets),
-        instances_norm100=tuple(
-            _norm100(box, size_wh) for target in targets for box in target["instances_px"]
-        ),
-        size_wh=size_wh,
         group_id=row.get("group_id"),
         part_box_px=tuple(row["part_box_px"]) if row.get("part_box_px") else None,
         **_spatial(row),
-        **_mask(row),
+        **(_mask(row) or told),
     )
 
 
@@ -120,13 +123,20 @@ def _spatial(row: Row) -> dict[str, Any]:
 
 
 def _mask(row: Row) -> dict[str, Any]:
-    """What only mask rows have: the picture's size, which is the mask's, and the single boxes."""
+    """Of mask rows: the picture's size, which is the mask's, the single boxes, and those of the
+    answer, which they make up."""
     mask = row.get("mask")
     if not mask:
         return {}
     size_wh = mask.size if hasattr(mask, "size") else imagesize.get(io.BytesIO(mask["bytes"]))
     instances = tuple(_norm100(box, size_wh) for box in row["boxes_px"])
-    return {"size_wh": tuple(size_wh), "instances_norm100": instances}
+    said = read_boxes(row["answer"]).boxes
+    return {
+        "labels": tuple(phrase for phrase, _ in said),
+        "boxes_norm100": tuple(unrounded(box, instances) for _, box in said),
+        "size_wh": tuple(size_wh),
+        "instances_norm100": instances,
+    }
 
 
 def _size_of(target: dict[str, Any]) -> tuple[int, int]:

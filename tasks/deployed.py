@@ -6,17 +6,17 @@ crop cuts off is cut off. A row whose things are not in the crop any more can't 
 
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from core.answers import parse_boxes
-from core.boxtext import box_answer
+from core.boxtext import box_answer, unrounded
 from core.masks import area_ratio, encode_mask, read_mask
 from core.pictures.media import encode
-from synthesis.boxes import Box, intersection, px_to_norm100, union
+from synthesis.boxes import Box, px_to_norm100
 from synthesis.deploy import Frame, deploy
 from tasks import TASKS
 from tasks.looks import Look
@@ -114,28 +114,10 @@ def _answer(row: Mapping[str, Any], moved: Mapping[str, Any], config: str, frame
     said = parse_boxes(answer).boxes
     exact = [target[_NORM100] for target in row.get("targets") or ()]
     if len(exact) != len(said):
-        exact = [_exact(box.box, row.get("boxes_px") or (), frame.source_wh) for box in said]
+        single = [px_to_norm100(box, frame.source_wh) for box in row.get("boxes_px") or ()]
+        exact = [unrounded(box.box, single) for box in said]
     boxes = [_inside(frame.to_crop_norm100(box), answer) for box in exact]
     return box_answer([(one.label, box) for one, box in zip(said, boxes, strict=True)])
-
-
-def _exact(
-    box_norm100: Box, instances_px: Sequence[Sequence[float]], size_wh: tuple[int, int]
-) -> Box:
-    """The box that was rounded to whole percent, made of the single ones that lie in it; itself
-    where they don't make it up."""
-    percent = [px_to_norm100(box, size_wh) for box in instances_px]
-    inside = [one for one in percent if _covers(box_norm100, one)]
-    if not inside:
-        return box_norm100
-    whole = union(inside)
-    same = all(abs(a - b) <= 1 for a, b in zip(whole, box_norm100, strict=True))
-    return whole if same else box_norm100
-
-
-def _covers(box: Box, other: Box) -> bool:
-    wide = (box[0] - 1, box[1] - 1, box[2] + 1, box[3] + 1)
-    return intersection(wide, other) >= (other[2] - other[0]) * (other[3] - other[1]) - 1e-6
 
 
 def follow_text(text: str, frame: Frame) -> str:

@@ -1,5 +1,6 @@
 """`--deploy`: pictures seen through masks in every format, boxes that follow, what has no mask."""
 
+import io
 import json
 from pathlib import Path
 
@@ -254,3 +255,34 @@ def test_options_that_mean_nothing_are_told_before_any_work(
         export.main([str(build), "--format", "llava", "--out", str(tmp_path / "x"), *more])
     assert ended.value.code == cli.EXIT_USAGE
     assert said in capsys.readouterr().err and not (tmp_path / "x").exists()
+
+
+# The build's own masks ---------------------------------------------------------------------------
+
+
+def test_gold_masks_are_marked_and_rows_without_are_drops(demo, tmp_path):
+    build = demo / "lego-arta"
+    out = run(build, tmp_path / "x", "llava", "--deploy", "overlay-crop", "--limit", "6",
+              "--config", "scene", "object", "state", "spatial", "mask")  # fmt: skip
+    record = json.loads((out / "export.json").read_text())
+    assert record["uses_gold_mask"] is True and record["masks"] == "gold"
+    lines, rows = told(out), all_rows(build)
+    assert all(line["uses_gold_mask"] for line in lines.values())
+    assert set(record["dropped"]) <= {"no_gold_mask"}
+    assert len(lines) + sum(record["dropped"].values()) == 5 * 2 * 6
+    for config in ("scene", "object", "state", "mask"):
+        assert sum(line["config"] == config for line in lines.values()) >= 10
+    for record in records(out / "mask_train.json"):
+        row, line = rows[record["id"]], lines[record["id"]]
+        with Image.open(io.BytesIO(row["mask"]["bytes"])) as opened:
+            mask = np.asarray(opened) > 0
+        shown = deploy(pixels(row["image"]["bytes"]), mask.astype(np.float32), "overlay-crop")
+        assert (pixels((out / record["image"]).read_bytes()) == shown.picture).all()
+        assert line["crop_xyxy_px"] == list(shown.frame.crop_xyxy_px)
+    assert "not for scores" in (out / "README.md").read_text()
+
+
+def test_a_build_without_masks_says_what_is_missing(build, tmp_path, capsys):
+    command = [str(build), "--format", "llava", "--out", str(tmp_path / "x"), "--deploy", "blur"]
+    assert export.main(command) == 1
+    assert "no_gold_mask" in error_of(capsys).replace(" ", "_")
