@@ -237,9 +237,10 @@ def check_build(build: Path) -> Manifest:
     for config, features in FEATURES.items():
         for path in shards(build, config):
             try:
-                missing = [name for name in features if name not in pq.read_schema(path).names]
+                there = set(pq.read_schema(path).names)
             except (OSError, pa.ArrowInvalid) as error:
                 raise UserError(f"{path}: not a Parquet file ({error}); build it anew") from None
+            missing = [name for name in features if name not in there]
             if missing:
                 raise UserError(
                     f"{build}: a build of another layout (version {manifest.get('version')}; its "

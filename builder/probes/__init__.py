@@ -124,14 +124,14 @@ def run(
     """
     paths = _some_shards(folder, config, groups_max)
     wanted = _chosen(paths, config, groups_max)
+    if len(wanted) < GROUPS_MIN or len(set(wanted.values())) < MANUALS_MIN:
+        return []
     number = effort.patches if _ON_PATCHES.intersection(only) and patches.torch_is_there() else 0
     calls = [
         (path, group, start, frozenset(wanted), rename, number)
         for path, group, start in _row_groups(paths)
     ]
     rows = [row for part in run_calls("probes, pictures", look_at_rows, calls) for row in part]
-    if len(wanted) < GROUPS_MIN or len({row.manual_id for row in rows}) < MANUALS_MIN:
-        return []
     return _judge(rows, only, effort.epochs, run_calls)
 
 
@@ -198,9 +198,9 @@ def _row_groups(paths: Sequence[Path]) -> Iterator[tuple[Path, int, int]]:
                 start += file.metadata.row_group(group).num_rows
 
 
-def _chosen(paths: Sequence[Path], config: str, groups_max: int | None) -> set[str]:
-    """Group ids: all, or the same number from every manual in turn; of more manuals than groups,
-    one each of some."""
+def _chosen(paths: Sequence[Path], config: str, groups_max: int | None) -> dict[str, str]:
+    """Manuals by group ids: all, or the same number from every manual in turn; of more manuals than
+    groups, one each of some."""
     by_manual: dict[str, dict[str, None]] = {}
     for path in paths:
         for row in shard_rows(path, config, ["manual_id", "group_id"]):
@@ -210,8 +210,13 @@ def _chosen(paths: Sequence[Path], config: str, groups_max: int | None) -> set[s
         manuals = sorted(manuals, key=_random_order)[:groups_max]
     queues = [sorted(by_manual[m]) for m in manuals]  # ids are hashes: a random order
     longest = max(map(len, queues), default=0)
-    turns = [queue[i] for i in range(longest) for queue in queues if i < len(queue)]
-    return set(turns[:groups_max])
+    turns = [
+        (queue[i], manual)
+        for i in range(longest)
+        for manual, queue in zip(manuals, queues, strict=True)
+        if i < len(queue)
+    ]
+    return dict(turns[:groups_max])
 
 
 def look_at_rows(

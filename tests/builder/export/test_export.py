@@ -505,9 +505,9 @@ def stripped(record: object) -> object:
     return [stripped(part) for part in record] if isinstance(record, list) else record
 
 
-@pytest.mark.parametrize("name", NOT_LEGACY)
-def test_names_ids_and_order_do_not_know_state_labels(tmp_path, name):
-    """Another row of every group is made the right one: nothing but the answers may change."""
+@pytest.fixture(scope="module")
+def relabelled(tmp_path_factory) -> tuple[Path, Path]:
+    """A build, and the same with another row of every state group made the right one."""
     rng = random.Random(5)
     right: dict[str, int] = {}
     seen: dict[str, int] = {}
@@ -521,8 +521,18 @@ def test_names_ids_and_order_do_not_know_state_labels(tmp_path, name):
         kind = None if yes else "shift"
         return {**row, "label": int(yes), "answer": "Yes." if yes else "No.", "negative_kind": kind}
 
-    def exported(folder: Path, *change) -> tuple[list[str], list[object]]:
-        build = export_build(folder / "lego-arta", *change, manuals=3, test_manuals=1)
+    folder, sizes = tmp_path_factory.mktemp("labels"), {"manuals": 3, "test_manuals": 1}
+    before = export_build(folder / "a" / "lego-arta", **sizes)
+    after = export_build(folder / "b" / "lego-arta", relabel, **sizes)
+    assert right
+    return before, after
+
+
+@pytest.mark.parametrize("name", NOT_LEGACY)
+def test_names_ids_and_order_do_not_know_state_labels(relabelled, tmp_path, name):
+    """Nothing but the answers may change."""
+
+    def exported(build: Path, folder: Path) -> tuple[list[str], list[object]]:
         unasked = ("coco", "webdataset", "label-studio", "yolo", "voc")
         more = [] if name in unasked else ["--examples", "none"]
         out = run(build, folder / "x", name, "--config", "state", *more)
@@ -534,5 +544,5 @@ def test_names_ids_and_order_do_not_know_state_labels(tmp_path, name):
         tables = [pq.read_table(p).to_pylist() for p in sorted(out.rglob("*.parquet"))]
         return list(files), [stripped(text) for text in [*texts, *tables]]
 
-    before, after = exported(tmp_path / "a"), exported(tmp_path / "b", relabel)
-    assert right and before == after
+    before, after = (exported(build, tmp_path / build.parent.name) for build in relabelled)
+    assert before == after
