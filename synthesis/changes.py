@@ -21,13 +21,21 @@ VANISHED_SHARE_MAX = 0.01
 OUTLINE_PX_AT_960 = 9
 
 
-def changed_parts(picture: np.ndarray, before: np.ndarray, lossy: bool = False) -> np.ndarray:
-    """(H, W) bool: what differs between two pictures (H, W, 3) of one view, without specks.
+def changed_parts(
+    picture: np.ndarray,
+    before: np.ndarray,
+    lossy: bool = False,
+    ignored: np.ndarray | None = None,
+) -> np.ndarray:
+    """(H, W) bool: what differs between two pictures (H, W, 3) of one view, without specks; changes
+    where `ignored` (H, W) bool is set do not count.
 
     Holes are filled: a part of one colour differs at its edges alone from a part like it.
     """
     scale = picture.shape[1] / 960
     changed = difference(picture, before) > (LOSSY_CHANGED_MIN if lossy else CHANGED_MIN)
+    if ignored is not None:
+        changed &= ~ignored
     size = max(3, round(GAP_PX_AT_960 * scale)) | 1
     closed = cv2.morphologyEx(
         changed.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((size, size), np.uint8)

@@ -50,13 +50,14 @@ def standing_masks(context: Context, instruction: Instruction) -> tuple[np.ndarr
         raise ValueError(f"{context.item(instruction)}: it has no picture to look at")
     found = context.standing.get(key)
     if found is None:
-        found = _standing(picture)
+        found = standing_of(picture)
         if sum(mask.nbytes for mask in found) < context.standing.maxsize:
             context.standing[key] = found
     return found
 
 
-def _standing(picture: Picture) -> tuple[np.ndarray, np.ndarray]:
+def standing_of(picture: Picture) -> tuple[np.ndarray, np.ndarray]:
+    """The same of any picture, found anew."""
     least = LOSSY_DIFFERENCE_MIN if picture.lossy else DIFFERENCE_MIN
     mask = foreground_mask(picture.rgb, picture.alpha, least)
     marks = printed_marks(picture.rgb, mask)
