@@ -25,6 +25,8 @@ CLUSTERS = 5
 MODES_PER_CLUSTER = 2
 # HSV filter (0-255): duller or darker pixels are no highlight.
 SATURATION_MIN, VALUE_MIN = 140, 90
+# What a lossy picture leaves of an outline: hues apart (of 180), saturation and brightness.
+HUES, INK_HUE_MAX, INK_SATURATION_MIN, INK_VALUE_MIN = 180, 9, 100, 80
 SAMPLES_PER_STEP = 800
 # Channel distance within which a pixel has the colour; chroma subsampling blurs lossy pictures.
 TOLERANCE, LOSSY_TOLERANCE = 24, 50
@@ -52,6 +54,21 @@ def color_mask(rgb: np.ndarray, color: Rgb, tolerance: int) -> np.ndarray:
     low = np.clip(np.array(color) - tolerance, 0, 255)
     high = np.clip(np.array(color) + tolerance, 0, 255)
     found: np.ndarray = cv2.inRange(rgb, low.astype(float), high.astype(float)) // 255
+    return found
+
+
+def inked(rgb: np.ndarray, color: Rgb) -> np.ndarray:
+    """(H, W, 3) uint8: a lossy picture in which what has the outline's hue has its very colour.
+
+    Shade and subsampled chroma take a thin line's colour out of any tolerance that bricks stay out
+    of, but not far from its hue.
+    """
+    hue, saturation, value = cv2.split(cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV))
+    wanted = int(cv2.cvtColor(np.array([[color]], np.uint8), cv2.COLOR_RGB2HSV)[0, 0, 0])
+    apart = np.abs(hue.astype(np.int16) - wanted)
+    near = np.minimum(apart, HUES - apart) <= INK_HUE_MAX
+    found = rgb.copy()
+    found[near & (saturation >= INK_SATURATION_MIN) & (value >= INK_VALUE_MIN)] = color
     return found
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-SCALES = (0.5, 0.75, 1.0)
-JPEG_QUALITIES = (35, 85)
-NOISE_SIGMA_MAX, BLUR_PX_MAX, DARK_MAX = 8.0, 1.5, 0.3
+SCALES = (0.35, 0.5, 0.75, 1.0)
+JPEG_BEST, JPEG_WORST = 90, 10
+NOISE_SIGMA_MAX, BLUR_PX_MAX, DARK_MAX = 16.0, 3.0, 0.5
 
 
 @dataclass(frozen=True)
@@ -28,15 +28,15 @@ class Faults:
 
 
 def drawn_faults(rng: np.random.Generator) -> Faults:
-    """Faults at random, from hardly any to many."""
-    angle = rng.uniform(0, 2 * np.pi)
+    """Faults at random, from hardly any to so many that hardly anything is to be found."""
+    angle, much = rng.uniform(0, 2 * np.pi), rng.uniform(0, 1)
     return Faults(
         float(rng.choice(SCALES)),
-        float(rng.uniform(0, BLUR_PX_MAX)),
-        float(rng.uniform(0, NOISE_SIGMA_MAX)),
-        float(rng.uniform(0, DARK_MAX)),
+        float(rng.uniform(0, much * BLUR_PX_MAX)),
+        float(rng.uniform(0, much * NOISE_SIGMA_MAX)),
+        float(rng.uniform(0, much * DARK_MAX)),
         (float(np.cos(angle)), float(np.sin(angle))),
-        int(rng.integers(*JPEG_QUALITIES)),
+        round(JPEG_BEST - rng.uniform(0, much) * (JPEG_BEST - JPEG_WORST)),
     )
 
 

@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 from scipy.ndimage import binary_fill_holes
 
-from synthesis.boundary import color_mask
 from synthesis.edges import enclosed
 from synthesis.foreground import DIFFERENCE_MIN, LOSSY_DIFFERENCE_MIN, find_foreground
 from synthesis.rims import half_covered
@@ -24,7 +23,7 @@ PROMPTED = "prompted"
 # A mask of fewer pixels than this in a picture 960 px wide is none.
 LEAST_PX_AT_960 = 60
 # Foreground has nothing to say of a step where it sees less than this share of what changed.
-GAINED_SHARE_MIN = 0.6
+GAINED_SHARE_MIN = 0.9
 # As wide as what an outline leaves out, and what it fades into.
 OLD_OUTLINE_PX_AT_960 = 15
 
@@ -53,8 +52,7 @@ def by_outline(view: View) -> np.ndarray | None:
     """What the outline around a step's new parts encloses."""
     if not view.is_step or view.outline is None:
         return None
-    before = None if view.before is None else view.before.rgb
-    found = segment(view.picture.rgb, before, *view.outline)
+    found = segment(*view.inked, *view.outline)
     return None if found is None else found.part
 
 
@@ -63,11 +61,11 @@ def by_difference(view: View) -> np.ndarray | None:
     if not view.is_step or view.before is None:
         return None
     inside = view.changed.astype(np.uint8)
-    if view.outline is not None:
+    if view.band_before is not None:
         # Where the new part hides an outline of before nothing counted: that is inside as well.
-        old = cv2.dilate(color_mask(view.before.rgb, *view.outline), view.square(RIM_PX_AT_960))
+        old = cv2.dilate(view.band_before, view.square(RIM_PX_AT_960))
         closed = cv2.morphologyEx(inside, cv2.MORPH_CLOSE, view.square(OLD_OUTLINE_PX_AT_960))
-        inside |= closed & old & (1 - color_mask(view.picture.rgb, *view.outline))
+        inside |= closed & old & (1 - view.band)
     return _with_rim(view, inside)
 
 
@@ -80,7 +78,7 @@ def _with_rim(view: View, inside: np.ndarray) -> np.ndarray:
     the step covers."""
     if view.outline is None:
         return inside > 0
-    band = cv2.dilate(color_mask(view.picture.rgb, *view.outline), view.square(RIM_PX_AT_960))
+    band = cv2.dilate(view.band, view.square(RIM_PX_AT_960))
     reach = RIM_PX_AT_960 // 2 + INNER_BAND_PX_AT_960
     radius = max(1, round(reach * view.picture.size_wh[0] / 960))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)

@@ -7,7 +7,6 @@ import cv2
 import numpy as np
 
 from core.colors import color_lab
-from synthesis.boundary import color_mask
 from synthesis.boxes import of_mask
 from synthesis.edges import EDGE_MIN, LOSSY_EDGE_MIN, edge_strength
 from tasks.mask.annotators import ANNOTATORS
@@ -71,7 +70,7 @@ def features_of(view: View, numbers: np.ndarray, others: Sequence[np.ndarray]) -
         float(1 - share / SHARE_LOG_MIN),
         ((x0 <= 0) + (y0 <= 0) + (x1 >= width) + (y1 >= height)) / 4,
         float((view.now[0][window] & own).sum() / area),
-        _on_edges(view, rgb, own),
+        _on_edges(view, window, own),
         _color_match(view, numbers[window], rgb),
         _compactness(own),
         float(view.lossy),
@@ -83,14 +82,14 @@ def as_mapping(values: Sequence[float]) -> Mapping[str, float]:
     return dict(zip(NAMES, values, strict=True))
 
 
-def _on_edges(view: View, rgb: np.ndarray, own: np.ndarray) -> float:
+def _on_edges(view: View, window: tuple[slice, slice], own: np.ndarray) -> float:
     """Share of the contour's pixels on an edge of the picture, or on the outline of new parts."""
     inside = own.astype(np.uint8)
     padded = cv2.copyMakeBorder(inside, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     rim = (inside - cv2.erode(padded, np.ones((3, 3), np.uint8))[1:-1, 1:-1]) > 0
+    rgb = view.picture.rgb[window]
     strong = edge_strength(rgb, view.lossy) >= (LOSSY_EDGE_MIN if view.lossy else EDGE_MIN)
-    if view.outline is not None:
-        strong |= color_mask(rgb, *view.outline) > 0
+    strong |= view.band[window] > 0
     return float(strong[rim].mean()) if rim.any() else 0.0
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from core.part_names import part_labels
 from core.pictures.media import Picture
-from synthesis.boundary import color_mask
+from synthesis.boundary import color_mask, inked
 from synthesis.boxes import Box
 from synthesis.changes import changed_parts
 from tasks.flat_regions import new_labels, standing_masks, standing_of
@@ -68,10 +68,31 @@ class View:
         """(H, W) uint8 0/1: outlines of the step and of the one before, and what they fade into."""
         if self.outline is None:
             return np.zeros(self.picture.rgb.shape[:2], np.uint8)
-        found = color_mask(self.picture.rgb, *self.outline)
-        if self.before is not None:
-            found |= color_mask(self.before.rgb, *self.outline)
+        found = self.band | (0 if self.band_before is None else self.band_before)
         return cv2.dilate(found, self.square(RIM_PX_AT_960))
+
+    @functools.cached_property
+    def inked(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """Both pictures with outlines in their very colour, (H, W, 3) uint8."""
+        color = None if self.outline is None else self.outline[0]
+
+        def pixels(one: Picture) -> np.ndarray:
+            return inked(one.rgb, color) if color is not None and one.lossy else one.rgb
+
+        return pixels(self.picture), None if self.before is None else pixels(self.before)
+
+    @functools.cached_property
+    def band(self) -> np.ndarray:
+        """(H, W) uint8 0/1: pixels of the outline's colour."""
+        if self.outline is None:
+            return np.zeros(self.picture.rgb.shape[:2], np.uint8)
+        return color_mask(self.inked[0], *self.outline)
+
+    @functools.cached_property
+    def band_before(self) -> np.ndarray | None:
+        """The same of the step before; None without one."""
+        then = self.inked[1]
+        return None if then is None or self.outline is None else color_mask(then, *self.outline)
 
     @functools.cached_property
     def changed(self) -> np.ndarray:

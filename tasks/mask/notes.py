@@ -1,0 +1,37 @@
+"""What a manual's stage leaves about its masks, for the build: measures of every machine mask, and
+samples of masks whose truth is known.
+
+They lie in `masks.json` of the manual's rows. Values that depend on all manuals, as `quality` and
+weights do, are set when shards are written (`builder/release/discriminator.py`).
+"""
+
+import msgspec
+
+FILE = "masks.json"
+
+
+class MaskNote(msgspec.Struct, frozen=True):
+    """One mask row: where it comes from, and the measures (`features.NAMES`) of a machine's mask;
+    null where the source knows the pixels."""
+
+    id: str
+    origin: str
+    session_id: str
+    step_num: int | None
+    features: list[float] | None = None
+
+
+class MaskSample(msgspec.Struct, frozen=True):
+    """The measures of a mask in a picture whose truth is known, whether it is as good as the true
+    one, and its overlap with that."""
+
+    good: bool
+    features: list[float]
+    iou: float
+
+
+class MaskNotes(msgspec.Struct, frozen=True):
+    """All of a manual."""
+
+    rows: list[MaskNote] = []
+    samples: list[MaskSample] = []
