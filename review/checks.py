@@ -11,12 +11,14 @@ import numpy as np
 
 from core.build import BuildRow
 from core.errors import UserError
+from core.masks import read_mask
 from core.relations import OPPOSITE
 from review.criteria import HOLDS, HOLDS_NOT, Rating
 from review.questions import (
     BoxPx,
     NamedBox,
     Question,
+    mask_question,
     object_question,
     sentence_to_complete,
     spatial_question,
@@ -26,6 +28,7 @@ from review.rows import entries_of, group_of, is_choice, picture, rank
 from synthesis.boxes import intersection
 from tasks.spatial.things import MIDDLE, MODEL, TABLE
 
+MACHINE = 2  # a mask's `source`: nobody knows whether it is right
 # A box moved by this share of its width or height has most of its object, clearly off centre.
 OFF_CENTRE = 0.4
 # Boxes that take between these shares of the collage: large enough to see, small enough to move.
@@ -47,6 +50,8 @@ def questions(
     ranked = sorted(rows, key=lambda row: (group_of(row) in taken, rank(f"{seed}:check", row.id)))
     if task.config == "spatial":
         made = _of_pairs(ranked)
+    elif task.config == "mask":
+        made = _of_masks(ranked)
     else:
         made = _of_objects(ranked) if task.config == "object" else _of_states(build, ranked)
     if len(made) < task.checks:
@@ -227,3 +232,41 @@ def _other_way_round(row: BuildRow) -> Question:
         boxes=boxes,
         known={OPPOSITE[relation]: HOLDS, relation: HOLDS_NOT},
     )
+
+
+def _of_masks(ranked: Sequence[BuildRow]) -> list[Question]:
+    """A mask as it is, one without most of what it shows, one of all else."""
+    right, misguided, missing = 4, 1, 2
+    made: list[Question] = []
+    used: set[str] = set()
+    for known in (right, misguided, missing):
+        for row in ranked:
+            mask = read_mask(row.columns["mask"]["bytes"])
+            boxes = row.columns["boxes_px"]
+            if row.columns["source"] == MACHINE or _pictured(row) in used:
+                continue
+            if known == misguided:
+                mask = _elsewhere(mask)
+            elif known == missing and len(boxes) > 1:
+                x0, y0, x1, y1 = (round(v) for v in boxes[0])
+                mask[y0:y1, x0:x1] = False
+            elif known == missing:
+                continue
+            if not mask.any():
+                continue
+            used.add(_pictured(row))
+            question = mask_question(row, mask)
+            made.append(question._replace(row=None, known={"mask": known}))
+            break
+    return made
+
+
+def _elsewhere(mask: np.ndarray) -> np.ndarray:
+    """A mask of the same size in the corner that is farthest from it."""
+    y, x = (at.mean() for at in np.nonzero(mask))
+    height, width = mask.shape
+    wrong = np.zeros_like(mask)
+    rows = slice(0, height // 4) if y > height / 2 else slice(3 * height // 4, height)
+    columns = slice(0, width // 4) if x > width / 2 else slice(3 * width // 4, width)
+    wrong[rows, columns] = True
+    return wrong & ~mask

@@ -21,11 +21,23 @@ class Criterion(NamedTuple):
     labels: tuple[str, ...]
     hints: tuple[str, ...]
     rejects: bool  # whether the lowest label turns the sample down
+    # Whether all labels but the best are kinds of failure, each as wrong as the others.
+    failures: bool = False
 
     @property
     def best(self) -> int:
         """The highest score."""
         return len(self.labels)
+
+    def points(self, score: int) -> float:
+        """A score as a share of what can be had, 0 to 1."""
+        return float(score == self.best) if self.failures else (score - 1) / (self.best - 1)
+
+    def failure(self, score: int) -> str | None:
+        """The kind of failure that a score names; None for the best, and where labels are none."""
+        if not self.failures or score == self.best:
+            return None
+        return self.labels[score - 1].lower().replace(" ", "_")
 
 
 class Against(NamedTuple):
@@ -144,6 +156,24 @@ _SPATIAL = tuple(
     )
     for name in RELATIONS
 )
+# The ways in which a mask fails (arXiv 2405.19783, Figure 15).
+_MASK = (
+    Criterion(
+        "mask",
+        "Mask",
+        "Does what is left in colour show what the text is about: all of it, and nothing else?",
+        ("Misguided target", "Missing target", "Insufficient reasoning", "Right"),
+        (
+            "Something else is in colour, or much more than what the text is about.",
+            "Some of what the text is about is not in colour.",
+            "In colour is what the words name, but not what they mean: the one on the plate, the "
+            "newest, the ones that are not grey.",
+            "All of what the text is about is in colour, and nothing else.",
+        ),
+        rejects=False,  # the row stays, and says how it fails
+        failures=True,
+    ),
+)
 _STATE_AGAINST = Against(
     ((("similarity", 2), ("relevance", 1)),),
     "High similarity with low relevance does not occur: two pictures that look almost the same "
@@ -171,5 +201,6 @@ RATINGS = {
             _SPATIAL_AGAINST,
             "Which words are true of box 1, seen from box 2? Tick all that are.",
         ),
+        Rating("mask", "mask", "What instructions are about", _MASK, 3, (10, 25), 100, 1.0),
     )
 }  # fmt: skip

@@ -25,7 +25,12 @@ from review.results import KEY_FORMAT, Key, KeyItem
 FOLDER = Path(__file__).parent
 SCRIPTS = ("page_store.js", "page_pictures.js", "page_choices.js", "page_app.js")
 TEXT_NAMES = {"object": "Reference text:", "state": "Step:", "screening": "Step:",
-              "spatial": "Complete:"}  # fmt: skip
+              "spatial": "Complete:", "mask": "This is about:"}  # fmt: skip
+# What the two pictures of a sample are called.
+PICTURE_TITLES = {
+    "state": ("Evaluating image", "Reference image"),
+    "mask": ("What is left in colour", "The picture"),
+}
 # How many samples the thesis' minutes are for, without check questions.
 USUAL = 100
 
@@ -72,6 +77,7 @@ def page_and_key(
         "title": task.title,
         "several": task.several,
         "against": task.against.rules if task.against else [],
+        "titles": list(PICTURE_TITLES.get(task.name, PICTURE_TITLES["state"])),
         "minutes": list(task.minutes),
         "usual": USUAL + task.checks,
         "rotate": rotate,
@@ -195,7 +201,7 @@ def _keys(task: Rating) -> str:
     if task.config in ("object", "spatial"):
         lines.append("<kbd>T</kbd> boxes on or off")
     else:
-        lines.append("<kbd>S</kbd> swap the two images, to see what differs")
+        lines.append("<kbd>S</kbd> swap the two pictures, to see what differs")
     lines += [
         "<kbd>Z</kbd> zoom: 2×, 4×, back; drag, scroll or use arrow keys in a zoomed picture",
         "<kbd>C</kbd> comment, <kbd>Esc</kbd> leaves it",

@@ -227,7 +227,7 @@ function main() {
       if ($("swap").hidden) return;
       const swapped = pictures.swap();
       $("swap").setAttribute("aria-pressed", String(swapped));
-      say(swapped ? "The reference image comes first." : "The evaluating image comes first.");
+      say(`${page.titles[swapped ? 1 : 0]} comes first.`);
     },
     zoom() {
       $("zoom-level").textContent = pictures.zoom() + "×";

@@ -165,7 +165,7 @@ function makePictures(page, stage) {
   function show(item) {
     shown = item;
     view = { boxes: view.boxes, swapped: false, zoom: 0 };
-    const titles = item.pictures.length > 1 ? ["Evaluating image", "Reference image"] : ["Picture"];
+    const titles = item.pictures.length > 1 ? page.titles : ["Picture"];
     stage.className = stage.parentElement.parentElement.className =
       item.pictures.length > 1 ? "two" : "one";
     stage.replaceChildren(...titles.map((title, place) => figure(item, place, title)));

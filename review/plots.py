@@ -19,7 +19,12 @@ from review.score import KAPPA_ABOVE, PARTS
 INK = "#010203"
 # Told apart by people who see few colours, and clear on white and on near-black.
 LINES = ("#1f77d0", "#d9772b", "#2a9d6f", "#c0508f", "#8d7be0", "#a89b1f", "#5f9ea8", "#b0603c")
-WORST_TO_BEST = ("#d1605e", "#e0a94a", "#4f9f77")
+# By how many labels there are, from the worst to the best.
+WORST_TO_BEST = {
+    2: ("#d1605e", "#4f9f77"),
+    3: ("#d1605e", "#e0a94a", "#4f9f77"),
+    4: ("#d1605e", "#e0a94a", "#9a8fd8", "#4f9f77"),
+}
 STYLE = {
     "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10,
     "text.color": INK, "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK,
@@ -86,12 +91,12 @@ def scores(found: Mapping[str, Any]) -> str:
     def draw(*all_axes: Axes) -> None:
         for axes, name in zip(all_axes, names, strict=True):
             labels = found["criteria"][name]["labels"]
-            colors = WORST_TO_BEST if len(labels) == 3 else (WORST_TO_BEST[0], WORST_TO_BEST[2])
+            colors = WORST_TO_BEST[len(labels)]
             for place, rater in enumerate(raters):
                 counts = rater["criteria"][name]["counts"]
                 shares = [count / max(1, sum(counts)) for count in counts]
                 starts = [0.0, *itertools.accumulate(shares)]
-                for share, start, color in zip(shares, starts, colors, strict=False):
+                for share, start, color in zip(shares, starts[:-1], colors, strict=True):
                     axes.barh(place, share, left=start, color=color)
                     if share >= 0.08:
                         axes.text(
@@ -105,7 +110,8 @@ def scores(found: Mapping[str, Any]) -> str:
             axes.spines[["bottom", "left"]].set_visible(False)
             axes.set_title(found["criteria"][name]["title"])
             handles = [plt.Rectangle((0, 0), 1, 1, color=color) for color in colors]
-            axes.legend(handles, labels, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=3)
+            axes.legend(handles, labels, loc="upper center", bbox_to_anchor=(0.5, 0.0),
+                        ncols=3 if len(labels) < 4 else 2)  # fmt: skip
 
     size = (5.0 * len(names), 1.3 + 0.45 * len(raters))
     return _svg("scores", "Share of every score, by rater", size, len(names), draw)

@@ -1,11 +1,17 @@
 """One screen of a page: pictures, boxes, text, and, for a check question, the known answers."""
 
+import io
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import numpy as np
+from PIL import Image
+
 from core.build import BuildRow, picture_bytes
-from review.rows import as_webp
+from core.masks import read_mask
+from review.rows import WEBP_METHOD, as_webp
+from tasks.mask.show import faded
 
 BoxPx = tuple[float, float, float, float]
 
@@ -20,7 +26,8 @@ class NamedBox(NamedTuple):
 class Question(NamedTuple):
     """What a rater sees. `row` is None for a check question, which has `known` scores instead.
 
-    `pictures` are lossless WebP: the one to judge first, then the reference of a state.
+    `pictures` are lossless WebP: the one to judge first, then the reference of a state, or the
+    picture of a mask as it is.
     """
 
     row: str | None
@@ -57,6 +64,21 @@ def state_question(entry: BuildRow, reference: BuildRow) -> Question:
         tuple(data for data, _ in files),
         tuple(size for _, size in files),
     )
+
+
+def mask_question(entry: BuildRow, mask: np.ndarray | None = None) -> Question:
+    """The picture with all but the mask greyed out, beside the picture as it is. `mask`, (H, W)
+    bool, stands for the row's own."""
+    whole, size_wh = as_webp(picture_bytes(entry.place))
+    own = read_mask(entry.columns["mask"]["bytes"]) if mask is None else mask
+    with Image.open(io.BytesIO(whole)) as image:
+        shown = Image.fromarray(faded(np.asarray(image.convert("RGB")), own))
+    buffer = io.BytesIO()
+    shown.save(buffer, "WEBP", lossless=True, method=WEBP_METHOD)
+    return Question(
+        entry.id, entry.columns["manual_id"], entry.columns["query"], (buffer.getvalue(), whole),
+        (size_wh, size_wh),
+    )  # fmt: skip
 
 
 # Of the page's first two boxes, as page.css draws them.

@@ -13,7 +13,13 @@ from core.build import BuildRow
 from core.errors import UserError
 from review import checks
 from review.criteria import Rating
-from review.questions import Question, object_question, spatial_question, state_question
+from review.questions import (
+    Question,
+    mask_question,
+    object_question,
+    spatial_question,
+    state_question,
+)
 from review.rows import entries_of, group_of, is_choice, rank
 from tasks import TASKS
 
@@ -53,6 +59,8 @@ def sample(
     chosen += spread(others, number - first, seeded)
     if task.config == "object":
         questions = [object_question(row) for row in chosen]
+    elif task.config == "mask":
+        questions = [mask_question(row) for row in chosen]
     elif task.config == "spatial":
         questions = [spatial_question(row) for row in chosen]
     else:
@@ -65,10 +73,10 @@ def sample(
 
 
 def _is_asked_about(row: BuildRow) -> bool:
-    """Objects, wrong states, and of every pair of things one row: all say the same relation."""
+    """Objects, masks, wrong states, and of every pair of things one row: all say one relation."""
     if row.config == "spatial":
         return is_choice(row)
-    return row.config == "object" or row.columns["label"] == 0
+    return row.config in ("object", "mask") or row.columns["label"] == 0
 
 
 def spread(rows: Sequence[BuildRow], number: int, seed: str) -> list[BuildRow]:

@@ -264,9 +264,11 @@ def _judgements(key: Key, task: Rating, counted: Sequence[Rater]) -> list[dict[s
                     }
                 )
             elif scores:
-                points = [(s - 1) / (task.criterion(c).best - 1) for c, s in scores.items()]
+                points = [task.criterion(c).points(s) for c, s in scores.items()]
+                failed = [f for c, s in scores.items() if (f := task.criterion(c).failure(s))]
                 found.append(
                     {
+                        **({"failure": failed[0]} if failed else {}),
                         "row": item.row,
                         "rater": rater.result.rater_id,
                         "points": round(sum(points) / len(points), 6),

@@ -13,6 +13,7 @@ from review.criteria import Rating
 STEP_X, STEP_Y, PLATE = 11.0, 5.5, 5.0
 BRICK = 3
 BLUE, YELLOW, RED, GREY, GREEN = "#2f7ed8", "#f2c230", "#d8423a", "#9aa4ad", "#3f9b57"
+PALE = "#e9ecef"  # of what a mask leaves out
 
 
 class Brick(NamedTuple):
@@ -178,6 +179,31 @@ def _pairs() -> list[Example]:
     ]  # fmt: skip
 
 
+def _masks() -> list[Example]:
+    """A car whose newest piece is the yellow brick, on the blue one."""
+    words = "“The newest piece, and what it rests on.”"
+    shown = (
+        ("Misguided target", "Neither is in colour.", (_CAR[0],)),
+        ("Missing target", "The yellow brick is the newest, but it rests on the blue one.",
+         (_NEW,)),
+        ("Insufficient reasoning", "The red brick was there before and carries nothing new.",
+         (_CAR[1], _NEW)),
+        ("Right", "The yellow brick, and the blue one that it rests on.", (_CAR[2], _NEW)),
+    )  # fmt: skip
+    return [
+        Example(
+            label,
+            why,
+            (
+                _svg([b if b in colored else b._replace(color=PALE) for b in (*_CAR, _NEW)],
+                     f"What is left in colour, {label.lower()}"),
+                _svg((*_CAR, _NEW), f"The picture, asked about with {words}"),
+            ),
+        )
+        for label, why, colored in shown
+    ]  # fmt: skip
+
+
 def examples(task: Rating) -> list[tuple[str, list[Example]]]:
     """(heading, examples) for every criterion of a task, or for all of them together."""
     if task.name == "object":
@@ -209,6 +235,8 @@ def examples(task: Rating) -> list[tuple[str, list[Example]]]:
         ]
     if task.name == "spatial":
         return [("Which words are true", _pairs())]
+    if task.name == "mask":
+        return [("“The newest piece, and what it rests on.”", _masks())]
     if task.name == "state":
         return [
             (

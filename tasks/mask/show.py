@@ -12,14 +12,17 @@ from tasks.task import Drawing, Row, Show, ShownBox
 FADED = 0.25  # of what the mask leaves out
 
 
+def faded(rgb: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """(H, W, 3) uint8 pixels, pale and grey but for what a (H, W) bool mask shows."""
+    grey = np.array(Image.fromarray(rgb).convert("L"))[..., None]
+    pale = (255 - FADED * (255 - grey.astype(float))).astype(np.uint8)
+    return np.where(mask[..., None], rgb, pale)
+
+
 def draw(rows: Sequence[Row]) -> Drawing:
     """The first row's picture, faded but for what the instruction is about."""
     row = rows[0]
-    rgb = pixels(row)
-    mask = read_mask(row["mask"]["bytes"])
-    grey = np.array(Image.fromarray(rgb).convert("L"))[..., None]
-    faded = (255 - FADED * (255 - grey.astype(float))).astype(np.uint8)
-    shown = np.where(mask[..., None], rgb, faded)
+    shown = faded(pixels(row), read_mask(row["mask"]["bytes"]))
     for box in row["boxes_px"]:
         draw_box(shown, box, RIGHT_RGB)
     return Drawing(shown, f"“{row['query']}”: in colour what it is about", row)

@@ -1,0 +1,103 @@
+"""Raters on masks: what they see, the three ways in which a mask fails, and what is saved of it."""
+
+import io
+import json
+
+import msgspec
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.build import picture_bytes, read_rows
+from core.masks import read_mask
+from review import command as review
+from review import page, results
+from review.criteria import RATINGS
+from review.results import RESULT_FORMAT, Answer, Result
+
+LABELS = ("misguided_target", "missing_target", "insufficient_reasoning", None)
+
+
+@pytest.fixture(scope="module")
+def made(demo, tmp_path_factory):
+    """(rows by id, the page's data, its pictures, its key, where it lies)."""
+    out = tmp_path_factory.mktemp("mask") / "m.html"
+    command = ["make", str(demo / "lego-arta"), "--task", "mask", "--n", "9", "--out", str(out)]
+    assert review.main(command) == 0
+    data, pictures = page.read_page(out)
+    rows = {row.id: row for row in read_rows(demo / "lego-arta", "mask")}
+    return rows, data, pictures, results.read_key(page.key_path(out)), out
+
+
+def _rgb(data: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image.convert("RGB"), int)
+
+
+def test_a_sample_shows_the_mask_in_colour_beside_the_picture(made):
+    rows, data, pictures, key, _ = made
+    assert data["titles"] == ["What is left in colour", "The picture"]
+    asked = 0
+    for item in data["items"]:
+        known = key.items[item["id"]]
+        if known.row is None:
+            continue
+        asked += 1
+        row = rows[known.row]
+        assert item["text"] == row.columns["query"] and item["boxes"] == []
+        shown, whole = (_rgb(pictures[number]) for number in item["pictures"])
+        assert (whole == _rgb(picture_bytes(row.place))).all()
+        mask = read_mask(row.columns["mask"]["bytes"])
+        assert (shown[mask] == whole[mask]).all()
+        assert np.ptp(shown[~mask], axis=-1).max() == 0 and shown[~mask].min() >= 191
+    assert asked == 9
+
+
+def test_check_questions_are_a_right_a_misguided_and_a_missing_one(made):
+    _, data, pictures, key, _ = made
+    checks = {n: item.known["mask"] for n, item in key.items.items() if item.row is None}
+    assert sorted(checks.values()) == [1, 2, 4]
+    for item in data["items"]:
+        if item["id"] in checks:
+            shown, whole = (_rgb(pictures[number]) for number in item["pictures"])
+            assert (shown != whole).any()
+
+
+def _result(key, scores, number) -> Result:
+    said = {name: Answer({"mask": score}, "", 9000.0, "2026-01-01T10:00:00Z")
+            for name, score in scores.items()}  # fmt: skip
+    return Result(
+        RESULT_FORMAT, key.page_id, "mask", f"Rater {number}", f"{number:032x}", 0, len(said),
+        "2026-01-01T09:00:00Z", said, "2026-01-01T20:00:00Z", len(said), True,
+    )  # fmt: skip
+
+
+def test_what_raters_say_is_saved_with_the_kind_of_failure(made, tmp_path):
+    _, _, _, key, page_file = made
+    samples = [name for name, item in key.items.items() if item.row is not None]
+    known = {n: item.known["mask"] for n, item in key.items.items() if item.row is None}
+    files = []
+    for number in (1, 2):
+        scores = {name: place % 4 + 1 for place, name in enumerate(samples)} | known
+        files.append(tmp_path / f"review-{number}.json")
+        files[-1].write_bytes(msgspec.json.encode(_result(key, scores, number)))
+    command = ["score", *map(str, files), "--key", str(page.key_path(page_file)),
+               "--out", str(tmp_path / "scores")]  # fmt: skip
+    assert review.main(command) == 0
+    found = json.loads((tmp_path / "scores/review.json").read_text())
+    assert len(found["judgements"]) == 2 * len(samples)
+    by_row = {item.row: place % 4 for place, item in
+              enumerate(key.items[name] for name in samples)}  # fmt: skip
+    for one in found["judgements"]:
+        label = LABELS[by_row[one["row"]]]
+        assert one.get("failure") == label
+        assert one["points"] == float(label is None) and not one["rejects"]
+    assert found["criteria"]["mask"]["fleiss"]["value"] == pytest.approx(1)
+
+
+def test_every_failure_has_a_place_in_the_rows():
+    from tasks.mask.check import FAILURES
+
+    (criterion,) = RATINGS["mask"].criteria
+    assert {criterion.failure(score) for score in (1, 2, 3)} == set(FAILURES)
+    assert criterion.failure(4) is None and criterion.points(4) == 1
