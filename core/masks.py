@@ -12,6 +12,7 @@ import numpy as np
 from PIL import PngImagePlugin
 
 from core.pictures.containers import ImageError
+from synthesis.boxes import Box, of_mask
 
 GREY_MODES = {"1": 1.0, "L": 255.0, "I;16": 65535.0, "I;16B": 65535.0, "I": 65535.0}
 
@@ -102,6 +103,11 @@ def mask_iou(one: np.ndarray, other: np.ndarray) -> float:
     """Intersection over union of two masks of one size; 1 where both are empty."""
     total = int((one | other).sum())
     return int((one & other).sum()) / total if total else 1.0
+
+
+def box_of(mask: np.ndarray) -> Box | None:
+    """The box of a mask's pixels, x0, y0, x1, y1; None for an empty one."""
+    return of_mask(mask)
 
 
 def area_ratio(mask: np.ndarray) -> float:

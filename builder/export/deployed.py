@@ -46,7 +46,11 @@ def deployed(request: Request, look: Look, unit: Unit, row: Row) -> Changed:
         "crop_xyxy_px": None if shown.frame.is_whole else list(shown.frame.crop_xyxy_px),
     }
     name = row.picture_name if shown.kept_whole else name_of(data)
-    return Changed(of_columns(columns, unit, row.item.place, name, data), json.dumps(told))
+    changed = of_columns(columns, unit, row.item.place, name, data)
+    if not shown.frame.is_whole:
+        crop = shown.frame.crop_xyxy_px
+        changed = changed._replace(crop_xyxy_px=crop, whole_wh=shown.frame.source_wh)
+    return Changed(changed, json.dumps(told))
 
 
 def why(error: ImageError | Outside) -> tuple[str, str]:

@@ -77,14 +77,19 @@ def every_found(part: Part, unit: Unit) -> Iterator[tuple[Row, Found]]:
 
 def found(unit: Unit, row: Row) -> Found:
     """The boxes of a row; raises `Dropped` for what is no box, and an id that is no file name."""
-    if not row.item.id.isalnum():
-        raise Dropped("id_is_no_file_name", "letters and digits only")
-    width, height = row.item.size_wh or size_of(row.picture)
+    width, height = size_checked(row)
     boxes = _boxes(unit.config, row.columns)
     for (x0, y0, x1, y1), _, _ in boxes:
         if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
             raise Dropped("box_outside_picture", x0, y0, x1, y1)
     return Found((width, height), boxes)
+
+
+def size_checked(row: Row) -> tuple[int, int]:
+    """Width and height of a row's picture; raises `Dropped` for an id that is no file name."""
+    if not row.item.id.isalnum():
+        raise Dropped("id_is_no_file_name", "letters and digits only")
+    return row.item.size_wh or size_of(row.picture)
 
 
 def _boxes(config: str, row: dict[str, Any]) -> list[tuple[list[float], str, dict[str, str]]]:

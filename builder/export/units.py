@@ -70,13 +70,16 @@ class Unit(NamedTuple):
 class Row(NamedTuple):
     """One row: its columns but the picture, the picture's name (a content hash) and file bytes.
 
-    A row without a picture has no bytes.
+    A row without a picture has no bytes. `crop_xyxy_px` is what is left of the build's picture of
+    `whole_wh` pixels, where it was cut.
     """
 
     columns: dict[str, Any]
     picture_name: str
     picture: memoryview
     item: Item
+    crop_xyxy_px: tuple[int, int, int, int] | None = None
+    whole_wh: tuple[int, int] | None = None
 
 
 def every_unit(request: Request) -> list[Unit]:

@@ -16,16 +16,21 @@ from PIL import Image
 
 from builder.sources.terms import UNSTATED
 from core.build import MANIFEST
+from core.masks import encode_mask
 from core.parquet import schema
-from lego_arta import CONFIGS, SPLITS
+from lego_arta import CONFIGS, FEATURES, SPLITS
 
 SHARD_ROWS, GROUP_ROWS = 25, 7
 
 
 def export_build(
-    folder: Path, change: Callable[[str, dict], dict] = lambda config, row: row, **sizes
+    folder: Path,
+    change: Callable[[str, dict], dict] = lambda config, row: row,
+    masks: bool = False,
+    **sizes,
 ) -> Path:
-    """Write a build; `change(config, row)` may alter rows."""
+    """Write a build; `change(config, row)` may alter rows. With `masks` every collage has a mask
+    row of its own picture."""
     write_build(folder, **sizes)
     for config in CONFIGS:
         for split in SPLITS:
@@ -33,6 +38,9 @@ def export_build(
             rows = [change(config, _realistic(config, row)) for p in paths for row in _rows(p)]
             for path in paths:
                 path.unlink()
+            if config == "mask" and masks:
+                (folder / "data" / config).mkdir(parents=True, exist_ok=True)
+                rows = [change(config, _mask_row(row)) for row in rows_of(folder, "object", split)]
             _write(folder / "data" / config, config, split, rows)
     manifest = {
         "dataset": "lego-arta",
@@ -101,6 +109,38 @@ def _realistic(config: str, row: dict) -> dict:
             {"cell": cell, **_part(cell)} for cell in range(4) if cell != row["cell"]
         ]
     return row
+
+
+def _mask_row(row: dict) -> dict:
+    """The pixels of the parts that a collage's row asks for: their whole boxes."""
+    height, width = pixels(row["image"]["bytes"]).shape[:2]
+    boxes = [box for target in row["targets"] for box in target["instances_px"]]
+    mask = np.zeros((height, width), bool)
+    for x0, y0, x1, y1 in (map(round, box) for box in boxes):
+        mask[y0:y1, x0:x1] = True
+    sources = list(row["provenance"]["source_images"])
+    sources.insert(0, sources.pop(row["cell"]))
+    asked, data = f"The parts of {row['id']}.", encode_mask(mask)
+    shared = {name: row[name] for name in FEATURES["scene"] if name in row}
+    return {
+        **shared,
+        "id": hashlib.sha256(f"mask {row['id']}".encode()).hexdigest()[:20],
+        "query": asked,
+        "provenance": {**row["provenance"], "source_images": sources},
+        "mask": {"bytes": data, "path": f"{hashlib.sha256(data).hexdigest()[:32]}.png"},
+        "boxes_px": boxes,
+        "area_ratio": float(mask.mean()),
+        "instruction_variants": [{"level": "simple", "text": asked},
+                                 {"level": "complex", "text": "What is asked for."}],
+        "origin": FEATURES["mask"]["origin"].str2int("object"),
+        "source": 0,
+        "candidates": [],
+        "agreement": None,
+        "n_annotators": 1,
+        "quality": 1.0,
+        "uses_gold_mask": True,
+        "failure": None,
+    }  # fmt: skip
 
 
 def _part(cell: int) -> dict:

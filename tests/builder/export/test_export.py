@@ -35,7 +35,9 @@ NOT_LEGACY = tuple(name for name in FORMATS if name != "legacy")
 @pytest.fixture(scope="module")
 def build(tmp_path_factory) -> Path:
     """Test manuals are manuals of their own."""
-    return export_build(tmp_path_factory.mktemp("b") / "lego-arta", manuals=4, test_manuals=1)
+    return export_build(
+        tmp_path_factory.mktemp("b") / "lego-arta", masks=True, manuals=4, test_manuals=1
+    )
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory) -> Path:
-    return painted_build(tmp_path_factory.mktemp("b") / "lego-arta")
+    return painted_build(tmp_path_factory.mktemp("b") / "lego-arta", masks=True)
 
 
 def boxes_of(row: dict) -> list[list[float]]:
@@ -282,7 +282,8 @@ def test_gold_masks_are_marked_and_rows_without_are_drops(demo, tmp_path):
     assert "not for scores" in (out / "README.md").read_text()
 
 
-def test_a_build_without_masks_says_what_is_missing(build, tmp_path, capsys):
+def test_a_build_without_masks_says_what_is_missing(tmp_path, capsys):
+    build = painted_build(tmp_path / "b")
     command = [str(build), "--format", "llava", "--out", str(tmp_path / "x"), "--deploy", "blur"]
     assert export.main(command) == 1
     assert "no_gold_mask" in error_of(capsys).replace(" ", "_")

@@ -31,7 +31,9 @@ LINES = ("llava-jsonl", "internvl")  # in `test_export_lines.py`
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory) -> Path:
-    return export_build(tmp_path_factory.mktemp("b") / "lego-arta", manuals=3, test_manuals=1)
+    return export_build(
+        tmp_path_factory.mktemp("b") / "lego-arta", masks=True, manuals=3, test_manuals=1
+    )
 
 
 # At the end --------------------------------------------------------------------------------------
@@ -283,7 +285,7 @@ def test_another_build_in_the_folder_is_told(llama, tmp_path, capsys):
 def test_signs_of_patterns_in_paths(tmp_path, name, capsys, monkeypatch):
     """Brackets, stars and braces in folders: written and read, or refused by the sign's name."""
     folder = tmp_path / "we[ird] *? {a,b} $x 'q'"
-    build = export_build(folder / "lego-arta", manuals=2, test_manuals=1)
+    build = export_build(folder / "lego-arta", masks=True, manuals=2, test_manuals=1)
     out = folder / "out [1]"
     status = export.main([str(build), "--format", name, "--out", str(out)])
     if name == "llamafactory":
