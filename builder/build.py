@@ -137,6 +137,7 @@ def run_stages(options: argparse.Namespace, source: Source, engine: Engine) -> M
             reviews,
             (*crawl_drops, *strange),
             terms,
+            options.weights,
         ),
     )
     built = sum(done for _, done in results)
@@ -212,7 +213,7 @@ def follow_recipe(options: argparse.Namespace) -> Manifest:
     """Read the recipe and take over its options; returns its manifest."""
     wanted = recipe.read_recipe(options.from_recipe)
     for name in ("annotator", "split", "seed", "image_format", "negatives", "positives",
-                 "templates", "diversify"):  # fmt: skip
+                 "templates", "diversify", "weights"):  # fmt: skip
         if name in wanted["options"]:  # recipes of earlier versions lack later ones
             setattr(options, name, wanted["options"][name])
     options.shard_size = wanted["options"].get("shard_bytes", SHARD_BYTES) // 10**6

@@ -17,7 +17,7 @@ from builder.publish.options import options_of
 from builder.release.split import MODES
 from builder.sources import known
 from core.cli import Parser, positive, run, whole, writable
-from core.names import RAW
+from core.names import RAW, WEIGHTS
 from tasks.options import NEGATIVES, POSITIVES
 from tasks.queries import TEMPLATES
 
@@ -106,6 +106,13 @@ def parser() -> Parser:
         help="review.json files of `lego-arta review score`: rows that raters rejected are left "
         "out, the others they judged weigh what they said; or selections that a gallery saved: "
         "their rows are left out",
+    )
+    add(
+        "--weights",
+        choices=WEIGHTS,
+        default=WEIGHTS[0],
+        help="sample_weight of rows that nobody rated, besides masks: how sure their labels are "
+        "(%(default)s), or what the mask of the same step or parts weighs (discriminator)",
     )
     whose = result.add_argument_group(
         "licence", "of pictures and texts whose source says nothing of itself, for the card"

@@ -10,3 +10,5 @@ SPLITS = ("train", "test")
 # All lossless. BMP is raw pixels, which Parquet packs a row group at a time.
 IMAGE_FORMATS = ("webp", "png", "bmp")
 RAW = {"raw": "bmp"}  # what the command line calls it
+# What `sample_weight` of rows that nobody rated says.
+WEIGHTS = ("confidence", "discriminator")

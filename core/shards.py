@@ -5,9 +5,9 @@ Bytes depend on nothing but the rows and where shards are cut.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,13 +23,20 @@ SHARD_IMAGE_BYTES = int(SHARD_BYTES * IMAGE_SHARE)
 FILES_A_FOLDER = 10_000
 
 
+# By column, by row id: what a row has there instead of what its piece says.
+Values = Mapping[str, Mapping[str, Any]]
+NO_VALUES: Values = {}
+
+
 class Piece(NamedTuple):
-    """The rows of one manual and config, which of them are wanted, and weights set by id."""
+    """The rows of one manual and config, which of them are wanted, and values set by id. `work_out`
+    gives more values, where those of a whole build are too many to hold; `values` count before."""
 
     path: Path
     rows: Sequence[RowIndex]
     wanted: Sequence[bool]
-    weights: Mapping[str, float] = {}
+    values: Values = NO_VALUES
+    work_out: Callable[[], Values] | None = None
 
 
 class Part(NamedTuple):
@@ -37,7 +44,8 @@ class Part(NamedTuple):
 
     path: str
     takes: bytes
-    weights: Mapping[str, float]
+    values: Values
+    work_out: Callable[[], Values] | None = None
 
 
 class Shard(NamedTuple):
@@ -83,7 +91,8 @@ class Plan:
 
     def _take(self, piece: Piece, takes: bytearray) -> None:
         if any(takes):
-            self._shards[-1].append(Part(str(piece.path), bytes(takes), piece.weights))
+            part = Part(str(piece.path), bytes(takes), piece.values, piece.work_out)
+            self._shards[-1].append(part)
 
     def shards(self, folder: Path, config: str, split: str) -> list[Shard]:
         """The files `<split>-NNNNN-of-NNNNN.parquet` in order, none where there are no rows:
@@ -152,6 +161,7 @@ class _Hashing:
 def _rows_of(part: Part) -> Iterator[pa.Table]:
     """The rows that a shard takes, one row group of the piece at a time."""
     start = 0
+    worked_out = part.work_out() if part.work_out is not None else {}
     with pq.ParquetFile(part.path) as file:
         for group in range(file.num_row_groups):
             rows = file.metadata.row_group(group).num_rows
@@ -160,16 +170,18 @@ def _rows_of(part: Part) -> Iterator[pa.Table]:
             if any(mask):
                 table = file.read_row_group(group)
                 table = table if all(mask) else table.filter(pa.array(map(bool, mask)))
-                yield _weighted(table, part.weights)
+                yield _with_values(_with_values(table, worked_out), part.values)
 
 
-def _weighted(table: pa.Table, weights: Mapping[str, float]) -> pa.Table:
-    """The table with `sample_weight` of the rows that `weights` names by id."""
-    ids = table.column("id").to_pylist()
-    if not weights.keys() & set(ids):
-        return table
-    column = table.schema.get_field_index("sample_weight")
-    old = table.column(column).to_pylist()
-    new = [weights.get(row_id, weight) for row_id, weight in zip(ids, old, strict=True)]
-    field = table.schema.field(column)
-    return table.set_column(column, field, pa.array(new, field.type))
+def _with_values(table: pa.Table, values: Values) -> pa.Table:
+    """The table with the columns of the rows that `values` names by id."""
+    ids = table.column("id").to_pylist() if values else []
+    for name, by_id in values.items():
+        if by_id.keys().isdisjoint(ids):
+            continue
+        column = table.schema.get_field_index(name)
+        old = table.column(column).to_pylist()
+        new = [by_id.get(row_id, value) for row_id, value in zip(ids, old, strict=True)]
+        field = table.schema.field(column)
+        table = table.set_column(column, field, pa.array(new, field.type))
+    return table

@@ -23,6 +23,9 @@ from core.records import (
 from core.store import ANNOTATE, COLORS_FILE, CRAWL, PARSE
 from tasks import TASKS
 from tasks.context import Context, TaskOptions
+from tasks.mask.notes import FILE as MASKS_FILE
+from tasks.mask.notes import MaskNotes
+from tasks.mask.samples import samples
 from tasks.outline import hex_color
 from tasks.regions import record_parts
 
@@ -51,6 +54,8 @@ def write_rows(work: Path, manual_id: str, options: TaskOptions, target: Path) -
     for number, png in context.parts.items():
         (target / PARTS).mkdir(exist_ok=True)
         (target / PARTS / f"{number}.png").write_bytes(png)
+    notes = MaskNotes(context.mask_notes, list(samples(context)))
+    (target / MASKS_FILE).write_bytes(msgspec.json.encode(notes))
     (target / COLORS_FILE).write_bytes(dump(_session_colors(context)))
     (target / "index.json").write_bytes(msgspec.json.encode(index))
     (target / "manual.json").write_bytes(dump(with_findings(context)))

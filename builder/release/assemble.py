@@ -23,18 +23,29 @@ from builder import probes, stages
 from builder.engine import Engine
 from builder.engine.local import ALONE
 from builder.probes.score import AUC_MAX
-from builder.release import areas, card, card_parts, croissant, relations, split, stats
+from builder.release import (
+    areas,
+    card,
+    card_parts,
+    croissant,
+    mask_quality,
+    relations,
+    split,
+    stats,
+)
 from builder.release.making import Made, make_shards
 from builder.release.reviews import NO_REVIEWS, Reviews
 from builder.release.samples import write_samples
 from builder.release.survey import ForSplit, Manuals, Survey, survey
 from builder.release.tally import added_up
+from builder.release.weighing import Weighing, weigh
 from builder.sources.terms import UNSTATED, Terms
 from builder.stages import BuildOptions, identities
 from core import store
 from core.build import DATASET_NAME, MANIFEST, File, Manifest, file_sha256, manifest_of
 from core.errors import UserError
 from core.features import as_json
+from core.names import WEIGHTS
 from core.records import Drop
 from core.shards import SHARD_BYTES
 from core.store import CRAWL, DONE, ROWS
@@ -60,6 +71,7 @@ class AssembleOptions:
     reviews: Reviews = NO_REVIEWS
     crawl_drops: tuple[Drop, ...] = ()  # links that led to no manual
     terms: Terms = UNSTATED
+    weights: str = WEIGHTS[0]
 
 
 def check_out(out: Path) -> None:
@@ -150,6 +162,7 @@ def _fingerprint(manual_ids: list[str], build: BuildOptions, options: AssembleOp
         *settings,
         options.crawl_drops,
         options.terms,
+        options.weights,
         build.annotator,
         *identities(build),
         build.tasks,
@@ -186,9 +199,10 @@ def _fill(
     manuals = Manuals(build.work, manual_ids, options.reviews.decided())
     found = survey(folder, manuals, options.crawl_drops)
     rule = split.rule_of(options.split, ForSplit(manuals), options.seed)
-    made = make_shards(folder, manuals, rule, found, options.shard_bytes, options.engine)
+    weighing = weigh(manuals, options.seed, options.weights == "discriminator")
+    made = make_shards(folder, manuals, rule, found, weighing, options.shard_bytes, options.engine)
     exceptions = rule.split.exceptions()
-    return _finish(folder, made, found, exceptions, build, options, fingerprint)
+    return _finish(folder, made, found, weighing, exceptions, build, options, fingerprint)
 
 
 def _infos(made: Sequence[Made], terms: Terms) -> dict[str, DatasetInfo]:
@@ -226,6 +240,7 @@ def _finish(
     folder: Path,
     made: Sequence[Made],
     found: Survey,
+    weighing: Weighing,
     exceptions: Mapping[str, Any],
     build: BuildOptions,
     options: AssembleOptions,
@@ -258,6 +273,7 @@ def _finish(
         "templates": build.tasks.templates,
         "diversify": "rules" if build.tasks.diversify else "none",
         "boundary_colors": dict(build.tasks.boundary_colors),
+        "weights": options.weights,
         "reviews": options.reviews.as_json,
     }
     screened = found.totals.screened_counts()
@@ -269,6 +285,7 @@ def _finish(
         settings, probed, screened
     )
     parts["split_rule"] = card.split_text(options.split, exceptions)
+    parts["mask_quality"] = mask_quality.card_text(folder, weighing)
     text = card.render(infos, numbers, splits, drop_counts, settings, options.terms, parts)
     (folder / croissant.FILE).write_text(
         croissant.croissant_text(
@@ -298,6 +315,7 @@ def _finish(
         "drop_counts": drop_counts,
         "screened_counts": screened,
         "review_counts": found.reviewed,
+        "mask_quality": weighing.as_json,
         "probes": [result.describe() for result in probed],
         "records": found.records,
         "files": hashes_of(folder, shards),

@@ -31,7 +31,7 @@ OPTIONS = {
     "text": ("templates", "diversify", "negatives", "annotator"),
     "boxes": ("annotator", "negatives", "seed"),
     "split": ("split", "seed"),
-    "sample_weight": ("reviews", "annotator"),
+    "sample_weight": ("reviews", "annotator", "weights"),
     "row": ("source", "annotator", "negatives", "positives", "seed", "reviews", "boundary_colors"),
 }
 SHOWN = 5  # rows of each kind of change that are named

@@ -1,8 +1,9 @@
 """The discriminator of masks: which look like a careful person's, fitted to what a build knows.
 
-A logistic regression tells masks of the source, or that people accepted, from those of programs.
-It is cross-fitted: the score of every sample comes from a model that never saw its manual; a
-sigmoid fitted to these scores calibrates it, and what it says of unseen manuals is its reliability.
+A logistic regression tells masks that are as good as the source's, or that people accepted, from
+the others that programs gave. It is cross-fitted: the score of every sample comes from a model that
+never saw its manual; a sigmoid fitted to these scores calibrates it, and what it says of unseen
+manuals is its reliability.
 """
 
 import hashlib
@@ -24,9 +25,9 @@ DIGITS = 6  # of coefficients: more would differ between processors
 
 
 class Sample(NamedTuple):
-    """Measures of a mask, whether the source or people made it, and its manual."""
+    """Measures of a mask, whether it is as good as the source's or people's, and its manual."""
 
-    exact: bool
+    good: bool
     features: Sequence[float]
     manual_id: str
 
@@ -54,11 +55,11 @@ class Reservoir:
 
 def fitted(samples: Sequence[Sample]) -> Discriminator | None:
     """The discriminator that samples make; None of too few, or of one manual."""
-    labels = np.array([sample.exact for sample in samples], bool)
+    labels = np.array([sample.good for sample in samples], bool)
     manuals = np.array([sample.manual_id for sample in samples])
-    exact, machine = int(labels.sum()), int((~labels).sum())
+    good, bad = int(labels.sum()), int((~labels).sum())
     by_kind = [set(manuals[labels]), set(manuals[~labels])]
-    if min(exact, machine) < NEEDED or min(map(len, by_kind)) < MANUALS_NEEDED:
+    if min(good, bad) < NEEDED or min(map(len, by_kind)) < MANUALS_NEEDED:
         return None
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score
@@ -86,14 +87,17 @@ def fitted(samples: Sequence[Sample]) -> Discriminator | None:
     def rounded(numbers: Iterable[float]) -> list[float]:
         return [round(float(number), DIGITS) for number in numbers]
 
+    bias, slope, offset = rounded([last.intercept_[0], sigmoid.coef_[0, 0], sigmoid.intercept_[0]])
     return Discriminator(
         list(NAMES),
         rounded(scaler.mean_),
         rounded(scaler.scale_),
         rounded(last.coef_[0]),
-        *rounded([last.intercept_[0], sigmoid.coef_[0, 0], sigmoid.intercept_[0]]),
-        exact,
-        machine,
+        bias,
+        slope,
+        offset,
+        good,
+        bad,
         len(set(manuals)),
         round(float(roc_auc_score(labels, unseen)), 4),
         reliability(said, labels),
@@ -111,8 +115,8 @@ def reliability(said: np.ndarray, labels: np.ndarray) -> list[Bin]:
         total = weights[own].sum()
         found.append(
             Bin(
-                place / BINS,
-                (place + 1) / BINS,
+                float(place / BINS),
+                float((place + 1) / BINS),
                 int(own.sum()),
                 round(float((said * weights)[own].sum() / total), 4),
                 round(float((labels * weights)[own].sum() / total), 4),

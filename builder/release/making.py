@@ -7,6 +7,7 @@ from builder.engine import Engine
 from builder.release.split import Rule
 from builder.release.survey import Manuals, Survey
 from builder.release.tally import Tally, tally
+from builder.release.weighing import Weighing, set_by_hand, working_out
 from core.names import SPLITS
 from core.shards import (
     FILES_A_FOLDER,
@@ -33,15 +34,21 @@ class Made(NamedTuple):
 
 
 def make_shards(
-    folder: Path, manuals: Manuals, rule: Rule, found: Survey, shard_bytes: int, engine: Engine
+    folder: Path,
+    manuals: Manuals,
+    rule: Rule,
+    found: Survey,
+    weighing: Weighing,
+    shard_bytes: int,
+    engine: Engine,
 ) -> list[Made]:
     """Write the shards of all configs and splits into a build; by config, split and number."""
     limits = dict.fromkeys(TASKS, int(shard_bytes * IMAGE_SHARE))
-    plans = _planned(manuals, rule, limits)
+    plans = _planned(manuals, rule, weighing, limits)
     crowded = [c for c in TASKS if sum(len(plans[c, s]) for s in SPLITS) > FILES_A_FOLDER]
     if crowded:
         limits |= {c: image_bytes_for_a_folder(*found.pictures[c], len(SPLITS)) for c in crowded}
-        plans = _planned(manuals, rule, limits)
+        plans = _planned(manuals, rule, weighing, limits)
     calls = [
         (folder, split, shard)
         for (config, split), plan in plans.items()
@@ -57,12 +64,21 @@ def make_shard(folder: Path, split: str, shard: Shard) -> Made:
     return Made(shard.config, split, name, written, tally(shard.path, shard.config))
 
 
-def _planned(manuals: Manuals, rule: Rule, limits: dict[str, int]) -> dict[tuple[str, str], Plan]:
+def _planned(
+    manuals: Manuals, rule: Rule, weighing: Weighing, limits: dict[str, int]
+) -> dict[tuple[str, str], Plan]:
     """The shards of every config and split. Of a manual it keeps a byte a row."""
     plans = {(config, split): Plan(limits[config]) for config in TASKS for split in SPLITS}
     for manual in manuals:
         for config in TASKS:
             rows, path = manual.rows[config], manuals.work / ROWS / manual.manual_id
+            points = {
+                row.id: manual.reviewed.weights[row.id]
+                for row in rows
+                if row.id in manual.reviewed.weights
+            }
+            values = set_by_hand(config, points)
+            work_out = working_out(path, config, weighing, points)
             sides = [rule.in_test(config, manual.stats.set_number, row) for row in rows]
             for split in SPLITS:
                 wanted = [
@@ -71,6 +87,6 @@ def _planned(manuals: Manuals, rule: Rule, limits: dict[str, int]) -> dict[tuple
                     and not (split == "test" and row.trains_only)
                     for row, side in zip(rows, sides, strict=True)
                 ]
-                piece = Piece(path / f"{config}.parquet", rows, wanted, manual.reviewed.weights)
+                piece = Piece(path / f"{config}.parquet", rows, wanted, values, work_out)
                 plans[config, split].add(piece)
     return plans

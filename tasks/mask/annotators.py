@@ -42,10 +42,10 @@ def by_foreground(view: View) -> np.ndarray | None:
     standing, _ = view.now
     gained = standing if view.then is None else standing & ~view.then[0]
     opened = cv2.morphologyEx(gained.astype(np.uint8), cv2.MORPH_OPEN, view.square(RIM_PX_AT_960))
-    found = _with_rim(view, opened & (1 - view.outlines))
-    if view.before is not None and found.sum() < GAINED_SHARE_MIN * view.changed.sum():
+    mask = _with_rim(view, opened & (1 - view.outlines))
+    if view.before is not None and mask.sum() < GAINED_SHARE_MIN * view.changed.sum():
         return None
-    return found
+    return mask
 
 
 def by_outline(view: View) -> np.ndarray | None:

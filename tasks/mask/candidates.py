@@ -55,7 +55,7 @@ class Consensus:
             "candidates": [
                 {
                     "annotator": one.annotator,
-                    "box_px": list(of_mask(one.mask) or (0.0, 0.0, 0.0, 0.0)),
+                    "box_px": [],  # depends on what else a row shows
                     "mask_iou_with_chosen": round(same, 4),
                     "score": round(one.score, 4),
                 }

@@ -11,13 +11,14 @@ FILE = "masks.json"
 
 
 class MaskNote(msgspec.Struct, frozen=True):
-    """One mask row: where it comes from, and the measures (`features.NAMES`) of a machine's mask;
-    null where the source knows the pixels."""
+    """One mask row: where it comes from, whether the source knows the pixels, and the measures
+    (`features.NAMES`) of a machine's mask; null where there are none."""
 
     id: str
     origin: str
     session_id: str
     step_num: int | None
+    exact: bool
     features: list[float] | None = None
 
 

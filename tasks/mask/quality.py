@@ -22,7 +22,7 @@ DIGITS = 4
 
 class Bin(msgspec.Struct, frozen=True):
     """Masks whose quality lies in an interval: how many, their mean quality, and the share of them
-    that people or the source made."""
+    that are as good as those of people or of the source."""
 
     low: float
     high: float
@@ -42,8 +42,8 @@ class Discriminator(msgspec.Struct, frozen=True):
     bias: float
     slope: float
     offset: float
-    exact: int
-    machine: int
+    good: int
+    bad: int
     manuals: int
     auc: float
     reliability: list[Bin] = []

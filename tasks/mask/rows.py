@@ -4,9 +4,10 @@ A find picture gives a row a kind of part and one of a collage; a step one each 
 (`scene`), for whether it was done (`state`) and for a pair of things (`spatial`).
 """
 
+import functools
 import hashlib
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,12 +17,14 @@ from core.masks import area_ratio, encode_mask
 from core.part_names import part_kind, part_labels, phrases
 from core.pictures.containers import ImageError
 from core.records import Instruction, PartLabel
-from synthesis.boxes import Box, px_to_norm100, union
+from synthesis.boxes import Box, of_mask, px_to_norm100, union
 from synthesis.collage import Fitted, compose, fit
 from tasks import queries
 from tasks.context import Context, EncodedImage, base_row
 from tasks.mask import instructions, pairs
 from tasks.mask.instructions import Refused, Variant
+from tasks.mask.mixture import Judged, judged, with_chosen, within
+from tasks.mask.notes import MaskNote
 from tasks.mask.targets import (
     Target,
     boxes_in_collage,
@@ -52,6 +55,10 @@ class Asked(NamedTuple):
     sources: list[Instruction]
     target: Target
     variants: list[Variant]
+    # Of a target that is not exact: what annotators come to, and the box of what the row would show
+    # with the (H, W) bool mask of one of them.
+    judged: Judged | None = None
+    box_of: Callable[[np.ndarray], Box | None] = of_mask
 
 
 def make(context: Context) -> Iterator[Row]:
@@ -66,7 +73,9 @@ def make(context: Context) -> Iterator[Row]:
             context.unusable(CONFIG, row.instruction, error)
             continue
         for one in asked:
-            yield _row(context, one)
+            made = _row(context, one)
+            context.mask_notes.append(_note(made, one))
+            yield made
 
 
 # Find pictures -----------------------------------------------------------------------------------
@@ -88,13 +97,13 @@ def _of_find(context: Context, row: ManualRow, first: Mapping[str, int]) -> Iter
         reason = annotation.error if annotation and annotation.error else "not_annotated"
         context.drop(CONFIG, step, reason)
         return
-    regions = found_parts(context, row, annotation)
+    labels, found_by, said = part_labels(step), EXACT, None
+    if context.scene_picture(step) is None:
+        found_by, said = annotation.annotator, judged(context, row)
+    regions = found_parts(context, row, annotation, said and said.consensus.chosen.mask)
     if isinstance(regions, str):
         context.drop(CONFIG, step, regions)
         return
-    labels, found_by = part_labels(step), annotation.annotator
-    if context.scene_picture(step) is not None:
-        found_by = EXACT
     names = phrases(labels)
     rng, placing = context.rng(CONFIG, step), _next_placing(context, row)
     for index, region in enumerate(regions):
@@ -109,13 +118,16 @@ def _of_find(context: Context, row: ManualRow, first: Mapping[str, int]) -> Iter
             region.mask, [(names[index], union(region.instances_px))], list(region.instances_px),
             found_by, annotation.confidence,
         )  # fmt: skip
-        yield Asked("object", row, context.source_image(step), [step], target, variants)
+        box_of = functools.partial(_box_within, target.instances_px)
+        image = context.source_image(step)
+        yield Asked("object", row, image, [step], target, variants, said, box_of)
     collage = context.collages.get(step.instruction_id)
     if collage is not None:
         masks = [region.mask for region in regions]
         boxes = [list(region.instances_px) for region in regions]
         rank = _rank(first, [found.labels for found in collage.order], collage.cell)
-        yield _of_collage(context, row, collage, (masks, boxes), found_by, rank, rng)
+        made = _of_collage(context, row, collage, (masks, boxes), found_by, rank, rng)
+        yield made._replace(judged=said)
 
 
 def _next_placing(context: Context, row: ManualRow) -> Placing | None:
@@ -161,7 +173,17 @@ def _of_collage(
     image = context.collage_image(row.instruction, lambda: compose([one.cell for one in fitted]))
     sources = [row.instruction]
     sources += [f.row.instruction for f in collage.order if f.row.instruction is not sources[0]]
-    return Asked("object", row, image, sources, target, variants)
+
+    def box_of(mask: np.ndarray) -> Box | None:
+        box = of_mask(mask)
+        return None if box is None else boxes_in_collage([box], own, cell, cell_wh)[0]
+
+    return Asked("object", row, image, sources, target, variants, box_of=box_of)
+
+
+def _box_within(boxes_px: Sequence[Box], mask: np.ndarray) -> Box | None:
+    """The box of what lies of a mask in the boxes of one kind of part."""
+    return of_mask(within(mask, boxes_px))
 
 
 def _rank(first: Mapping[str, int], cells: Sequence[Sequence[PartLabel]], cell: int) -> int | None:
@@ -179,6 +201,8 @@ def _of_step(context: Context, row: ManualRow) -> Iterator[Asked]:
     if isinstance(regions, str):
         context.drop(CONFIG, step, regions)
         return
+    said = judged(context, row) if regions.source != EXACT else None
+    regions = with_chosen(regions, said)
     placing = None
     if len(regions.new) == 1 and len(step.text) == 1:
         themes = [entity["theme"] for entity in step.entities if "theme" in entity]
@@ -198,13 +222,21 @@ def _of_step(context: Context, row: ManualRow) -> Iterator[Asked]:
             if not variants:
                 context.drop(CONFIG, step, "no_unique_instruction", origin)
                 continue
-            yield Asked(origin, row, image, [step], told.target, variants)
+            box_of = functools.partial(_box_beside, told.target, said)
+            yield Asked(origin, row, image, [step], told.target, variants, said, box_of)
     pair = pairs.of_step(context, row, regions, rng)
     if pair is not None:
         target, variants, refused = pair
         _count(context, step, refused)
         if variants:
-            yield Asked("spatial", row, image, [step], target, variants)
+            box_of = functools.partial(_box_beside, target, said)
+            yield Asked("spatial", row, image, [step], target, variants, said, box_of)
+
+
+def _box_beside(target: Target, said: Judged | None, mask: np.ndarray) -> Box | None:
+    """The box of a mask of new parts and of what the target shows besides."""
+    besides = target.mask if said is None else target.mask & ~said.consensus.chosen.mask
+    return of_mask(mask | besides)
 
 
 def _count(context: Context, step: Instruction, refused: Sequence[Refused]) -> None:
@@ -239,6 +271,8 @@ def _row(context: Context, asked: Asked) -> Row:
         words=_told_apart(asked, png),
     )  # fmt: skip
     box = union([box for _, box in target.names])
+    said = asked.judged
+    found = _alone(target, box) if said is None else said.columns(asked.box_of, box)
     return {
         **base,
         "mask": {"bytes": png, "path": f"{hashlib.sha256(png).hexdigest()[:32]}.png"},
@@ -247,10 +281,17 @@ def _row(context: Context, asked: Asked) -> Row:
         "instruction_variants": [variant.column for variant in asked.variants],
         "origin": ORIGINS.index(asked.origin),
         "source": 0 if target.is_exact else 2,
-        **_alone(target, box),
+        **found,
         "uses_gold_mask": asked.origin in TELLS_ANSWER,
         "failure": None,
     }
+
+
+def _note(row: Row, asked: Asked) -> MaskNote:
+    return MaskNote(
+        row["id"], asked.origin, row["session_id"], row["step_num"], asked.target.is_exact,
+        None if asked.judged is None else asked.judged.features,
+    )  # fmt: skip
 
 
 def _alone(target: Target, box: Box) -> dict[str, Any]:

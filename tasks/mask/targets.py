@@ -63,16 +63,19 @@ class StepTarget:
 # Find pictures -----------------------------------------------------------------------------------
 
 
-def found_parts(context: Context, row: ManualRow, annotation: Annotation) -> list[Region] | str:
+def found_parts(
+    context: Context, row: ManualRow, annotation: Annotation, chosen: np.ndarray | None = None
+) -> list[Region] | str:
     """The region of every label of a find picture, in the order of its text; the reason where one
-    can't be told. Raises `ImageError`."""
+    can't be told. `chosen` (H, W) bool are the pixels of all parts, where the source does not know
+    them. Raises `ImageError`."""
     drawn = context.scene_picture(row.instruction)
     if drawn is not None and context.scene is not None:
         numbers = scenes.read_masks(context.folder, drawn)
         masks = [_named_pixels(context.scene.parts, drawn, numbers, one.label)
                  for one in annotation.labels]  # fmt: skip
     else:
-        standing, _ = standing_masks(context, row.instruction)
+        standing = standing_masks(context, row.instruction)[0] if chosen is None else chosen
         masks = [_within(standing, one.instances_px) for one in annotation.labels]
     regions = []
     for mask, label in zip(masks, annotation.labels, strict=True):

@@ -69,7 +69,8 @@ class View:
         if self.outline is None:
             return np.zeros(self.picture.rgb.shape[:2], np.uint8)
         found = self.band | (0 if self.band_before is None else self.band_before)
-        return cv2.dilate(found, self.square(RIM_PX_AT_960))
+        grown: np.ndarray = cv2.dilate(found, self.square(RIM_PX_AT_960))
+        return grown
 
     @functools.cached_property
     def inked(self) -> tuple[np.ndarray, np.ndarray | None]:
