@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from core.cli import command, require, run
 from core.frames import MIN_PIXELS, RELEASED_PIXELS
 from core.selection import check_build, read_selection
+from evaluation import masks_command
 from evaluation.options import parser
 from evaluation.prompts import Setting, setting_of
 from evaluation.runners import RunnerOptions, make_runner, split_model
@@ -219,6 +220,7 @@ def main(argv: list[str] | None = None) -> int:
         "run": run_command,
         "masking": masking_command,
         "score": score_command,
+        "masks": masks_command.masks_command,
         "tsv": tsv_command,
     }
     return run(lambda: commands[options.command](options), options.debug)

@@ -13,6 +13,8 @@
     lego-arta evaluate masking lego-arta --model Qwen/Qwen2.5-VL-7B-Instruct --config object
     # scores of everything in predictions/: tables, CSV, JSON and a report to look at
     lego-arta evaluate score lego-arta predictions
+    # maps of pixels that a model of masks predicted
+    lego-arta evaluate masks lego-arta --masks maps
 """
 
 import argparse
@@ -24,6 +26,7 @@ from typing import Any
 from core.cli import Parser, not_negative, positive, whole, writable
 from core.frames import FRAMES
 from core.names import SPLITS
+from evaluation import masks_command
 from evaluation.bootstrap import RESAMPLES
 from evaluation.examples import SOURCES
 from evaluation.prompts import EXAMPLE_PICTURES, FORMS, PAPER_SETTINGS
@@ -37,7 +40,9 @@ SHOWN = 4  # best and worst answers of a run in a report
 def parser() -> Parser:
     """The command line, the whole of it."""
     result = Parser("evaluate", __doc__)
-    commands = result.add_subparsers(dest="command", required=True, metavar="run|masking|score|tsv")
+    commands = result.add_subparsers(
+        dest="command", required=True, metavar="run|masking|score|masks|tsv"
+    )
     asking = commands.add_parser("run", help="ask a model")
     _add_run(asking)
     add_options(asking)
@@ -48,6 +53,7 @@ def parser() -> Parser:
     add_options(masking, several=True)
     _add_table(masking)
     _add_score(commands.add_parser("score", help="score answers"))
+    masks_command.add_parser(commands)
     tsv = commands.add_parser("tsv", help="write a VLMEvalKit TSV")
     tsv.add_argument("build", type=Path, metavar="BUILD", help="a build folder")
     tsv.add_argument("--config", choices=TASKS, required=True)
