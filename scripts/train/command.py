@@ -1,15 +1,17 @@
-"""Tune a model on a build, with LoRA (TRL) and LEGO-R1's hyper-parameters.
+"""Train a model on a build: one that answers, with LoRA (TRL), or one that marks pixels.
 
     lego-arta train sft lego-arta --out tuned/sft
     lego-arta train grpo lego-arta --out tuned/grpo
+    lego-arta train masking lego-arta --out tuned/masking --predict maps
 
-Both save an adapter, which `lego-arta evaluate run --adapter` asks.
+sft and grpo have LEGO-R1's hyper-parameters and save an adapter, which `lego-arta evaluate run
+--adapter` asks. What masking predicts is scored by `lego-arta evaluate masks`.
 """
 
-from core.cli import Parser, pasteable, require, run
-from scripts.train import common, grpo, sft
+from core.cli import Parser, pasteable, run
+from scripts.train import grpo, masking, sft
 
-RECIPES = {"sft": sft, "grpo": grpo}
+RECIPES = {"sft": sft, "grpo": grpo, "masking": masking}
 
 
 def parser() -> Parser:
@@ -28,10 +30,11 @@ def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit status."""
     options = parser().parse_args(argv)
 
-    def work() -> None:
-        for extra in ("train", "evaluate"):
-            require(extra, "training")
-        options.configs = options.configs or common.configs_in(options.build)
-        RECIPES[options.recipe].train(options)
+    recipe = RECIPES[options.recipe]
 
-    return run(work, options.debug, "the same command with --resume")
+    def work() -> None:
+        recipe.prepare(options)
+        recipe.train(options)
+
+    again = "the same command with --resume" if "resume" in options else "the same command"
+    return run(work, options.debug, again)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.build import configs_of
-from core.cli import command, positive, whole, writable
+from core.cli import command, positive, require, whole, writable
 from core.errors import UserError
 from core.frames import MAX_PIXELS, MIN_PIXELS
 from tasks import TASKS
@@ -46,6 +46,13 @@ def add_options(command: argparse.ArgumentParser) -> None:
     add("--deepspeed", type=Path, metavar="JSON", help="e.g. scripts/train/zero2.json")
     add("--resume", action="store_true", help="go on from the last checkpoint in --out")
     add("--debug", action="store_true", help="show the traceback of an error")
+
+
+def prepare(options: argparse.Namespace) -> None:
+    """Refuse what can't be done before any work, and fill in what was left out."""
+    for extra in ("train", "evaluate"):
+        require(extra, "training")
+    options.configs = options.configs or configs_in(options.build)
 
 
 def bounds(options: argparse.Namespace) -> "Bounds | None":

@@ -76,6 +76,9 @@ def _named(name: str) -> "Reward":
     return reward
 
 
+prepare = common.prepare
+
+
 def add_options(command: argparse.ArgumentParser) -> None:
     """Arguments of this recipe."""
     common.add_options(command)

@@ -52,7 +52,7 @@ def train(options: argparse.Namespace) -> float:
     return common.finish(trainer, options)
 
 
-add_options = common.add_options
+add_options, prepare = common.add_options, common.prepare
 
 
 if __name__ == "__main__":

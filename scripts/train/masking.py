@@ -1,0 +1,184 @@
+"""A model of masks: from a picture and an instruction to the pixels it is about.
+
+    lego-arta train masking lego-arta --out tuned/masking --predict maps/small
+    lego-arta evaluate masks lego-arta --masks maps/small
+    # does it read? the same weights, each row asked with the instruction of another
+    lego-arta train masking lego-arta --load tuned/masking --predict maps/shuffled \\
+        --shuffle-instructions
+    # as Instruction-Guided Visual Masking has it: SAM's vision tower, LLaVA with LoRA, a mask head
+    lego-arta train masking lego-arta --size full --out tuned/full --predict maps/full
+
+small: a convolutional network steered by the words, trained on a CPU in minutes. full: needs a GPU.
+The loss of both is BCE + dice, every row by its sample_weight. --predict writes a map a row, as
+ID.png, grey, of the picture's size.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.cli import command, positive, require, run_file, whole, writable
+from core.errors import UserError
+from core.names import SPLITS
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from scripts.train.masking_data import Sample
+
+SIZES = ("small", "full")
+SOURCES = ("exact", "human", "machine")
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Arguments of this recipe."""
+    add = command.add_argument
+    add("build", type=Path, metavar="BUILD", help="a build folder; its train split is used")
+    add("--size", choices=SIZES, default="small", help="(%(default)s)")
+    add("--out", type=writable, metavar="DIR", help="where the weights go")
+    add("--load", type=Path, metavar="DIR", help="no training: weights of an earlier --out")
+    add("--predict", type=writable, metavar="DIR", help="write a map a row of --split there")
+    add("--split", choices=SPLITS, default="test", help="of --predict (%(default)s)")
+    add(
+        "--shuffle-instructions",
+        action="store_true",
+        help="--predict asks every row with another row's instruction: a model that reads gets "
+        "worse",
+    )
+    add("--sources", nargs="+", choices=SOURCES, default=list(SOURCES), metavar="SOURCE",
+        help="train on rows whose masks are from these: exact, human, machine (all)")  # fmt: skip
+    add("--unweighted", action="store_true", help="all rows count alike, whatever sample_weight")
+    add("--max-samples", type=positive, metavar="N", help="at most N rows to train on (all)")
+    add("--learning-rate", type=_rate, metavar="R", help="(3e-3; full: 1e-4)")
+    add("--seed", type=whole, default=42, help="(%(default)s)")
+    add("--debug", action="store_true", help="show the traceback of an error")
+    small = command.add_argument_group("small")
+    add = small.add_argument
+    add("--side", type=positive, default=128, metavar="PX",
+        help="the longer side of pictures as the network sees them (%(default)s)")  # fmt: skip
+    add("--epochs", type=positive, default=30, metavar="N", help="(%(default)s)")
+    add("--batch", type=positive, default=24, metavar="N", help="rows a step (%(default)s)")
+    add("--threads", type=positive, default=1, metavar="N",
+        help="of the CPU; another number may give other weights (%(default)s)")  # fmt: skip
+    full = command.add_argument_group("full")
+    add = full.add_argument
+    add("--model", default="llava-hf/llava-1.5-7b-hf", metavar="ID|DIR",
+        help="who reads: any image-text-to-text model (%(default)s)")  # fmt: skip
+    add("--vision", default="facebook/sam-vit-huge", metavar="ID|DIR",
+        help="who sees the pixels: a SAM (%(default)s)")  # fmt: skip
+    add("--max-steps", type=positive, default=1_000_000, metavar="N",
+        help="iterations (%(default)s, the paper's)")  # fmt: skip
+    add("--accumulate", type=positive, default=8, metavar="N", help="rows a step (%(default)s)")
+
+
+def _rate(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text}: give a number between 0 and 1")
+    return value
+
+
+def prepare(options: argparse.Namespace) -> None:
+    """Refuse what can't be done before any work."""
+    if options.size == "full":
+        require("train", "training")
+    else:
+        require("train", "training", "torch")
+    if bool(options.out) == bool(options.load):
+        raise UserError("give --out DIR to train, or --load DIR to use what was trained")
+    if options.load and not options.predict:
+        raise UserError("--load: nothing to do without --predict DIR")
+    if options.shuffle_instructions and not options.predict:
+        raise UserError("--shuffle-instructions: give --predict DIR for the maps")
+
+
+def train(options: argparse.Namespace) -> float | None:
+    """Train and save, or load; predict if asked to. Returns the last loss, if there was one."""
+    if options.size == "full":
+        from scripts.train import masking_full
+
+        return masking_full.work(options)
+    return _small(options)
+
+
+def _small(options: argparse.Namespace) -> float | None:
+    import torch
+
+    from scripts.train import masking_small
+    from scripts.train.masking_data import rows_of, vocabulary
+
+    torch.set_num_threads(options.threads)
+    last = None
+    if options.load:
+        network, words, recipe = masking_small.load(options.load)
+    else:
+        recipe = masking_small.Recipe(
+            side=options.side,
+            epochs=options.epochs,
+            batch=options.batch,
+            learning_rate=options.learning_rate or 3e-3,
+            weighted=not options.unweighted,
+            seed=options.seed,
+        )
+        rows = rows_of(options.build, "train", recipe.side, options.sources, options.max_samples)
+        words = vocabulary([text for sample in rows.samples for text in sample.texts])
+        print(
+            f"{len(rows.samples):,} rows of {len({s.manual_id for s in rows.samples}):,} manuals, "
+            f"{len(rows.pictures):,} pictures, {len(words):,} words",
+            flush=True,
+        )
+        network, losses = masking_small.train(rows, words, recipe, _tell_epochs(recipe.epochs))
+        path = masking_small.save(options.out, network, words, recipe)
+        last = losses[-1]
+        print(f"{path}: loss {losses[0]:.4f} -> {last:.4f}")
+    if options.predict:
+        asked = rows_of(options.build, options.split, recipe.side)
+        texts = texts_of(asked.samples, options)
+        write_maps(options, masking_small.predict(network, asked, texts, words))
+    return last
+
+
+def _tell_epochs(epochs: int) -> Callable[[int, float], None]:
+    def tell(epoch: int, loss: float) -> None:
+        if epoch * 10 // epochs > (epoch - 1) * 10 // epochs:
+            print(f"epoch {epoch} of {epochs}: loss {loss:.4f}", file=sys.stderr, flush=True)
+
+    return tell
+
+
+def texts_of(samples: "Sequence[Sample]", options: argparse.Namespace) -> list[str]:
+    """What every row is asked: its query, or that of another."""
+    from scripts.train.masking_data import shuffled
+
+    if options.shuffle_instructions:
+        return shuffled(samples, options.seed)
+    return [sample.query for sample in samples]
+
+
+def write_maps(options: argparse.Namespace, maps: "Iterable[tuple[Sample, np.ndarray]]") -> None:
+    """A grey PNG a row in --predict, and how to score them."""
+    import numpy as np
+    from PIL import Image
+
+    from core.store import writing
+
+    count = 0
+    for sample, found in maps:
+        with writing(options.predict / f"{sample.id}.png") as temporary:
+            grey = Image.fromarray(np.rint(found * 255).astype(np.uint8))
+            grey.save(temporary, "PNG")
+        count += 1
+    split = [] if options.split == "test" else ["--split", options.split]
+    scoring = command("evaluate", "masks", options.build, "--masks", options.predict, *split)
+    print(f"{options.predict}: {count:,} maps; score them with: {scoring}")
+
+
+if __name__ == "__main__":
+    from scripts.train.command import main
+
+    run_file(__file__, main, "masking")

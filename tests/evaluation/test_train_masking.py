@@ -1,0 +1,228 @@
+"""The model of masks: both sizes trained for real on a toy build, and what they write."""
+
+import json
+
+import numpy as np
+import pytest
+from mask_build import write_mask_build
+from needs_torch import torch
+from outside import MODEL_TEST
+from tiny_models import MAKERS
+
+from core.masks import mask_iou, read_map
+from evaluation import command as evaluate
+from evaluation.masks import wanted_rows
+from scripts.train import command as train
+from scripts.train import masking_data as data
+from scripts.train import masking_small as small
+
+pytestmark = MODEL_TEST
+FAST = ("--side", "64", "--epochs", "12", "--batch", "6")
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory):
+    return write_mask_build(tmp_path_factory.mktemp("b"), manuals=8, pictures=3, machine=True)
+
+
+@pytest.fixture(scope="module")
+def trained(build, tmp_path_factory):
+    """The folder of weights, and maps of the right and of others' instructions."""
+    folder = tmp_path_factory.mktemp("t")
+    words = ["masking", str(build), *FAST]
+    assert train.main([*words, "--out", f"{folder}/w", "--predict", f"{folder}/right"]) == 0
+    others = ["--load", f"{folder}/w", "--predict", f"{folder}/others", "--shuffle-instructions"]
+    assert train.main([*words, *others]) == 0
+    return folder
+
+
+def test_what_it_learnt_holds_on_unseen_manuals_and_needs_the_words(build, trained, tmp_path):
+    words = ["masks", str(build), "--masks", f"{trained}/right", f"{trained}/others"]
+    assert evaluate.main([*words, "--out", str(tmp_path)]) == 0
+    told = json.loads((tmp_path / "masks.json").read_text())
+    giou = {one["name"]: one["values"]["giou"] for one in told["scores"]}
+    assert giou["right"] > giou["all-foreground"] + 10
+    assert giou["right"] > giou["others"] + 20
+
+
+def test_maps_are_grey_of_the_picture_s_size_and_as_the_network_says(build, trained):
+    network, words, recipe = small.load(trained / "w")
+    rows = data.rows_of(build, "test", recipe.side)
+    texts = [sample.query for sample in rows.samples]
+    size = {row.id: row.size_wh for row in wanted_rows(build, "test")}
+    assert {path.stem for path in (trained / "right").iterdir()} == size.keys()
+    for sample, found in small.predict(network, rows, texts, words):
+        written = read_map(trained / f"right/{sample.id}.png", size[sample.id])
+        assert np.abs(written - found).max() <= 0.5 / 255 + 1e-6
+
+
+def test_the_loss_goes_down_and_the_same_seed_gives_the_same_weights(build):
+    rows = data.rows_of(build, "train", 64, limit=12)
+    words = data.vocabulary([text for sample in rows.samples for text in sample.texts])
+    recipe = small.Recipe(side=64, epochs=4, batch=4)
+    one, losses = small.train(rows, words, recipe)
+    two, again = small.train(rows, words, recipe)
+    assert losses == again and losses[-1] < losses[0]
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
+    other, _ = small.train(rows, words, small.Recipe(side=64, epochs=4, batch=4, weighted=False))
+    assert not torch.equal(one.last.weight, other.last.weight)  # half of the rows weigh less
+
+
+def test_a_row_without_weight_changes_nothing():
+    logits = torch.randn(2, 8, 8, generator=torch.Generator().manual_seed(0))
+    target = torch.zeros(2, 8, 8)
+    target[:, 2:5, 2:5] = 1
+    alone = small.loss_of(logits[:1], target[:1], torch.tensor([2.0]))
+    both = small.loss_of(logits, target, torch.tensor([2.0, 0.0]))
+    assert torch.isclose(alone, both)
+    sure = (target * 2 - 1) * 20
+    assert small.loss_of(sure, target, torch.ones(2)) < 0.01
+
+
+def test_rows_of_chosen_sources_only(build):
+    exact = data.rows_of(build, "train", 64, ["exact"])
+    machine = data.rows_of(build, "train", 64, ["machine"])
+    assert {sample.weight for sample in exact.samples} == {1.0}
+    assert {sample.weight for sample in machine.samples} == {0.5}
+    assert len(exact.pictures) * 3 == len(exact.samples)  # a picture once, however often asked of
+    with pytest.raises(data.UserError, match="source human"):
+        data.rows_of(build, "train", 64, ["human"])
+
+
+@pytest.mark.parametrize("size_wh", [(96, 64), (64, 96), (250, 250), (40, 500)])
+def test_maps_go_back_to_where_pixels_were(size_wh):
+    """Whatever the shape: filled up for the network, cut off again."""
+    width, height = size_wh
+    mask = np.zeros((height, width), bool)
+    mask[height // 3 : height, : max(2, width // 2)] = True
+    rgb = np.repeat(mask[..., None], 3, 2).astype(np.uint8) * 255
+    picture = data.shown(rgb, 96)
+    assert not any(side % data.MULTIPLE for side in picture.rgb.shape[:2])
+    logits = data.small_target(mask, picture) * 20 - 10
+    found = data.full_map(logits, picture)
+    assert found.shape == mask.shape and found.dtype == np.float32
+    assert mask_iou(found > 0.5, mask) > 0.9
+
+
+def test_words_and_colors():
+    assert data.words_of("2 flat tiles 1x2x⅔!") == ["2", "flat", "tile", "1", "x", "2", "x", "⅔"]
+    known = data.vocabulary(["Red plates.", "A red tile."])
+    assert sorted(known) == ["a", "plate", "red", "tile"]
+    assert data.word_numbers("red arch", known) == [known["red"], data.UNKNOWN]
+    assert data.word_numbers("...", known) == [data.UNKNOWN]
+    assert data.mirrored("left of what is right") == "right of what is left"
+    assert len(data.colors_of("The dark red brick on a red plate, and red.")) == 2
+    rgb = np.array([[(180, 0, 0), (0, 133, 43)]], np.uint8)
+    near = data.likeness(data.to_lab(rgb), data.colors_of("the red one"))
+    assert near.shape == (2, 1, 2) and near[0, 0, 0] > 0.9 > 0.1 > near[0, 0, 1]
+    assert not data.likeness(data.to_lab(rgb), []).any()
+
+
+def test_instructions_of_others_never_say_the_same(build):
+    samples = data.rows_of(build, "test", 32).samples
+    asked = data.shuffled(samples, 1)
+    assert asked == data.shuffled(samples, 1) != data.shuffled(samples, 2)
+    assert all(text != sample.query for text, sample in zip(asked, samples, strict=True))
+    with pytest.raises(data.UserError, match="one instruction"):
+        data.shuffled(samples[:1], 1)
+
+
+def refused(capsys, *words):
+    assert train.main(["masking", *map(str, words)]) == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("error:")
+    return line
+
+
+def test_what_cannot_be_done_is_said_in_a_line(build, trained, tmp_path, capsys):
+    assert "--out" in refused(capsys, build)
+    assert "--predict" in refused(capsys, build, "--load", trained / "w")
+    out = ("--out", tmp_path / "o")
+    assert "--predict" in refused(capsys, build, *out, "--shuffle-instructions")
+    assert "data/mask" in refused(capsys, tmp_path, *out)
+    assert "source human" in refused(capsys, build, *out, "--sources", "human")
+    maps = ("--predict", tmp_path / "m")
+    assert "no masking.pt" in refused(capsys, build, "--load", tmp_path, *maps)
+    (tmp_path / "masking.pt").write_bytes(b"nothing")
+    assert "not weights" in refused(capsys, build, "--load", tmp_path, *maps)
+    full = ("--size", "full", *maps)
+    assert "recipe.json" in refused(capsys, build, "--load", tmp_path, *full)
+
+
+# The large one, of tiny random models -------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def sam(tmp_path_factory):
+    """A whole SAM, as the Hub has it, with a tower of two layers."""
+    from transformers import (
+        SamConfig,
+        SamMaskDecoderConfig,
+        SamModel,
+        SamPromptEncoderConfig,
+        SamVisionConfig,
+    )
+
+    folder = tmp_path_factory.mktemp("sam")
+    torch.manual_seed(0)
+    vision = SamVisionConfig(
+        hidden_size=32, output_channels=16, num_hidden_layers=2, num_attention_heads=2,
+        image_size=64, patch_size=16, mlp_dim=64, window_size=2, global_attn_indexes=[1],
+    )  # fmt: skip
+    prompts = SamPromptEncoderConfig(hidden_size=16, image_size=64, patch_size=16)
+    decoder = SamMaskDecoderConfig(
+        hidden_size=16, mlp_dim=32, num_hidden_layers=1, num_attention_heads=2,
+        iou_head_hidden_dim=16, attention_downsample_rate=1,
+    )  # fmt: skip
+    config = SamConfig(vision_config=vision, prompt_encoder_config=prompts,
+                       mask_decoder_config=decoder)  # fmt: skip
+    SamModel(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_the_large_model_trains_lora_and_head_alone_and_predicts(build, sam, tmp_path, capsys):
+    pytest.importorskip("peft", reason="needs the extra `train`")
+    from safetensors.torch import load_file
+
+    llava = MAKERS["llava"](tmp_path / "llava")
+    words = ["masking", str(build), "--size", "full", "--model", str(llava), "--vision", str(sam)]
+    more = ["--max-steps", "3", "--accumulate", "2", "--max-samples", "6", "--debug"]
+    one = ["--out", str(tmp_path / "o"), "--predict", str(tmp_path / "m")]
+    assert train.main([*words, *more, *one]) == 0
+    said = capsys.readouterr().out
+    assert "M trained weights" in said and "step 3 of 3" in said
+    adapter = load_file(tmp_path / "o/adapter/adapter_model.safetensors")
+    assert adapter and not any("vision" in name for name in adapter)
+    moved = [value for name, value in adapter.items() if "lora_B" in name]
+    assert any(value.abs().sum() > 0 for value in moved)  # lora_B starts at zero
+    assert load_file(tmp_path / "o/head.safetensors")
+    ids = {row.id for row in wanted_rows(build, "test")}
+    assert {path.stem for path in (tmp_path / "m").iterdir()} == ids
+    again = ["--load", str(tmp_path / "o"), "--predict", str(tmp_path / "again")]
+    assert train.main([*words[:4], *again]) == 0
+    for name in sorted(ids)[:3]:
+        first, second = ((tmp_path / f"{d}/{name}.png").read_bytes() for d in ("m", "again"))
+        assert first == second  # what was saved is what predicted
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_the_large_model_learns_one_mask(build, sam, tmp_path):
+    """On one row, its loss goes down; SAM's weights stay as they were."""
+    pytest.importorskip("peft", reason="needs the extra `train`")
+    from scripts.train import masking_full as full
+
+    llava = MAKERS["llava"](tmp_path / "llava")
+    parsed = train.parser().parse_args(
+        ["masking", str(build), "--size", "full", "--model", str(llava), "--vision", str(sam),
+         "--out", str(tmp_path / "o"), "--max-steps", "1", "--accumulate", "1",
+         "--learning-rate", "0.01"]
+    )  # fmt: skip
+    torch.manual_seed(0)
+    network = full._new(parsed)
+    before = {name: value.clone() for name, value in network.vision.state_dict().items()}
+    rows = data.rows_of(build, "train", full.KEPT_SIDE, limit=1)
+    first = full.fit(network, rows, parsed)
+    parsed.max_steps = 25
+    assert full.fit(network, rows, parsed) < 0.8 * first
+    assert all(torch.equal(before[k], v) for k, v in network.vision.state_dict().items())
