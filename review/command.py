@@ -140,6 +140,8 @@ def terminal(found: dict) -> list[str]:
     def text(value: dict | None) -> str:
         if value is None or value["value"] is None:
             return "not defined"
+        if value["low"] is None:  # too few samples for an interval
+            return f"{value['value']:.2f}"
         return f"{value['value']:.2f} ({value['low']:.2f} to {value['high']:.2f})"
 
     lines = []

@@ -74,6 +74,8 @@ def _estimate(value: Mapping[str, Any] | None, signed: bool = False) -> str:
     if value is None or value["value"] is None:
         return '<td class="soft">–</td>'
     form = "{:+.2f}" if signed else "{:.2f}"
+    if value["low"] is None:  # too few samples for an interval
+        return f"<td>{form.format(value['value'])}</td>"
     low, high = form.format(value["low"]), form.format(value["high"])
     return f'<td>{form.format(value["value"])} <span class="soft">{low} to {high}</span></td>'
 

@@ -77,7 +77,8 @@ def _planned(
                 for row in rows
                 if row.id in manual.reviewed.weights
             }
-            values = set_by_hand(config, points)
+            failures = {i: how for i in points if (how := manuals.decided.failures.get(i))}
+            values = set_by_hand(config, points, failures)
             work_out = working_out(path, config, weighing, points)
             sides = [rule.in_test(config, manual.stats.set_number, row) for row in rows]
             for split in SPLITS:

@@ -29,12 +29,14 @@ REJECTED, WITH_REJECTED = "rejected_by_raters", "with_a_rejected_row"
 
 
 class Judgement(msgspec.Struct, frozen=True):
-    """What one rater said of one row: points from 0 to 1, and whether to throw it out."""
+    """What one rater said of one row: points from 0 to 1, whether to throw it out, and the kind of
+    failure where the page asked for one."""
 
     row: str
     rater: str
     points: float
     rejects: bool
+    failure: str | None = None
 
 
 class Review(msgspec.Struct, frozen=True):
@@ -49,22 +51,25 @@ class Review(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Reviews:
-    """Decisions by row id, sorted: rows thrown out, and weights of the other rows judged."""
+    """Decisions by row id, sorted: rows thrown out, weights of the other rows judged, and how rows
+    fail that stay."""
 
     rejected: tuple[str, ...] = ()
     weights: tuple[tuple[str, float], ...] = ()
+    failures: tuple[tuple[str, str], ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.rejected or self.weights)
 
     def decided(self) -> "Decided":
         """The same for looking up by id."""
-        return Decided(frozenset(self.rejected), dict(self.weights))
+        return Decided(frozenset(self.rejected), dict(self.weights), dict(self.failures))
 
     @property
     def as_json(self) -> dict[str, Any]:
         """For a manifest, and back by `from_json`."""
-        return {"rejected": list(self.rejected), "weights": dict(self.weights)}
+        told: dict[str, Any] = {"rejected": list(self.rejected), "weights": dict(self.weights)}
+        return {**told, "failures": dict(self.failures)} if self.failures else told
 
 
 NO_REVIEWS = Reviews()
@@ -72,7 +77,8 @@ NO_REVIEWS = Reviews()
 
 def from_json(value: Mapping[str, Any]) -> Reviews:
     """Decisions as a manifest holds them."""
-    return Reviews(tuple(value["rejected"]), tuple(sorted(value["weights"].items())))
+    failures = tuple(sorted(value.get("failures", {}).items()))
+    return Reviews(tuple(value["rejected"]), tuple(sorted(value["weights"].items())), failures)
 
 
 def read_reviews(files: Sequence[Path]) -> tuple[Reviews, list[str]]:
@@ -112,7 +118,22 @@ def read_reviews(files: Sequence[Path]) -> tuple[Reviews, list[str]]:
         for row, several in by_row.items()
         if row not in rejected
     }
-    return Reviews(tuple(sorted(rejected)), tuple(sorted(weights.items()))), remarks
+    failures = {
+        row: failure for row, several in by_row.items()
+        if row not in rejected and (failure := _failure(several))
+    }  # fmt: skip
+    told = Reviews(
+        tuple(sorted(rejected)), tuple(sorted(weights.items())), tuple(sorted(failures.items()))
+    )
+    return told, remarks
+
+
+def _failure(said: Sequence[Judgement]) -> str | None:
+    """The kind of failure that most of those name who see one, where at least half see one."""
+    kinds = collections.Counter(one.failure for one in said if one.failure)
+    if 2 * kinds.total() < len(said) or not kinds:
+        return None
+    return max(sorted(kinds), key=lambda kind: kinds[kind])
 
 
 def _is_selection(file: Path) -> bool:
@@ -139,10 +160,11 @@ def _read(file: Path) -> Review:
 
 
 class Decided(NamedTuple):
-    """Decisions for looking up: ids thrown out, weights by id."""
+    """Decisions for looking up: ids thrown out, weights and kinds of failure by id."""
 
     rejected: frozenset[str]
     weights: Mapping[str, float]
+    failures: Mapping[str, str] = {}
 
 
 class Applied(NamedTuple):

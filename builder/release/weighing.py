@@ -32,6 +32,7 @@ ORIGINS = {"state_balanced": "state"}
 # A mask that raters gave so many of all points is as good as one of a careful person.
 ACCEPTED_MIN = 0.75
 HUMAN = 1  # of `source`
+NO_FAILURES: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -167,13 +168,16 @@ def _of_others(
     }
 
 
-def set_by_hand(config: str, weights: Mapping[str, float]) -> Values:
-    """Values that people set: what they did not accept among masks weighs what they said, and what
-    they judged of other configs."""
-    return {
+def set_by_hand(
+    config: str, weights: Mapping[str, float], failures: Mapping[str, str] = NO_FAILURES
+) -> Values:
+    """Values that people set, by column and row id: what they did not accept among masks weighs
+    what they said and tells how it fails, and what they judged of other configs weighs that."""
+    values: Values = {
         "sample_weight": {
             row_id: value
             for row_id, value in weights.items()
             if config != CONFIG or value < ACCEPTED_MIN
         }
     }
+    return {**values, "failure": dict(failures)} if config == CONFIG and failures else values

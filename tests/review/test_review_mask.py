@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from builder.release.assemble import AssembleOptions, assemble
+from builder.release.reviews import from_json, read_reviews
+from builder.stages import BuildOptions
 from core.build import picture_bytes, read_rows
 from core.masks import read_mask
+from core.store import ROWS
 from review import command as review
 from review import page, results
 from review.criteria import RATINGS
@@ -72,7 +76,7 @@ def _result(key, scores, number) -> Result:
     )  # fmt: skip
 
 
-def test_what_raters_say_is_saved_with_the_kind_of_failure(made, tmp_path):
+def test_what_raters_say_is_saved_with_the_kind_of_failure(made, demo, tmp_path):
     _, _, _, key, page_file = made
     samples = [name for name, item in key.items.items() if item.row is not None]
     known = {n: item.known["mask"] for n, item in key.items.items() if item.row is None}
@@ -93,6 +97,23 @@ def test_what_raters_say_is_saved_with_the_kind_of_failure(made, tmp_path):
         assert one.get("failure") == label
         assert one["points"] == float(label is None) and not one["rejects"]
     assert found["criteria"]["mask"]["fleiss"]["value"] == pytest.approx(1)
+    _check_build(demo, tmp_path, by_row)
+
+
+def _check_build(demo, tmp_path, by_row):
+    """What the next build makes of it: rows stay, say how they fail, and weigh what was said."""
+    reviews, remarks = read_reviews([tmp_path / "scores/review.json"])
+    assert remarks == [] and reviews.rejected == ()
+    assert from_json(reviews.as_json) == reviews
+    work, out = demo / "w", tmp_path / "lego-arta"
+    names = sorted(path.name for path in (work / ROWS).iterdir() if path.is_dir())
+    assemble(names, BuildOptions(work), AssembleOptions(out, "demo", probe=False, reviews=reviews))
+    rows = {row.id: row.columns for row in read_rows(out, "mask")}
+    assert len(rows) == sum(1 for _ in read_rows(demo / "lego-arta", "mask"))
+    for row_id, row in rows.items():
+        label = LABELS[by_row[row_id]] if row_id in by_row else None
+        assert row["failure"] == label
+        assert row["sample_weight"] == 0 if label else row["sample_weight"] > 0
 
 
 def test_every_failure_has_a_place_in_the_rows():
