@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 from core.build import Place, Row, Version, read_rows, shards, version_of
 from core.masks import read_map, read_mask
 from core.names import SPLITS
+from core.parquet import schema
 from core.pictures.containers import ImageError
-from lego_arta import FEATURES
 from synthesis.boxes import Box, iou, union
 from tasks.looks import SUFFIXES, Look
 
@@ -125,7 +125,7 @@ def _gold_masks(
         every = read_rows(build, config, split, ["id"])
         return {row.id: Gold((row.place,)) for row in every}
     known = _mask_rows(build, ORIGIN_OF.get(config, config), masks)
-    columns = [*_TOLD, *(name for name in _ASKED if name in FEATURES[config])]
+    columns = [*_TOLD, *(name for name in _ASKED if name in schema(config).names)]
     found = {}
     for row in read_rows(build, config, split, columns):
         gold = _gold_of(row.columns, known.get(_own_source(row.columns), ()))
@@ -138,11 +138,13 @@ def _gold_masks(
 def _mask_rows(build: Path, origin: str, masks: tuple[Version, ...]) -> dict[str, list[MaskRow]]:
     """The mask rows of an origin by the picture of the manual that they are about."""
     found: dict[str, list[MaskRow]] = defaultdict(list)
-    columns, name_of = [*_TOLD, "origin", "boxes_px"], FEATURES[CONFIG]["origin"].int2str
+    from tasks.mask.rows import ORIGINS
+
+    columns = [*_TOLD, "origin", "boxes_px"]
     for split in SPLITS:
         for row in read_rows(build, CONFIG, split, columns):
             told = row.columns
-            if name_of(told["origin"]) == origin:
+            if ORIGINS[told["origin"]] == origin:
                 boxes = told["boxes_px"]
                 one = MaskRow(
                     row.place,

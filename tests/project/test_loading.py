@@ -26,7 +26,7 @@ pytestmark = [
 def parent(tmp_path_factory) -> Path:
     """The folder that a build lies in."""
     folder = tmp_path_factory.mktemp("p")
-    export_build(folder / "lego-arta", manuals=4, test_manuals=1)
+    export_build(folder / "lego-arta", masks=True, manuals=4, test_manuals=1)
     return folder
 
 
