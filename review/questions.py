@@ -11,7 +11,6 @@ from PIL import Image
 from core.build import BuildRow, picture_bytes
 from core.masks import read_mask
 from review.rows import WEBP_METHOD, as_webp
-from tasks.mask.show import faded
 
 BoxPx = tuple[float, float, float, float]
 
@@ -69,6 +68,8 @@ def state_question(entry: BuildRow, reference: BuildRow) -> Question:
 def mask_question(entry: BuildRow, mask: np.ndarray | None = None) -> Question:
     """The picture with all but the mask greyed out, beside the picture as it is. `mask`, (H, W)
     bool, stands for the row's own."""
+    from tasks.mask.show import faded  # it takes half a second to import
+
     whole, size_wh = as_webp(picture_bytes(entry.place))
     own = read_mask(entry.columns["mask"]["bytes"]) if mask is None else mask
     with Image.open(io.BytesIO(whole)) as image:

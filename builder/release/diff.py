@@ -15,9 +15,7 @@ from typing import Any, NamedTuple
 
 from core.build import Manifest, Row, read_manifest, read_rows, records, shards
 from core.cli import EXIT_FAILED, EXIT_OK, Parser, run, writable
-from core.features import picture_columns
 from core.names import SPLITS
-from lego_arta import FEATURES
 
 # Columns by what they are, as the report says it; others under their own names.
 TEXTS = ("query", "answer", "instruction", "previous_instruction", "entities", "correction",
@@ -115,6 +113,9 @@ def changes(old: Path, new: Path) -> Iterator[Change]:
 def _rows(build: Path, config: str) -> dict[str, Row]:
     """The rows of a config by id with `split` and, for the picture, its content-hash name."""
     import pyarrow.parquet as pq
+
+    from core.features import picture_columns
+    from lego_arta import FEATURES
 
     found: dict[str, Row] = {}
     for split in SPLITS:
