@@ -169,6 +169,10 @@ def score_command(options: argparse.Namespace) -> None:
     from evaluation.standings import CONFUSION, tables_of, write_scores
     from evaluation.tables import terminal
 
+    if options.spice:
+        from evaluation import spice
+
+        spice.check()
     ids = None
     if options.ids:
         chosen = read_selection("--ids", options.ids)
@@ -188,6 +192,8 @@ def score_command(options: argparse.Namespace) -> None:
         ),
     )
     tables = tables_of(results)
+    if options.spice:
+        tables |= spice.add(results)
     write_scores(options.out, results, tables)
     if not options.no_report:
         path = options.out / "report.html"

@@ -56,6 +56,7 @@ class Score:
     deploy: str | None = None
     masks: str | None = None
     uses_gold_mask: bool = False
+    spice: dict[str, float | None] = field(default_factory=dict)  # --spice alone fills it
     samples: list[Answered] = field(default_factory=list, repr=False)
     draws: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
     saids: list[Said] = field(default_factory=list, repr=False)

@@ -33,11 +33,16 @@ def answered(item: Item, said: Said) -> Answered:
     text = final_text(said.answer or "")
     if item.conversation == "classification":
         return _whole(_choice(item, text))
-    lines = [_LIST_MARK.sub("", line).strip() for line in text.splitlines()]
-    lines = [line for line in lines if line]
+    lines = lines_of(text)
     if item.conversation == "single":
         return _whole(_phrase(item, " ".join(lines)))
     return _whole(_three(item, lines))
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of an answer that say something, without numbers and marks of a list."""
+    lines = (_LIST_MARK.sub("", line).strip() for line in text.splitlines())
+    return [line for line in lines if line]
 
 
 def _whole(answer: Answered) -> Answered:
