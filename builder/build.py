@@ -16,6 +16,7 @@ from builder.engine.local import Workers
 from builder.release import recipe, stats
 from builder.release.assemble import AssembleOptions, assemble, check_out
 from builder.release.reviews import Reviews, from_json, read_reviews
+from builder.release.rewritten import Rewritten
 from builder.sources import known
 from builder.sources.source import ReadyMade, Source
 from builder.sources.terms import UNKNOWN, Terms, stated
@@ -42,6 +43,8 @@ def build(options: argparse.Namespace) -> Manifest:
     source = known.source_of(options.source)
     source.check(options.source)
     check_out(options.out)
+    if options.diversify == "endpoint":
+        check_endpoint(options)
     if options.recipe:
         check_out(recipe.recipe_folder(options.out))
     options.out.parent.mkdir(parents=True, exist_ok=True)  # now, not after all the work
@@ -54,6 +57,27 @@ def build(options: argparse.Namespace) -> Manifest:
         take_over(options, source.ready_made)
     with working_in(options.work), engine_of(options) as engine:
         return run_stages(options, source, engine)
+
+
+def check_endpoint(options: argparse.Namespace) -> None:
+    """Raise `UserError` where nobody can be asked for other words."""
+    from builder.rewriting.endpoint import endpoint_of
+
+    endpoint_of(options.endpoint_model, options.endpoint_url, options.endpoint_key_env)
+    if options.recipe:
+        raise UserError(
+            "--recipe: what a model says can't be repeated from a recipe; leave --recipe out, or "
+            "build with --diversify rules"
+        )
+
+
+def rewritten_by(options: argparse.Namespace, manual_ids: list[str]) -> Rewritten:
+    """Ask the endpoint for other words; who was asked and what was kept."""
+    from builder.rewriting.endpoint import endpoint_of, rewrite_all
+
+    model, url = options.endpoint_model, options.endpoint_url
+    endpoint = endpoint_of(model, url, options.endpoint_key_env)
+    return Rewritten(model, url, rewrite_all(options.work, manual_ids, endpoint))
 
 
 @contextlib.contextmanager
@@ -121,6 +145,7 @@ def run_stages(options: argparse.Namespace, source: Source, engine: Engine) -> M
     calls = [(manual_id, task) for manual_id in manual_ids]
     results = engine.map("manuals", build_manual, calls)
     check_sessions(task, manual_ids)
+    rewritten = rewritten_by(options, manual_ids) if options.diversify == "endpoint" else None
     strange = [drop for name in files for drop in answers_of_no_row(task, manual_ids, name)]
     log.info("writing %s", options.out)
     manifest = assemble(
@@ -138,6 +163,7 @@ def run_stages(options: argparse.Namespace, source: Source, engine: Engine) -> M
             (*crawl_drops, *strange),
             terms,
             options.weights,
+            rewritten,
         ),
     )
     built = sum(done for _, done in results)
@@ -233,6 +259,9 @@ def report(manifest: Manifest, out: Path, built: int, manuals: int, seconds: flo
     if reviewed := manifest["review_counts"]:
         told = ", ".join(f"{n:,} {what.replace('_', ' ')}" for what, n in reviewed.items())
         print(f"rows reviewed: {told}")
+    if asked := manifest.get("rewritten"):
+        counted = ", ".join(f"{n:,} {what}" for what, n in asked["counts"].items())
+        print(f"other words by {asked['model']}: {counted}")
     if disagreements := manifest["records"]["disagreements"]:
         print(f"to look at (object): {disagreements:,} rows where annotators disagree, "
               f"{out / records_file('disagreements')}")  # fmt: skip

@@ -54,10 +54,19 @@ def parser() -> Parser:
     )
     add(
         "--diversify",
-        choices=("none", "rules"),
+        choices=("none", "rules", "endpoint"),
         default="none",
-        help="answers of spatial rows as they are, or put into other words by rules (rules); a row "
-        "says so in its column diversified",
+        help="answers of spatial rows as they are, or put into other words: by rules, or by a "
+        "model of an OpenAI-compatible endpoint, whose sentences are kept where they still say the "
+        "same; a row says so in its column diversified",
+    )
+    add("--endpoint-model", metavar="NAME", help="of --diversify endpoint")
+    add("--endpoint-url", metavar="URL", help="of its endpoint, up to and with /v1")
+    add(
+        "--endpoint-key-env",
+        default="OPENAI_API_KEY",
+        metavar="VAR",
+        help="environment variable with its key (%(default)s)",
     )
     add(
         "--image-format",

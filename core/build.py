@@ -68,6 +68,7 @@ class Manifest(TypedDict, total=False):
     drop_counts: dict[str, dict[str, int]]
     screened_counts: dict[str, int]
     review_counts: dict[str, int]
+    rewritten: dict[str, Any]  # who put answers into other words, lines kept and refused
     probes: list[dict[str, Any]]
     records: dict[str, int]
     drops: list[dict[str, str]]

@@ -22,7 +22,13 @@ TEMPORARY = ".tmp"
 DEMO, LDRAW = "0_demo", "0_ldraw"
 CRAWL, PARSE, ANNOTATE, ROWS = "1_crawl", "2_parse", "3_annotate", "4_tasks"
 ANSWERS = "3_answers"  # of models, by picture and question
+REWRITTEN = "5_rewritten"  # answers in other words by row id, a file a manual
 COLORS_FILE = "colors.json"  # in the folder of a manual's rows
+
+
+def rewritten_file(work: Path, manual_id: str) -> Path:
+    """The answers of a manual's rows that a model has put into other words."""
+    return work / REWRITTEN / f"{manual_id}.json"
 
 
 @contextlib.contextmanager

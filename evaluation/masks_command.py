@@ -47,12 +47,6 @@ def add_options(command: argparse.ArgumentParser) -> None:
         default="refuse",
         help="rows without a map: an error, or an empty map (%(default)s)",
     )
-    add(
-        "--spice",
-        action="store_true",
-        help="score spatial descriptions by SPICE itself, too, not only by the lite one; needs "
-        "Java and the package pycocoevalcap",
-    )
     add("--no-baselines", action="store_true", help="leave the baselines out")
     add(
         "--resamples",

@@ -193,6 +193,12 @@ def _add_score(command: argparse.ArgumentParser) -> None:
         help="score only these rows: a subset of `lego-arta leakage --out` (unseen_parts.json), a "
         "selection that a gallery saved, or an id a line",
     )
+    add(
+        "--spice",
+        action="store_true",
+        help="score spatial descriptions by SPICE itself, too, not only by the lite one; needs "
+        "Java and the package pycocoevalcap",
+    )
     add("--no-baselines", action="store_true", help="leave the baselines out")
     add("--no-report", action="store_true", help="write no report.html")
     add(

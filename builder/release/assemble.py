@@ -35,6 +35,7 @@ from builder.release import (
 )
 from builder.release.making import Made, make_shards
 from builder.release.reviews import NO_REVIEWS, Reviews
+from builder.release.rewritten import Rewritten, card_text, diversified
 from builder.release.samples import write_samples
 from builder.release.survey import ForSplit, Manuals, Survey, survey
 from builder.release.tally import added_up
@@ -72,6 +73,7 @@ class AssembleOptions:
     crawl_drops: tuple[Drop, ...] = ()  # links that led to no manual
     terms: Terms = UNSTATED
     weights: str = WEIGHTS[0]
+    rewritten: Rewritten | None = None
 
 
 def check_out(out: Path) -> None:
@@ -157,12 +159,15 @@ def _fingerprint(manual_ids: list[str], build: BuildOptions, options: AssembleOp
     for manual_id in manual_ids:
         made.update(f"{manual_id} {(build.work / ROWS / manual_id / DONE).read_text()} ".encode())
         made.update(file_sha256(build.work / CRAWL / manual_id / "crawl.json").encode())
+        if options.rewritten:
+            made.update(store.rewritten_file(build.work, manual_id).read_bytes())
     settings = (options.source, options.split, options.seed, options.probe, options.reviews)
     return stages.build_key(
         *settings,
         options.crawl_drops,
         options.terms,
         options.weights,
+        options.rewritten,
         build.annotator,
         *identities(build),
         build.tasks,
@@ -196,7 +201,8 @@ def _fill(
     options: AssembleOptions,
     fingerprint: str,
 ) -> Manifest:
-    manuals = Manuals(build.work, manual_ids, options.reviews.decided())
+    rewritten = options.rewritten is not None
+    manuals = Manuals(build.work, manual_ids, options.reviews.decided(), rewritten)
     found = survey(folder, manuals, options.crawl_drops)
     rule = split.rule_of(options.split, ForSplit(manuals), options.seed)
     weighing = weigh(manuals, options.seed, options.weights == "discriminator")
@@ -271,7 +277,7 @@ def _finish(
         "negatives": build.tasks.negatives,
         "positives": build.tasks.positives,
         "templates": build.tasks.templates,
-        "diversify": "rules" if build.tasks.diversify else "none",
+        "diversify": diversified(build.tasks.diversify, options.rewritten),
         "boundary_colors": dict(build.tasks.boundary_colors),
         "weights": options.weights,
         "reviews": options.reviews.as_json,
@@ -284,6 +290,7 @@ def _finish(
     parts = card_parts.parts(folder, write_samples(folder), tallies) | card.state_parts(
         settings, probed, screened
     )
+    parts["relations"] += card_text(options.rewritten)
     parts["split_rule"] = card.split_text(options.split, exceptions)
     parts["mask_quality"] = mask_quality.card_text(folder, weighing)
     text = card.render(infos, numbers, splits, drop_counts, settings, options.terms, parts)
@@ -316,6 +323,7 @@ def _finish(
         "screened_counts": screened,
         "review_counts": found.reviewed,
         "mask_quality": weighing.as_json,
+        **({"rewritten": options.rewritten.as_json} if options.rewritten else {}),
         "probes": [result.describe() for result in probed],
         "records": found.records,
         "files": hashes_of(folder, shards),

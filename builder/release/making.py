@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from builder.engine import Engine
+from builder.release.rewritten import other_words
 from builder.release.split import Rule
 from builder.release.survey import Manuals, Survey
 from builder.release.tally import Tally, tally
@@ -78,7 +79,10 @@ def _planned(
                 if row.id in manual.reviewed.weights
             }
             failures = {i: how for i in points if (how := manuals.decided.failures.get(i))}
-            values = set_by_hand(config, points, failures)
+            values = {
+                **set_by_hand(config, points, failures),
+                **other_words(config, manual.answers),
+            }
             work_out = working_out(path, config, weighing, points)
             sides = [rule.in_test(config, manual.stats.set_number, row) for row in rows]
             for split in SPLITS:

@@ -1,7 +1,7 @@
 """What all manuals together are, gone through one by one: counts, tables, sizes, the split."""
 
 import collections
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,17 +12,20 @@ from builder.release.reviews import Applied, Decided, apply_reviews, counts_of
 from builder.release.stats import Totals
 from core.parquet import Index
 from core.records import CrawledManual, Drop, ManualStats, load
-from core.store import CRAWL, ROWS
+from core.store import CRAWL, ROWS, rewritten_file
 from tasks import TASKS
+
+Answers = dict[str, str]
 
 
 class Manual(NamedTuple):
-    """A manual's rows and counts, and what raters decided of them."""
+    """A manual's rows and counts, what raters decided of them, and what a model made of them."""
 
     manual_id: str
     rows: Index
     stats: ManualStats
     reviewed: Applied
+    answers: Mapping[str, str] = {}  # in other words, by row id
 
     @property
     def for_split(self) -> split.Manual:
@@ -38,13 +41,16 @@ class Manuals:
     work: Path
     manual_ids: list[str]
     decided: Decided
+    rewritten: bool = False  # whether a model was asked for other words
 
     def __iter__(self) -> Iterator[Manual]:
         for manual_id in self.manual_ids:
             folder = self.work / ROWS / manual_id
             rows = load(folder / "index.json", Index)
             counts = load(folder / "stats.json", ManualStats)
-            yield Manual(manual_id, rows, counts, apply_reviews(self.decided, manual_id, rows))
+            answers = load(rewritten_file(self.work, manual_id), Answers) if self.rewritten else {}
+            reviewed = apply_reviews(self.decided, manual_id, rows)
+            yield Manual(manual_id, rows, counts, reviewed, answers)
 
 
 @dataclass(frozen=True)

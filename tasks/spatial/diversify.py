@@ -6,7 +6,7 @@ words in a row with the old one, besides those within a name.
 
 import random
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 
 from core.relations import read_relations
@@ -51,15 +51,23 @@ def rewritten(
 def is_accepted(new: str, old: str, names: tuple[str, str], relation: str) -> bool:
     """Whether a rewriting still says the relation of both names, and shares no bigram with the
     old sentence outside the names."""
+    return not refusal(new, old, names, frozenset((relation,)))
+
+
+def refusal(
+    new: str, old: str, names: Sequence[str], relations: frozenset[str] | None = None
+) -> str:
+    """Why a rewriting does not count, empty if it does: `relations` are those that it must say,
+    else all that the old sentence says and no other."""
     if not all(name.lower() in new.lower() for name in names):
-        return False
+        return "a name is lost"
     bare_new, bare_old = (_without(text, names) for text in (new, old))
-    if read_relations(bare_new) != frozenset((relation,)):
-        return False
-    return not _bigrams(bare_new) & _bigrams(bare_old)
+    if read_relations(bare_new) != (read_relations(bare_old) if relations is None else relations):
+        return "another relation"
+    return "words kept" if _bigrams(bare_new) & _bigrams(bare_old) else ""
 
 
-def _without(text: str, names: tuple[str, str]) -> str:
+def _without(text: str, names: Sequence[str]) -> str:
     for name in sorted(names, key=len, reverse=True):
         text = re.sub(re.escape(name), "@", text, flags=re.IGNORECASE)
     return text

@@ -21,6 +21,8 @@ MAY_IMPORT = {
     "builder": ("lego_arta", "core", "tasks", "synthesis", "builder"),
     # Models are tuned on the prompts they are tested with; rows never depend on the benchmark.
     "builder.export": ("lego_arta", "core", "tasks", "evaluation", "builder"),
+    # Who rewrites answers is asked by the benchmark's client, never by its prompts or scores.
+    "builder.rewriting": ("core", "tasks", "evaluation.prompts", "evaluation.runners", "builder"),
     "builder.sources.released": ("core", "tasks", "synthesis", "evaluation.prompts", "builder"),
     # A page or a gallery needs no crawler and no model, only the rows of a build.
     "review": ("core", "tasks", "synthesis", "evaluation.bootstrap"),
