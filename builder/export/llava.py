@@ -17,7 +17,8 @@ RESERVED = (IMAGE, "<s>", "</s>", " ASSISTANT:")  # where samples are cut
 TRAIN = "REPO=path/to/LLaVA bash {folder}/train.sh"
 README = """\
 `{first}` is one JSON list of `{{"id", "image", "conversations"}}`; `image` is a path in this
-folder. `train.sh` has the options of LLaVA-1.5's LoRA tuning. LLaVA shows the model the whole
+folder. `train.sh` has the options of LLaVA-1.5's LoRA tuning, with `RECIPE=vsd` those of LLaVA-VSD
+(LLaVA-1.6 with Vicuna-13B, batches of 16 in all). LLaVA shows the model the whole
 picture padded to a square (`--image_aspect_ratio pad`; otherwise it would cut the sides off):
 `--frame padded_norm` has boxes of that square, the other frames those of the picture without its
 padding. It takes one file: export with `--merge` to tune on all tasks at once, or name one in DATA.
@@ -25,24 +26,44 @@ padding. It takes one file: export with `--merge` to tune on all tasks at once, 
 _SCRIPT = """\
 #!/usr/bin/env bash
 # LoRA tuning with LLaVA, with LLaVA-1.5's hyper-parameters:  REPO=path/to/LLaVA bash train.sh
+# RECIPE=vsd: with those that LLaVA-VSD (arXiv 2408.04957) tells: LLaVA-1.6 with Vicuna-13B, one
+# epoch, learning rate 2e-4, batches of 16 over 8 V100, which know no bf16 (about 4 hours for its
+# 121,339 conversations). GPUS says how many there are.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+case "${RECIPE:-llava-1.5}" in
+    llava-1.5)
+        model=liuhaotian/llava-v1.5-7b batch=16 steps=1 precision="--bf16 True --tf32 True" ;;
+    vsd)
+        gpus="${GPUS:-8}"
+        batch=$((gpus < 16 ? 2 : 1))
+        steps=$((16 / (gpus * batch) > 0 ? 16 / (gpus * batch) : 1))
+        model=liuhaotian/llava-v1.6-vicuna-13b precision="--fp16 True --bf16 False" ;;
+    *)
+        echo "RECIPE=$RECIPE: no such recipe; give llava-1.5 or vsd" >&2
+        exit 2 ;;
+esac
 cd "${REPO:?give the folder of LLaVA}"
 deepspeed llava/train/train_mem.py \\
     --lora_enable True --lora_r 128 --lora_alpha 256 --mm_projector_lr 2e-5 \\
     --deepspeed ./scripts/zero3.json \\
-    --model_name_or_path "${MODEL:-liuhaotian/llava-v1.5-7b}" --version v1 \\
+    --model_name_or_path "${MODEL:-$model}" --version v1 \\
     --data_path "${DATA:-$here/@FILE@}" --image_folder "$here" \\
     --vision_tower openai/clip-vit-large-patch14-336 --mm_projector_type mlp2x_gelu \\
     --mm_vision_select_layer -2 --mm_use_im_start_end False --mm_use_im_patch_token False \\
-    --image_aspect_ratio pad --group_by_modality_length True --bf16 True --tf32 True \\
+    --image_aspect_ratio pad --group_by_modality_length True $precision \\
     --output_dir "${OUT:-$here/tuned}" --num_train_epochs 1 \\
-    --per_device_train_batch_size 16 --gradient_accumulation_steps 1 \\
+    --per_device_train_batch_size "$batch" --gradient_accumulation_steps "$steps" \\
     --evaluation_strategy no --save_strategy steps --save_steps 50000 --save_total_limit 1 \\
     --learning_rate 2e-4 --weight_decay 0. --warmup_ratio 0.03 --lr_scheduler_type cosine \\
     --logging_steps 1 --model_max_length 2048 --gradient_checkpointing True \\
     --dataloader_num_workers 4 --lazy_preprocess True --report_to none
 """
+
+
+def training_script(file: str) -> str:
+    """The script for a list of samples that lies beside it."""
+    return _SCRIPT.replace("@FILE@", file)
 
 
 def write(job: Job) -> list[str]:
@@ -53,7 +74,7 @@ def write(job: Job) -> list[str]:
     job.close_lists(names)
     train = [name for name in names if name.endswith("train.json")]
     if train:
-        job.write_script("train.sh", _SCRIPT, FILE=train[0])
+        job.write_script("train.sh", training_script(train[0]))
     return names
 
 

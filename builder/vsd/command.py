@@ -1,4 +1,4 @@
-"""The data of visual spatial description as rows of `spatial` and as LLaVA's JSON.
+"""The data of visual spatial description as rows of `spatial` and as LLaVA's JSON, with a script.
 
 lego-arta vsd VSDv1/train.json --v2 VSDv2/train.json --images pictures --out vsd
 lego-arta vsd VSDv1/train.json --v2 VSDv2/train.json --single-round --out vsd
@@ -41,6 +41,7 @@ def parser() -> Parser:
 
 def write(options: argparse.Namespace) -> None:
     """Read, write rows and samples, say how many of each kind; raises `UserError`."""
+    from builder.export.llava import training_script
     from builder.vsd.conversations import llava_sample, rows
     from builder.vsd.reading import read_vsd
     from core.errors import UserError
@@ -59,6 +60,9 @@ def write(options: argparse.Namespace) -> None:
                    options.out / "spatial.parquet", compression="zstd")  # fmt: skip
     samples = [llava_sample(row, options.single_round) for row in made]
     (options.out / "llava.json").write_text(json.dumps(samples, ensure_ascii=False, indent=1))
+    script = options.out / "train.sh"
+    script.write_text(training_script("llava.json"), encoding="utf-8")
+    script.chmod(0o755)
     named = {row["provenance"]["source_images"][0]["path"] for row in made if not row["image"]}
     left_out = {
         "items": [{"item": d.item, "reason": d.reason, "detail": d.detail} for d in drops],

@@ -1,6 +1,7 @@
 """Files of visual spatial description: read, made into conversations, bad entries told."""
 
 import json
+import os
 
 import pytest
 from datasets import load_dataset
@@ -85,6 +86,7 @@ def test_what_can_not_be_used_is_listed(files):
 
 def test_turns_can_be_closed_as_published(files):
     _, out = _make(files, "--single-round")
+    assert "llava.json" in (out / "train.sh").read_text() and os.access(out / "train.sh", os.X_OK)
     first = json.loads((out / "llava.json").read_text())[0]["conversations"]
     assert first[0]["value"].startswith("<image>\n") and first[0]["value"].endswith(" <STOP>\n")
     assert first[1]["value"] == "in <STOP>\n"
