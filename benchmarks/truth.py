@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image
 
-from benchmarks import truth_spatial
+from benchmarks import truth_masks, truth_spatial
 from core.build import every_shard, manifest_of, records, shards
 from core.cli import no_build
 from core.errors import UserError
@@ -68,6 +68,7 @@ def measure(work: Path, out: Path, truth: dict, truth_folder: Path) -> dict[str,
         **truth_spatial.text_measures(by_page[manual_id] for manual_id in known),
         **truth_spatial.scene_measures(out),
         **truth_spatial.region_measures(work, [(m, by_page[m]) for m in known], truth_folder),
+        **truth_masks.mask_measures(work, known),
         "rows": sum(rows.values()),
         "rows_used": rows["used"],
         "rows_dropped": rows["dropped"],

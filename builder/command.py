@@ -123,6 +123,12 @@ def parser() -> Parser:
         help="sample_weight of rows that nobody rated, besides masks: how sure their labels are "
         "(%(default)s), or what the mask of the same step or parts weighs (discriminator)",
     )
+    add(
+        "--mask-model",
+        metavar="PLACE",
+        help="a promptable segmenter (SAM) that is asked for masks of pictures nobody drew, too: a "
+        "folder, or a Hub id such as facebook/sam-vit-base; needs the extra `annotate`",
+    )
     whose = result.add_argument_group(
         "licence", "of pictures and texts whose source says nothing of itself, for the card"
     )

@@ -20,6 +20,8 @@ class TaskOptions:
     templates: str = "paper"
     # Whether answers of spatial rows are put into other words, by rules.
     diversify: bool = False
+    # Where a promptable segmenter lies that is asked for masks, too: a folder or a Hub id.
+    mask_model: str | None = None
     # (session id, hex colour or None for no outline) set by hand, for sessions of this manual.
     boundary_colors: tuple[tuple[str, str | None], ...] = ()
 

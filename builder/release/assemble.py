@@ -280,6 +280,7 @@ def _finish(
         "diversify": diversified(build.tasks.diversify, options.rewritten),
         "boundary_colors": dict(build.tasks.boundary_colors),
         "weights": options.weights,
+        "mask_model": build.tasks.mask_model,
         "reviews": options.reviews.as_json,
     }
     screened = found.totals.screened_counts()

@@ -4,7 +4,7 @@ Each looks at the picture in a way of its own, so where they agree they are like
 knows the truth; what the source knows is `exact`, and stands beside them in `rows.py`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import cv2
 import numpy as np
@@ -19,7 +19,6 @@ from tasks.mask.views import RIM_PX_AT_960, View
 
 EXACT = "exact"
 BOXES = "boxes"  # before the name of an annotator of boxes: "boxes:owlv2"
-PROMPTED = "prompted"
 # A mask of fewer pixels than this in a picture 960 px wide is none.
 LEAST_PX_AT_960 = 60
 # Foreground has nothing to say of a step where it sees less than this share of what changed.
@@ -28,6 +27,7 @@ GAINED_SHARE_MIN = 0.9
 OLD_OUTLINE_PX_AT_960 = 15
 
 Annotator = Callable[[View], np.ndarray | None]
+Asking = Callable[[View, Sequence[Candidate]], Iterable[Candidate]]
 
 
 def by_foreground(view: View) -> np.ndarray | None:
@@ -103,11 +103,9 @@ ANNOTATORS: dict[str, Annotator] = {
 }
 
 
-def machine_candidates(
-    view: View, more: Iterable[Callable[[View], Iterable[Candidate]]] = ()
-) -> list[Candidate]:
-    """What every annotator gives, those without a mask left out. `more` are annotators that have a
-    state of their own, as a model has."""
+def machine_candidates(view: View, more: Iterable[Asking] = ()) -> list[Candidate]:
+    """What every annotator gives, those without a mask left out. `more` are annotators that start
+    from what the others found, as a model does that is prompted with boxes."""
     found = [
         Candidate(name, numbered(mask), 1.0)
         for name, annotate in ANNOTATORS.items()
@@ -116,6 +114,7 @@ def machine_candidates(
     for name, boxes in view.boxes_px.items():
         if name != EXACT and boxes:
             found.append(Candidate(f"{BOXES}:{name}", numbers_in_boxes(view.now[0], boxes), 1.0))
-    found += [one for annotate in more for one in annotate(view)]
     least = LEAST_PX_AT_960 * (view.picture.size_wh[0] / 960) ** 2
-    return [one for one in found if int((one.numbers > 0).sum()) >= least]
+    found = [one for one in found if int((one.numbers > 0).sum()) >= least]
+    asked = [one for annotate in more for one in annotate(view, found)]
+    return found + [one for one in asked if int((one.numbers > 0).sum()) >= least]

@@ -17,6 +17,7 @@ from synthesis.boxes import Box
 from tasks.mask.annotators import machine_candidates
 from tasks.mask.candidates import Candidate, Consensus, combine, numbers_in_boxes
 from tasks.mask.features import features_of, vector
+from tasks.mask.prompted import annotators
 from tasks.mask.quality import quality_of
 from tasks.mask.views import View, view_of
 from tasks.regions import EXACT, Region, StepRegions, region
@@ -57,7 +58,8 @@ def judged(context: Context, row: ManualRow) -> Judged | None:
     number = row.instruction.instruction_id
     if number not in context.judged:
         view = view_of(context, row)
-        candidates = [] if isinstance(view, str) else machine_candidates(view)
+        more = annotators(context.options)
+        candidates = [] if isinstance(view, str) else machine_candidates(view, more)
         context.judged[number] = None if isinstance(view, str) else _judged(view, candidates)
     found: Judged | None = context.judged[number]
     return found

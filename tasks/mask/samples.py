@@ -26,6 +26,7 @@ from tasks.mask.annotators import machine_candidates
 from tasks.mask.candidates import Candidate, combine, numbered
 from tasks.mask.features import features_of, vector
 from tasks.mask.notes import MaskSample
+from tasks.mask.prompted import annotators
 from tasks.mask.views import View, view_of
 from tasks.regions import exact_scene
 from tasks.sessions import ManualRow
@@ -60,7 +61,7 @@ def _of_row(context: Context, row: ManualRow, worse: bool) -> Iterator[MaskSampl
         rng = np.random.default_rng(_seed(context, context.item(row.instruction)))
         view = worse_view(view, drawn_faults(rng), rng)
         truth = smaller_mask(truth, view.picture.size_wh)
-    candidates = machine_candidates(view)
+    candidates = machine_candidates(view, annotators(context.options))
     if not candidates or not truth.any():
         return
     for one, others in rated(candidates, None if worse else truth):

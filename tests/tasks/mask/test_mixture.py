@@ -1,0 +1,131 @@
+"""Masks of manuals that nobody drew: what the mixture of annotators makes of them."""
+
+import numpy as np
+import pytest
+
+from builder import stages
+from builder.annotate import foreground
+from builder.engine.local import ALONE
+from builder.sources.audio.saved import import_site
+from builder.sources.demo import manuals as demo
+from builder.sources.demo.site import finish_site
+from core.masks import mask_iou, read_mask
+from core.records import Annotation, Manual, load
+from core.store import ANNOTATE, CRAWL, PARSE
+from tasks import TASKS
+from tasks.context import Context
+from tasks.mask import samples
+from tasks.mask.features import NAMES
+from tasks.mask.rows import ORIGINS
+from tasks.options import TaskOptions
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """A work folder with one manual of the demo, parsed and annotated."""
+    folder = tmp_path_factory.mktemp("mixture")
+    demo.draw_manual(folder / "0_demo", 0, 42)
+    site = finish_site(folder / "0_demo", 1, 42)
+    (manual_id,) = import_site(site, folder / CRAWL, None, ALONE).manual_ids
+    for stage in stages.STAGES[:2]:
+        stages.run(stage, manual_id, stages.BuildOptions(folder))
+    return folder
+
+
+def _context(work, flat):
+    (manual_id,) = (folder.name for folder in (work / CRAWL).iterdir())
+    annotations = load(work / ANNOTATE / manual_id / "annotations.json", dict[str, Annotation])
+    context = Context(
+        load(work / PARSE / manual_id / "manual.json", Manual),
+        work / CRAWL / manual_id,
+        {int(key): value for key, value in annotations.items()},
+        TaskOptions(image_format="bmp"),
+    )
+    if flat:
+        context.__dict__["scene"] = None  # as if nobody knew what was drawn
+        for row in context.rows():
+            if row.is_eop and row.instruction.VLM.img_path:
+                step = row.instruction
+                said = foreground.annotate(context.picture(step), step.img_sha256, step)
+                context.annotations[step.instruction_id] = said
+    return context
+
+
+@pytest.fixture(scope="module")
+def rows(work):
+    """(exact rows, machine rows, the notes on these)."""
+    exact, flat = _context(work, False), _context(work, True)
+    known, found = (list(TASKS["mask"].rows.make(context)) for context in (exact, flat))
+    return known, found, flat.mask_notes
+
+
+def _place(row):
+    names = row["answer"].split("{")[0] if ORIGINS[row["origin"]] == "object" else ""
+    return row["origin"], row["provenance"]["source_images"][0]["path"], names
+
+
+def test_masks_are_nearly_the_true_ones_and_say_who_found_them(rows):
+    known, found, _ = rows
+    truth = {_place(row): read_mask(row["mask"]["bytes"]) for row in known}
+    ious = {"object": [], "scene": []}
+    for row in found:
+        assert row["source"] == 2
+        assert row["n_annotators"] == len(row["candidates"]) >= 1
+        assert (row["agreement"] is None) == (row["n_annotators"] == 1)
+        best = max(row["candidates"], key=lambda one: one["mask_iou_with_chosen"])
+        assert best["mask_iou_with_chosen"] == 1
+        x0, y0, x1, y1 = best["box_px"]
+        assert 0 <= x0 < x1 <= 960
+        assert 0 <= y0 < y1 <= 720
+        assert 0 < row["quality"] <= 1
+        origin = ORIGINS[row["origin"]]
+        if origin in ious and _place(row) in truth:
+            mask = read_mask(row["mask"]["bytes"])
+            ious[origin].append(mask_iou(mask, truth[_place(row)]))
+    assert len(ious["object"]) >= 8
+    assert np.mean(ious["object"]) > 0.97
+    assert np.median(ious["scene"]) > 0.9  # where the text names no anchor another may be taken
+    assert {row["candidates"][0]["annotator"] for row in known} == {"exact"}
+
+
+def test_rows_of_machines_hold_what_must_hold(rows):
+    for row in rows[1]:
+        assert list(TASKS["mask"].check.row(row, (960, 720), False)) == []
+
+
+def test_every_row_has_a_note_with_its_measures(rows):
+    _, found, notes = rows
+    assert [note.id for note in notes] == [row["id"] for row in found]
+    assert all(len(note.features) == len(NAMES) and not note.exact for note in notes)
+
+
+def test_each_picture_is_looked_at_once(work, monkeypatch):
+    looked = []
+    from tasks.mask import mixture
+
+    asked = mixture.machine_candidates
+    monkeypatch.setattr(
+        mixture, "machine_candidates", lambda *given: looked.append(1) or asked(*given)
+    )
+    context = _context(work, True)
+    monkeypatch.setitem(context.__dict__, "sessions", dict(list(context.sessions.items())[:1]))
+    first = list(TASKS["mask"].rows.make(context))
+    assert 0 < len(looked) == len(context.judged)
+    assert [row["id"] for row in TASKS["mask"].rows.make(context)] == [row["id"] for row in first]
+    assert len(looked) == len(context.judged)
+
+
+def test_samples_are_few_and_know_good_masks_from_bad(work):
+    context = _context(work, False)
+    own = list(samples.samples(context))
+    pictures = 2 * samples.AT_MOST
+    assert pictures <= len(own) <= 5 * pictures
+    for sample in own:
+        assert sample.good == (sample.iou >= samples.GOOD_IOU_MIN)
+        assert len(sample.features) == len(NAMES)
+    assert any(sample.iou == 1 for sample in own)  # true masks of clean pictures
+    assert list(samples.samples(_context(work, False))) == own
+
+
+def test_a_manual_that_nobody_drew_gives_no_samples(work):
+    assert list(samples.samples(_context(work, True))) == []
