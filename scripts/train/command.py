@@ -9,9 +9,9 @@ sft and grpo have LEGO-R1's hyper-parameters and save an adapter, which `lego-ar
 """
 
 from core.cli import Parser, pasteable, run
-from scripts.train import grpo, masking, sft
+from scripts.train import grpo, masking, masking_ablation, sft
 
-RECIPES = {"sft": sft, "grpo": grpo, "masking": masking}
+RECIPES = {"sft": sft, "grpo": grpo, "masking": masking, "masking-ablation": masking_ablation}
 
 
 def parser() -> Parser:

@@ -161,21 +161,25 @@ def texts_of(samples: "Sequence[Sample]", options: argparse.Namespace) -> list[s
 
 
 def write_maps(options: argparse.Namespace, maps: "Iterable[tuple[Sample, np.ndarray]]") -> None:
-    """A grey PNG a row in --predict, and how to score them."""
+    """A map a row in --predict, and how to score them."""
+    count = 0
+    for sample, found in maps:
+        write_map(options.predict, sample.id, found)
+        count += 1
+    split = [] if options.split == "test" else ["--split", options.split]
+    scoring = command("evaluate", "masks", options.build, "--masks", options.predict, *split)
+    print(f"{options.predict}: {count:,} maps; score them with: {scoring}")
+
+
+def write_map(folder: Path, name: str, found: "np.ndarray") -> None:
+    """A map (H, W) from 0 to 1 as a grey PNG."""
     import numpy as np
     from PIL import Image
 
     from core.store import writing
 
-    count = 0
-    for sample, found in maps:
-        with writing(options.predict / f"{sample.id}.png") as temporary:
-            grey = Image.fromarray(np.rint(found * 255).astype(np.uint8))
-            grey.save(temporary, "PNG")
-        count += 1
-    split = [] if options.split == "test" else ["--split", options.split]
-    scoring = command("evaluate", "masks", options.build, "--masks", options.predict, *split)
-    print(f"{options.predict}: {count:,} maps; score them with: {scoring}")
+    with writing(folder / f"{name}.png") as temporary:
+        Image.fromarray(np.rint(found * 255).astype(np.uint8)).save(temporary, "PNG")
 
 
 if __name__ == "__main__":

@@ -149,6 +149,22 @@ def test_what_cannot_be_done_is_said_in_a_line(build, trained, tmp_path, capsys)
     assert "recipe.json" in refused(capsys, build, "--load", tmp_path, *full)
 
 
+def test_the_ablation_trains_four_models_and_draws_one_plot(build, tmp_path, capsys):
+    pytest.importorskip("matplotlib", reason="needs the extra `review`")
+    from scripts.train.masking_ablation import ARMS
+
+    words = ["masking-ablation", str(build), "--side", "32", "--epochs", "2", "--out"]
+    assert train.main([*words, str(tmp_path / "a")]) == 0
+    told = json.loads((tmp_path / "a/ablation.json").read_text())
+    assert told["rows"] == {"exact": 27, "machine": 27, "both": 54, "both-weighted": 54}
+    assert told["weights"]["machine"]["mean"] == 0.5 and sum(told["weights"]["exact"]["bins"]) == 27
+    assert {arm.name for arm in ARMS} < told["scores"].keys()
+    assert "<svg" in (tmp_path / "a/ablation.svg").read_text()
+    one_kind = write_mask_build(tmp_path / "b")
+    assert train.main([words[0], str(one_kind), "--out", str(tmp_path / "c")]) == 1
+    assert "no train row has a mask of source machine" in capsys.readouterr().err
+
+
 # The large one, of tiny random models -------------------------------------------------------------
 
 
