@@ -42,7 +42,7 @@ PROBES = {
 # Patches show how a part meets what is around it too, and a network trained for long learns that;
 # `traces` tells that from what pasting leaves. It takes as long again, so builds do without.
 GATE_PROBES = tuple(name for name in PROBES if name != "traces")
-_ON_PATCHES = {"patches", "traces"}
+_ON_PATCHES, _ON_WORDS = {"patches", "traces"}, {"names", "text"}
 # Where parts usually go is part of knowing how things are built, and a wrong place is by definition
 # not where the part goes. It is told, so that nobody takes it for looking, and fails no build.
 TOLD_ONLY = {"place"}
@@ -63,10 +63,7 @@ class Seen(NamedTuple):
     position: int
     path: str
     text: str
-    file: np.ndarray
-    noise: np.ndarray
-    seam: np.ndarray
-    place: np.ndarray
+    looks: dict[str, np.ndarray]  # by the probe that asks for them
     patches: np.ndarray | None
 
 
@@ -128,7 +125,7 @@ def run(
         return []
     number = effort.patches if _ON_PATCHES.intersection(only) and patches.torch_is_there() else 0
     calls = [
-        (path, group, start, frozenset(wanted), rename, number)
+        (path, group, start, frozenset(wanted), rename, number, tuple(only))
         for path, group, start in _row_groups(paths)
     ]
     rows = [row for part in run_calls("probes, pictures", look_at_rows, calls) for row in part]
@@ -226,28 +223,43 @@ def look_at_rows(
     wanted: frozenset[str],
     rename: Callable[[Row], str] | None = None,
     patches_per_picture: int = patches.QUICK.patches,
+    only: Sequence[str] = GATE_PROBES,
 ) -> list[Seen]:
-    """Measure the wanted rows of one row group."""
+    """Measure the wanted rows of one row group, as far as the probes `only` ask for it."""
     with pq.ParquetFile(path) as file:
         ids = file.read_row_group(group, columns=["group_id"]).column(0).to_pylist()
         if wanted.isdisjoint(ids):  # then its pictures need not be read
             return []
         batch = file.read_row_group(group).to_pylist()
     return [
-        _look(row, start + offset, rename, patches_per_picture)
+        _look(row, start + offset, rename, patches_per_picture, only)
         for offset, row in enumerate(batch)
         if row["group_id"] in wanted
     ]
 
 
 def _look(
-    row: Row, position: int, rename: Callable[[Row], str] | None, patches_per_picture: int
+    row: Row,
+    position: int,
+    rename: Callable[[Row], str] | None,
+    patches_per_picture: int,
+    only: Sequence[str],
 ) -> Seen:
-    data = row["image"]["bytes"]
-    rgb = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
-    red, green, blue = bytes.fromhex((row["boundary_color"] or "#000000")[1:])
-    enough = min(rgb.shape[:2]) >= patches.SIDE_PX
-    left = looks.residuals(rgb)
+    found, pieces = {}, None
+    if not _ON_WORDS.issuperset(only):
+        data = row["image"]["bytes"]
+        rgb = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+        if "file" in only:
+            found["file"] = looks.overall(rgb, len(data))
+        if "place" in only:
+            found["place"] = looks.place(rgb, row["part_box_px"])
+        if "noise" in only or "seam" in only:
+            left = looks.residuals(rgb)
+            red, green, blue = bytes.fromhex((row["boundary_color"] or "#000000")[1:])
+            found["noise"] = looks.noise(rgb, left)
+            found["seam"] = looks.seam(rgb, left, (red, green, blue))
+        if patches_per_picture and min(rgb.shape[:2]) >= patches.SIDE_PX:
+            pieces = patches.patches(rgb, row["id"], patches_per_picture)
     return Seen(
         row["id"],
         row["group_id"],
@@ -256,13 +268,8 @@ def _look(
         position,
         rename(row) if rename else row["image"]["path"],
         f"{row['query']}\n{row['instruction']}",
-        looks.overall(rgb, len(data)),
-        looks.noise(rgb, left),
-        looks.seam(rgb, left, (red, green, blue)),
-        looks.place(rgb, row["part_box_px"]),
-        patches.patches(rgb, row["id"], patches_per_picture)
-        if patches_per_picture and enough
-        else None,
+        found,
+        pieces,
     )
 
 
@@ -306,7 +313,7 @@ def _features(name: str, rows: Sequence[Seen]) -> tuple[np.ndarray, ...]:
         return strings, np.array(order)
     if name == "text":
         return (np.array([row.text for row in rows], object),)
-    return (np.stack([getattr(row, name) for row in rows]),)
+    return (np.stack([row.looks[name] for row in rows]),)
 
 
 def _answers(

@@ -9,15 +9,11 @@ import pyarrow.parquet as pq
 from makers import PageRow, crawl_folder
 from PIL import Image
 
-from builder.engine.local import ALONE
-from builder.sources.audio.saved import import_site
-from builder.sources.demo import manuals as demo
-from builder.sources.demo.site import finish_site
 from builder.stages import BuildOptions, build_manual
-from core.records import Manual, ManualStats, load
-from core.store import CRAWL, ROWS
+from core.records import Annotation, Manual, ManualStats, load
+from core.store import ANNOTATE, CRAWL, PARSE, ROWS
 from tasks import TASKS
-from tasks.context import TaskOptions
+from tasks.context import Context, TaskOptions
 
 
 class Built(NamedTuple):
@@ -38,14 +34,15 @@ def build(work: Path, rows: list[PageRow], tasks: TaskOptions = TaskOptions()) -
     return read(work, manual_id)
 
 
-def demo_work(folder: Path, manuals: int, tasks: TaskOptions = TaskOptions()) -> Path:  # noqa: B008
-    """`folder`, with the first manuals of the demo drawn there and through all stages."""
-    for index in range(manuals):
-        demo.draw_manual(folder / "0_demo", index, 42)
-    site = finish_site(folder / "0_demo", manuals, 42)
-    for manual_id in import_site(site, folder / CRAWL, None, ALONE).manual_ids:
-        build_manual(manual_id, BuildOptions(folder, tasks=tasks))
-    return folder
+def context_of(work: Path, manual_id: str, tasks: TaskOptions = TaskOptions()) -> Context:  # noqa: B008
+    """What the tasks make a manual's rows from, of a work folder with the stages before."""
+    annotations = load(work / ANNOTATE / manual_id / "annotations.json", dict[str, Annotation])
+    return Context(
+        load(work / PARSE / manual_id / "manual.json", Manual),
+        work / CRAWL / manual_id,
+        {int(key): value for key, value in annotations.items()},
+        tasks,
+    )
 
 
 def read(work: Path, manual_id: str) -> Built:

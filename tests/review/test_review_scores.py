@@ -24,6 +24,12 @@ STATE_SHARES = {"relevance": (0.3, 0.7), "similarity": (0.4, 0.6)}
 ERRORS = (0.04, 0.08, 0.1, 0.12, 0.15)
 
 
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch):
+    """Enough for the intervals that are looked at here, and a fifth of the time."""
+    monkeypatch.setattr(agreement, "RESAMPLES", 200)
+
+
 def study(task: str, samples: int, errors=ERRORS, shares=None, seed: int = 0) -> dict:
     """The summary of a study with raters of these error rates."""
     key, raters = raters_of(task, samples, errors, shares, seed)

@@ -2,36 +2,27 @@
 
 import numpy as np
 import pytest
-from built import demo_work
+from built import context_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core import nouns
-from core.records import Annotation, Manual, load
-from core.store import ANNOTATE, CRAWL, PARSE, ROWS
+from core.records import Manual, load
+from core.store import ROWS
 from synthesis.boxes import iou
 from synthesis.changes import changed_parts, has_moved
 from synthesis.kinds import shades_of, split_by_shades
-from tasks.context import Context
-from tasks.options import TaskOptions
 from tasks.regions import step_regions
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory):
-    """A work folder with one manual of the demo, through all stages."""
-    return demo_work(tmp_path_factory.mktemp("regions"), 1)
+def manual_id(demo):
+    """A manual of the demo."""
+    return min(folder.name for folder in (demo / "w" / ROWS).iterdir())
 
 
-def _context(work, flat=False):
-    (manual_id,) = (folder.name for folder in (work / CRAWL).iterdir())
-    annotations = load(work / ANNOTATE / manual_id / "annotations.json", dict[str, Annotation])
-    context = Context(
-        load(work / PARSE / manual_id / "manual.json", Manual),
-        work / CRAWL / manual_id,
-        {int(key): value for key, value in annotations.items()},
-        TaskOptions(),
-    )
+def _context(demo, manual_id, flat=False):
+    context = context_of(demo / "w", manual_id)
     if flat:
         context.__dict__["scene"] = None  # as if nobody knew what was drawn
     return context
@@ -41,8 +32,8 @@ def _steps(context):
     return [r for r in context.rows() if not r.is_eop and r.instruction.VLM.task_label]
 
 
-def test_without_a_scene_regions_are_nearly_those_of_the_scene(work):
-    exact, flat = _context(work), _context(work, flat=True)
+def test_without_a_scene_regions_are_nearly_those_of_the_scene(demo, manual_id):
+    exact, flat = _context(demo, manual_id), _context(demo, manual_id, flat=True)
     ious, boxes, masks, pairs = [], [], [], 0
     for row in _steps(exact):
         known, found = step_regions(exact, row), step_regions(flat, row)
@@ -63,9 +54,8 @@ def test_without_a_scene_regions_are_nearly_those_of_the_scene(work):
     assert np.mean(ious) > 0.93 and np.mean(boxes) > 0.95 and np.mean(masks) > 0.98
 
 
-def test_a_manual_keeps_the_bare_part_of_every_step_with_regions(work):
-    context = _context(work)
-    (folder,) = (work / ROWS).iterdir()
+def test_a_manual_keeps_the_bare_part_of_every_step_with_regions(demo, manual_id):
+    context, folder = _context(demo, manual_id), demo / "w" / ROWS / manual_id
     kept = load(folder / "manual.json", Manual)
     by_id = {i.instruction_id: i.VLM for i in kept.instructions}
     for row in _steps(context):

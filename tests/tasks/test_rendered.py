@@ -1,11 +1,12 @@
 """State examples of a source that drew what else could have been built."""
 
 import collections
+import shutil
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from built import demo_work, pixels_of, read
+from built import pixels_of, read
 
 from builder.stages import BuildOptions, build_manual
 from core import scenes
@@ -20,9 +21,9 @@ CONFIGS = ("state", "state_balanced")
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory):
+def work(demo):
     """Work folder of two manuals of the demo, through all stages."""
-    return demo_work(tmp_path_factory.mktemp("rendered"), 2, TaskOptions(negatives="balanced"))
+    return demo / "w"
 
 
 @pytest.fixture(scope="module")
@@ -143,10 +144,12 @@ def test_parts_are_kept_bare_for_the_manuals_own_file(work):
         assert len(first) == len({vlm.id_sign for vlm in kept})  # nothing stood there before
 
 
-def test_pasted_states_can_be_had_still(work, tmp_path_factory):
+def test_pasted_states_can_be_had_still(work, tmp_path):
     """`paper` looks at pictures alone, though there is a scene."""
     manual_id = sorted((work / ROWS).iterdir())[0].name
-    build_manual(manual_id, BuildOptions(work, "foreground", tasks=TaskOptions(negatives="paper")))
-    found = read(work, manual_id).rows["state"]
+    shutil.copytree(work / CRAWL / manual_id, tmp_path / CRAWL / manual_id)
+    options = BuildOptions(tmp_path, "foreground", tasks=TaskOptions(negatives="paper"))
+    build_manual(manual_id, options)
+    found = read(tmp_path, manual_id).rows["state"]
     assert found and {row["provenance"]["annotator"] for row in found} == {"boundary"}
     assert {row["negative_kind"] for row in found} == {None, "shift"}

@@ -19,7 +19,7 @@ from outside import ROOT
 from sklearn.metrics import roc_auc_score
 
 from builder import probes
-from builder.probes import looks, patches
+from builder.probes import command, looks, patches
 from builder.probes.score import AUC_MAX, Score, auc, score
 from builder.release.assemble import AssembleOptions, assemble
 from builder.stages import BuildOptions
@@ -33,6 +33,8 @@ from lego_arta import CONFIGS, FEATURES
 from tasks.context import opaque_id
 
 MANUALS, GROUPS = 5, 12
+FEW = 6  # groups of a manual: enough to see what is planted
+SMALL = patches.Effort(2, 2)  # where there is nothing to see
 FAST = ("names", "file", "text", "noise", "seam")
 
 # A leak changes the pixels (H, W, 3), or the finished row, of the wrong examples.
@@ -170,7 +172,7 @@ def _seamed(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     ids=["file names", "row order", "bytes", "mean colour", "text", "noise", "seam"],
 )
 def test_a_planted_leak_is_caught(probe, leak, tmp_path):
-    found = _run(_build(tmp_path, **leak), probe)[probe]
+    found = _run(_build(tmp_path, groups=FEW, **leak), probe)[probe]
     # The names probe takes the higher of two ranks, which blurs each of them a little.
     assert found.auc >= 0.9
     assert found.leaks
@@ -192,7 +194,7 @@ def test_without_a_leak_nothing_is_found_and_twice_the_same(clean):
 
 
 def test_a_leak_of_one_thing_is_not_seen_in_others(tmp_path):
-    found = _run(_build(tmp_path, change=_renamed), "text", "noise")
+    found = _run(_build(tmp_path, groups=FEW, change=_renamed), "text", "noise")
     assert not any(one.leaks for one in found.values())
 
 
@@ -202,7 +204,7 @@ def _higher(row: dict) -> dict:
 
 
 def test_where_the_part_lies_is_told_but_fails_no_build(tmp_path):
-    (result,) = probes.run(_build(tmp_path, change=_higher), only=["place"])
+    (result,) = probes.run(_build(tmp_path, groups=FEW, change=_higher), only=["place"])
     assert result.score.auc >= 0.9
     assert probes.leaks([result]) == []
     described = result.describe()
@@ -211,9 +213,7 @@ def test_where_the_part_lies_is_told_but_fails_no_build(tmp_path):
 
 
 def test_names_can_be_given_to_see_that_telling_ones_are_caught(clean):
-    from builder.probes.command import paper_name
-
-    assert _run(clean, "names", rename=paper_name)["names"].auc >= 0.9
+    assert _run(clean, "names", rename=command.paper_name)["names"].auc >= 0.9
 
 
 def test_the_little_network_sees_noise_and_nothing_where_nothing_is(tmp_path):
@@ -221,9 +221,9 @@ def test_the_little_network_sees_noise_and_nothing_where_nothing_is(tmp_path):
     noisy = _build(tmp_path / "noisy", 3, groups=4, pixels=_very_noisy)
     assert _run(noisy, "patches")["patches"].auc >= 0.9
     plain = _build(tmp_path / "plain", 3, groups=4)
-    first = _run(plain, "patches")["patches"]
+    first = _run(plain, "patches", effort=SMALL)["patches"]
     assert not first.leaks
-    assert _run(plain, "patches")["patches"] == first
+    assert _run(plain, "patches", effort=SMALL)["patches"] == first
 
 
 def test_traces_of_pasting_are_seen_without_shapes(tmp_path):
@@ -385,10 +385,11 @@ def test_patches_are_pieces_of_the_picture_and_always_the_same():
 
 
 def _worked(work: Path, change: Rows) -> list[str]:
-    """What the stages leave of four manuals with nothing but state rows."""
+    """What the stages leave of four manuals with nothing but state rows, in as few groups as will
+    do."""
     ids = []
     for manual in range(4):
-        rows = _rows(manual, 6, change=change)
+        rows = _rows(manual, 3, change=change)
         manual_id = rows[0]["manual_id"]
         folder, crawled = work / ROWS / manual_id, work / CRAWL / manual_id
         folder.mkdir(parents=True)
@@ -401,7 +402,7 @@ def _worked(work: Path, change: Rows) -> list[str]:
         }
         (folder / "index.json").write_bytes(msgspec.json.encode(index))
         (folder / "stats.json").write_bytes(
-            dump(ManualStats(manual_id, str(manual), 6, 6, 1, 1, [], {"rotate: looks_the_same": 2}))
+            dump(ManualStats(manual_id, str(manual), 3, 3, 1, 1, [], {"rotate: looks_the_same": 2}))
         )
         (folder / DONE).write_text(f"{manual_id} {change.__name__}")
         (crawled / "crawl.json").write_bytes(dump(crawled_manual(manual_id=manual_id)))
@@ -457,20 +458,19 @@ def test_a_sound_build_says_what_was_probed_and_what_was_not(tmp_path, monkeypat
     assert manifest["screened_counts"] == {"rotate: looks_the_same": 8}
 
 
-def test_the_script_prints_a_line_a_probe_and_fails_on_a_leak(tmp_path):
-    script = [sys.executable, str(ROOT / "scripts" / "probe.py")]
-    run = subprocess.run([*script, tmp_path], capture_output=True, text=True)
-    assert (run.returncode, run.stdout) == (1, "")
-    assert run.stderr.startswith("error:") and "not a build" in run.stderr
+def test_the_command_prints_a_line_a_probe_and_fails_on_a_leak(tmp_path, capsys):
+    assert command.main([str(tmp_path)]) == 1
+    told = capsys.readouterr()
+    assert told.out == "" and told.err.startswith("error:") and "not a build" in told.err
     out = tmp_path / "lego-arta"
     ids = _worked(tmp_path / "work", _same)
     options = AssembleOptions(out, "demo", probe=False)
     assemble(ids, BuildOptions(tmp_path / "work"), options)
-    quick = [*script, out, "--only", "names", "text", "--workers", "1"]
-    run = subprocess.run(quick, capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
-    assert len(run.stdout.splitlines()) == 3
-    run = subprocess.run([*quick, "--paper-names"], capture_output=True, text=True)
+    quick = [str(out), "--only", "names", "text", "--workers", "1"]
+    assert command.main(quick) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    script = [sys.executable, str(ROOT / "scripts" / "probe.py")]
+    run = subprocess.run([*script, *quick, "--paper-names"], capture_output=True, text=True)
     assert run.returncode == 1
     assert "LEAKS" in run.stdout
 

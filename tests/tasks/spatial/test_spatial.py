@@ -6,12 +6,13 @@ import re
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from built import demo_work
+from built import context_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core import scenes
 from core.nouns import article
+from core.parquet import write_piece
 from core.relations import CONVERSATIONS, OPPOSITE, RELATIONS, read_relations
 from core.store import CRAWL, ROWS
 from tasks import TASKS, queries
@@ -22,20 +23,20 @@ from tasks.spatial.text import LINE_BREAK, TEMPLATES
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory):
-    """A work folder with two manuals of the demo, in all templates and other words."""
-    return demo_work(
-        tmp_path_factory.mktemp("spatial"), 2, TaskOptions(templates="readable", diversify=True)
-    )
+def work(demo):
+    """A work folder with two manuals of the demo."""
+    return demo / "w"
 
 
 @pytest.fixture(scope="module")
-def rows(work):
-    return [
-        row
-        for folder in sorted((work / ROWS).iterdir())
-        for row in pq.read_table(folder / "spatial.parquet").to_pylist()
-    ]
+def rows(work, tmp_path_factory):
+    """Their rows in all templates and other words, as files hold them."""
+    options, made = TaskOptions(templates="readable", diversify=True), TASKS["spatial"].rows
+    file, found = tmp_path_factory.mktemp("spatial") / "spatial.parquet", []
+    for folder in sorted((work / ROWS).iterdir()):
+        write_piece(file, "spatial", made.make(context_of(work, folder.name, options)))
+        found += pq.read_table(file).to_pylist()
+    return found
 
 
 def test_rows_hold_what_must_hold(rows):
