@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from datasets import DatasetInfo, SplitDict, SplitInfo
 
 from builder import probes, stages
 from builder.engine import Engine
@@ -33,7 +32,7 @@ from builder.release import (
     split,
     stats,
 )
-from builder.release.making import Made, make_shards
+from builder.release.making import Made, infos_of, make_shards
 from builder.release.reviews import NO_REVIEWS, Reviews
 from builder.release.rewritten import Rewritten, card_text, diversified
 from builder.release.samples import write_samples
@@ -50,7 +49,7 @@ from core.names import WEIGHTS
 from core.records import Drop
 from core.shards import SHARD_BYTES
 from core.store import CRAWL, DONE, ROWS
-from lego_arta import CONFIGS, FEATURES, SPLITS, __version__
+from lego_arta import SPLITS, __version__
 from tasks import TASKS
 
 log = logging.getLogger("lego_arta")
@@ -211,37 +210,6 @@ def _fill(
     return _finish(folder, made, found, weighing, exceptions, build, options, fingerprint)
 
 
-def _infos(made: Sequence[Made], terms: Terms) -> dict[str, DatasetInfo]:
-    """What `datasets` wants to know of configs that have rows."""
-    infos: dict[str, DatasetInfo] = {}
-    for config in TASKS:
-        parts: dict[str, SplitInfo] = {}
-        for name in SPLITS:
-            files = [one.file for one in made if (one.config, one.split) == (config, name)]
-            if files:
-                parts[name] = SplitInfo(
-                    name=name,
-                    num_bytes=sum(file.bytes for file in files),
-                    num_examples=sum(file.rows for file in files),
-                    dataset_name=DATASET_NAME,
-                )
-        if parts:
-            infos[config] = _info(config, parts, terms)
-    return infos
-
-
-def _info(config: str, split_infos: dict[str, SplitInfo], terms: Terms) -> DatasetInfo:
-    size = sum(info.num_bytes for info in split_infos.values())
-    return DatasetInfo(
-        description=CONFIGS[config],
-        license=terms.name,
-        features=FEATURES[config],
-        splits=SplitDict.from_split_dict(split_infos, dataset_name=DATASET_NAME),
-        download_size=size,
-        dataset_size=size,
-    )
-
-
 def _finish(
     folder: Path,
     made: Sequence[Made],
@@ -253,7 +221,7 @@ def _finish(
     fingerprint: str,
 ) -> Manifest:
     """Card and metadata, and last the manifest with the hash of everything."""
-    infos = _infos(made, options.terms)
+    infos = infos_of(made, options.terms)
     splits = {config: dict.fromkeys(SPLITS, 0) for config in TASKS}
     for config, info in infos.items():
         splits[config] |= {name: part.num_examples for name, part in info.splits.items()}

@@ -1,7 +1,10 @@
 """The shards of a build: cut by sizes, each a call of the engine, with what the card adds up."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from datasets import DatasetInfo, SplitDict, SplitInfo
 
 from builder.engine import Engine
 from builder.release.rewritten import other_words
@@ -9,6 +12,8 @@ from builder.release.split import Rule
 from builder.release.survey import Manuals, Survey
 from builder.release.tally import Tally, tally
 from builder.release.weighing import Weighing, set_by_hand, working_out
+from builder.sources.terms import Terms
+from core.build import DATASET_NAME
 from core.names import SPLITS
 from core.shards import (
     FILES_A_FOLDER,
@@ -21,6 +26,7 @@ from core.shards import (
     write_shard,
 )
 from core.store import ROWS
+from lego_arta import CONFIGS, FEATURES
 from tasks import TASKS
 
 
@@ -95,3 +101,34 @@ def _planned(
                 piece = Piece(path / f"{config}.parquet", rows, wanted, values, work_out)
                 plans[config, split].add(piece)
     return plans
+
+
+def infos_of(made: Sequence[Made], terms: Terms) -> dict[str, DatasetInfo]:
+    """What `datasets` wants to know of configs that have rows."""
+    infos: dict[str, DatasetInfo] = {}
+    for config in TASKS:
+        parts: dict[str, SplitInfo] = {}
+        for name in SPLITS:
+            files = [one.file for one in made if (one.config, one.split) == (config, name)]
+            if files:
+                parts[name] = SplitInfo(
+                    name=name,
+                    num_bytes=sum(file.bytes for file in files),
+                    num_examples=sum(file.rows for file in files),
+                    dataset_name=DATASET_NAME,
+                )
+        if parts:
+            infos[config] = _info(config, parts, terms)
+    return infos
+
+
+def _info(config: str, split_infos: dict[str, SplitInfo], terms: Terms) -> DatasetInfo:
+    size = sum(info.num_bytes for info in split_infos.values())
+    return DatasetInfo(
+        description=CONFIGS[config],
+        license=terms.name,
+        features=FEATURES[config],
+        splits=SplitDict.from_split_dict(split_infos, dataset_name=DATASET_NAME),
+        download_size=size,
+        dataset_size=size,
+    )
