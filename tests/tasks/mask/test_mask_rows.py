@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from built import demo_work
 from PIL import Image
 
 from core import records, scenes
@@ -39,8 +38,8 @@ class Manual(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def manuals(tmp_path_factory):
-    work = demo_work(tmp_path_factory.mktemp("mask"), 2)
+def manuals(demo):
+    work = demo / "w"
     return [
         Manual(
             work / CRAWL / folder.name,
