@@ -9,7 +9,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from tasks.options import TaskOptions
 from tasks.sessions import ManualRow
 
 MANUALS_MOST = 6
+Kind = TypeVar("Kind", bound=Context)
 Worsen = Callable[[Context, Instruction, Picture], Picture]
 
 
@@ -165,12 +166,11 @@ def _annotate(context: Context, row: ManualRow) -> None:
         context.annotations[step.instruction_id] = said
 
 
-def _context(kind: type, work: Path, manual_id: str) -> Context:
+def _context(kind: type[Kind], work: Path, manual_id: str) -> Kind:
     annotations = load(work / ANNOTATE / manual_id / "annotations.json", dict[str, Annotation])
-    context: Context = kind(
+    return kind(
         load(work / PARSE / manual_id / "manual.json", Manual),
         work / CRAWL / manual_id,
         {int(number): one for number, one in annotations.items()},
         TaskOptions(image_format="bmp"),  # quick to encode
     )
-    return context

@@ -11,6 +11,8 @@ import numpy as np
 
 SCALES = (0.35, 0.5, 0.75, 1.0)
 JPEG_BEST, JPEG_WORST = 90, 10
+# How much of the worst is drawn from.
+MUCH = (0.3, 1.0)
 NOISE_SIGMA_MAX, BLUR_PX_MAX, DARK_MAX = 16.0, 3.0, 0.5
 
 
@@ -28,8 +30,8 @@ class Faults:
 
 
 def drawn_faults(rng: np.random.Generator) -> Faults:
-    """Faults at random, from hardly any to so many that hardly anything is to be found."""
-    angle, much = rng.uniform(0, 2 * np.pi), rng.uniform(0, 1)
+    """Faults at random, from a few to so many that hardly anything is to be found."""
+    angle, much = rng.uniform(0, 2 * np.pi), rng.uniform(*MUCH)
     return Faults(
         float(rng.choice(SCALES)),
         float(rng.uniform(0, much * BLUR_PX_MAX)),

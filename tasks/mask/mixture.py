@@ -15,7 +15,7 @@ import numpy as np
 
 from synthesis.boxes import Box
 from tasks.mask.annotators import machine_candidates
-from tasks.mask.candidates import Candidate, Consensus, combine, numbers_in_boxes
+from tasks.mask.candidates import Candidate, Consensus, boxes_of, combine, numbers_in_boxes
 from tasks.mask.features import features_of, vector
 from tasks.mask.prompted import annotators
 from tasks.mask.quality import quality_of
@@ -88,16 +88,27 @@ def with_chosen(regions: StepRegions, said: Judged | None) -> StepRegions:
     if said is None or regions.source == EXACT:
         return regions
     chosen = said.consensus.chosen
-    new = [_narrowed(one, chosen.mask, len(regions.new) == 1) for one in regions.new]
+    if len(regions.new) == 1:
+        new = [_replaced(regions.new[0], chosen)]
+    else:
+        new = [_narrowed(one, chosen.mask) for one in regions.new]
     return dataclasses.replace(regions, source=chosen.annotator, new=new)
 
 
-def _narrowed(one: Region, chosen: np.ndarray, alone: bool) -> Region:
-    """A region with its part of the chosen mask; as it was where that is little of it."""
-    own = one.mask
-    kept = chosen if alone else chosen & own
-    if (kept & own).sum() < KEPT_SHARE_MIN * own.sum():
+def _replaced(one: Region, chosen: Candidate) -> Region:
+    """The only region of new parts with the chosen mask; a box a part where it has as many."""
+    if (chosen.mask & one.mask).sum() < KEPT_SHARE_MIN * one.mask.sum():
         return one
-    boxes = one.instances_px if len(one.instances_px) > 1 else ()
-    found = region(kept, (one.label, one.color), one.count, boxes, one.part_ids)
-    return found or one
+    boxes = boxes_of(chosen.numbers)
+    boxes = boxes if len(boxes) == one.count else []
+    return region(chosen.mask, (one.label, one.color), one.count, boxes, one.part_ids) or one
+
+
+def _narrowed(one: Region, chosen: np.ndarray) -> Region:
+    """One of several regions with its part of the chosen mask; as it was where that is little."""
+    own = one.mask
+    kept = chosen & own
+    if kept.sum() < KEPT_SHARE_MIN * own.sum():
+        return one
+    name, boxes = (one.label, one.color), one.instances_px if len(one.instances_px) > 1 else ()
+    return region(kept, name, one.count, boxes, one.part_ids) or one

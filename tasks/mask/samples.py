@@ -2,7 +2,7 @@
 annotators give without knowing it.
 
 Annotators are nearly right on clean drawings, and what they are asked about elsewhere is not clean;
-so two of three pictures are made worse first (`synthesis/worse.py`), and the truth with them. True
+so all but one in five are made worse first (`synthesis/worse.py`), and the truth with them. True
 masks are taken from the clean pictures, as rows have them; each stands in the place of the chosen
 annotator's, so it is compared with the same others. A machine's mask that nobody could tell from
 the true one is as good.
@@ -32,8 +32,8 @@ from tasks.regions import exact_scene
 from tasks.sessions import ManualRow
 
 # Of a manual at most, of find pictures and of steps: what costs a second or two.
-AT_MOST = 6
-CLEAN_EVERY = 3
+AT_MOST = 5
+CLEAN_EVERY = 5
 # A mask that overlaps the true one by so much differs from it by a rim at most.
 GOOD_IOU_MIN = 0.9
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from benchmarks import truth_masks
 from builder import stages
 from builder.annotate import foreground
 from builder.engine.local import ALONE
@@ -129,3 +130,16 @@ def test_samples_are_few_and_know_good_masks_from_bad(work):
 
 def test_a_manual_that_nobody_drew_gives_no_samples(work):
     assert list(samples.samples(_context(work, True))) == []
+
+
+def test_on_pictures_made_worse_masks_are_measured_against_the_truth(work, monkeypatch):
+    degraded = {"degraded": truth_masks.CONDITIONS["degraded"]}
+    monkeypatch.setattr(truth_masks, "CONDITIONS", degraded)
+    (manual_id,) = (folder.name for folder in (work / CRAWL).iterdir())
+    found = truth_masks.mask_measures(work, [manual_id])
+    assert found["masks_degraded_parts"] >= 8
+    assert found["masks_degraded_new_part"] >= 8
+    assert found["masks_degraded_parts_iou"] >= 0.88
+    assert found["masks_degraded_new_part_iou"] >= 0.80
+    # One manual is too few for a discriminator: there is the formula alone.
+    assert "masks_degraded_quality_by_discriminator_corr" not in found
