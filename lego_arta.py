@@ -110,7 +110,7 @@ _MASK = {
     "failure": _TEXT,
 }
 FEATURES: dict[str, Features] = {
-    "scene": Features(_COMMON),
+    "scene": Features({**_COMMON, "eop_distance": Value("int32")}),
     "object": Features(
         {
             **_COMMON,

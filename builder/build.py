@@ -122,6 +122,7 @@ def run_stages(options: argparse.Namespace, source: Source, engine: Engine) -> M
             if wanted
             else colors_by_hand(options.boundary_colors),
             diversify=options.diversify == "rules",
+            scenes=options.scenes,
             mask_model=options.mask_model,
         ),
         source.ready_made,
@@ -240,7 +241,7 @@ def follow_recipe(options: argparse.Namespace) -> Manifest:
     """Read the recipe and take over its options; returns its manifest."""
     wanted = recipe.read_recipe(options.from_recipe)
     for name in ("annotator", "split", "seed", "image_format", "negatives", "positives",
-                 "templates", "diversify", "weights", "mask_model"):  # fmt: skip
+                 "templates", "diversify", "scenes", "weights", "mask_model"):  # fmt: skip
         if name in wanted["options"]:  # recipes of earlier versions lack later ones
             setattr(options, name, wanted["options"][name])
     options.shard_size = wanted["options"].get("shard_bytes", SHARD_BYTES) // 10**6

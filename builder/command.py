@@ -18,7 +18,7 @@ from builder.release.split import MODES
 from builder.sources import known
 from core.cli import Parser, positive, run, whole, writable
 from core.names import RAW, WEIGHTS
-from tasks.options import NEGATIVES, POSITIVES
+from tasks.options import NEGATIVES, POSITIVES, SCENES
 from tasks.queries import TEMPLATES
 
 
@@ -51,6 +51,14 @@ def parser() -> Parser:
         default="paper",
         help="words of queries: the papers', to compare with them (%(default)s), or plain English "
         "with quoted instructions (readable)",
+    )
+    add(
+        "--scenes",
+        choices=SCENES,
+        default=SCENES[0],
+        help="a scene row starts from what was asked for last in its sub-assembly (%(default)s; "
+        "eop_distance says how many rows before), or only from what was asked for just before the "
+        "step (direct)",
     )
     add(
         "--diversify",

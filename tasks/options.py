@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 NEGATIVES = ("rendered", "balanced", "typed", "paper")
 POSITIVES = ("matched", "original")
+SCENES = ("latest", "direct")  # which find row before a step counts
 HEX_RE = re.compile(r"#[0-9A-Fa-f]{6}")
 
 
@@ -18,6 +19,7 @@ class TaskOptions:
     negatives: str = "rendered"
     positives: str = "matched"
     templates: str = "paper"
+    scenes: str = "latest"
     # Whether answers of spatial rows are put into other words, by rules.
     diversify: bool = False
     # Where a promptable segmenter lies that is asked for masks, too: a folder or a Hub id.

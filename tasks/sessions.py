@@ -14,7 +14,8 @@ class ManualRow(NamedTuple):
     """One eop or step row in its session, with the rows the tasks refer to.
 
     `eop` is the latest eop at or before the row in the session, `directly` whether it is the row
-    just before; `step_before` the previous step row by order, not by number.
+    just before and `eop_distance` how many rows before; `step_before` the previous step row by
+    order, not by number.
     """
 
     instruction: Instruction
@@ -22,6 +23,7 @@ class ManualRow(NamedTuple):
     is_eop: bool
     eop: Instruction | None
     directly: bool
+    eop_distance: int | None
     step_before: Instruction | None
 
 
@@ -34,6 +36,7 @@ def session_rows(manual: Manual) -> dict[str, list[ManualRow]]:
     signs = _signs(manual.instructions)
     sessions: dict[str, list[ManualRow]] = {}
     latest_eop: dict[str, Instruction | None] = {}
+    eop_at: dict[str, int] = {}  # its place in the session
     for instruction, sign in zip(manual.instructions, signs, strict=True):
         if sign is None:
             continue
@@ -53,11 +56,12 @@ def session_rows(manual: Manual) -> dict[str, list[ManualRow]]:
                 is_eop,
                 latest_eop.get(session_id),
                 bool(rows) and rows[-1].is_eop,
+                len(rows) - eop_at[session_id] if latest_eop.get(session_id) else None,
                 steps[-1] if steps else None,
             )
         )
         if is_eop:
-            latest_eop[session_id] = instruction
+            latest_eop[session_id], eop_at[session_id] = instruction, len(rows) - 1
     return sessions
 
 

@@ -245,6 +245,7 @@ def _finish(
         "negatives": build.tasks.negatives,
         "positives": build.tasks.positives,
         "templates": build.tasks.templates,
+        "scenes": build.tasks.scenes,
         "diversify": diversified(build.tasks.diversify, options.rewritten),
         "boundary_colors": dict(build.tasks.boundary_colors),
         "weights": options.weights,

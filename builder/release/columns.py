@@ -29,6 +29,10 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "provenance.annotator": ("", "who found the boxes, or the outline"),
     "confidence": ("0 to 1", "how sure the annotator is"),
     "sample_weight": ("", "weight for training: the confidence, or what raters gave"),
+    "eop_distance": (
+        "rows",
+        "from the text that asks to find parts to the step; 1: just before it",
+    ),
     "cell": ("0 to 3", "where in the collage the target is: row by row from the top left"),
     "targets": ("", "the parts asked for, one entry a label"),
     "distractors": ("", "the parts in the other three cells"),

@@ -30,7 +30,16 @@ OPTIONS = {
     "boxes": ("annotator", "negatives", "seed"),
     "split": ("split", "seed"),
     "sample_weight": ("reviews", "annotator", "weights"),
-    "row": ("source", "annotator", "negatives", "positives", "seed", "reviews", "boundary_colors"),
+    "row": (
+        "source",
+        "annotator",
+        "negatives",
+        "positives",
+        "seed",
+        "reviews",
+        "boundary_colors",
+        "scenes",
+    ),
 }
 SHOWN = 5  # rows of each kind of change that are named
 

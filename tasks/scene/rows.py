@@ -17,12 +17,15 @@ def make(context: Context) -> Iterator[Row]:
         if row.eop is None or not row.eop.text:
             context.drop("scene", step, "no_eop_before")
             continue
+        if context.options.scenes == "direct" and not row.directly:
+            context.drop("scene", step, "row_before_is_no_eop", f"{row.eop_distance} rows before")
+            continue
         try:
             image = context.source_image(step)
         except ImageError as error:
             context.unusable("scene", step, error)
             continue
-        yield base_row(
+        base = base_row(
             context,
             "scene",
             row,
@@ -36,6 +39,7 @@ def make(context: Context) -> Iterator[Row]:
             annotator=None,
             confidence=1.0,
         )
+        yield {**base, "eop_distance": row.eop_distance}
 
 
 ROWS = Rows(make)

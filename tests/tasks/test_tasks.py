@@ -358,6 +358,19 @@ def test_too_few_other_parts_are_a_drop_and_no_collage(tmp_path):
     assert len(built.rows["scene"]) == 2
 
 
+def test_a_step_says_how_far_before_it_parts_were_asked_for_and_may_have_to_be_next(tmp_path):
+    """Of two steps in a row the second counts from the find row before the first."""
+    rows = list(tiny_manual().rows)
+    del rows[4]  # the find row of the third step
+    latest = build(tmp_path / "latest", rows)
+    distances = {row["step_num"]: row["eop_distance"] for row in latest.rows["scene"]}
+    assert sorted(distances.values()) == [1] * (STEPS - 1) + [2]
+    direct = build(tmp_path / "direct", rows, TaskOptions(scenes="direct"))
+    assert {row["eop_distance"] for row in direct.rows["scene"]} == {1}
+    assert len(direct.rows["scene"]) == STEPS - 1
+    assert ("scene", "row 4", "row_before_is_no_eop") in direct.drops - latest.drops
+
+
 # Rows that can't be used --------------------------------------------------------------------
 
 
