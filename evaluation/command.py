@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from core.cli import command, require, run
+from core.errors import UserError
 from core.frames import MIN_PIXELS, RELEASED_PIXELS
 from core.selection import check_build, read_selection
 from evaluation import masks_command
@@ -46,12 +47,22 @@ def masking_command(options: argparse.Namespace) -> None:
 
     looks = [look_of(name, options.masks, options.mask_threshold) for name in METHODS
              if name in options.methods]  # fmt: skip
-    tables = []
+    tables, without = [], list[str]()
     for asked, open_model in _runs(options):
-        runs = masking.runs_of(asked, [look for look in looks if look])
+        try:
+            runs = masking.runs_of(asked, [look for look in looks if look])
+        except UserError as error:
+            if options.config != "all":
+                raise
+            without.append(str(error))
+            continue
         for each in runs:
             _ask(each, open_model)
         tables.append(masking.compare(runs, options.resamples))
+    if not tables:
+        raise UserError(without[0])
+    for line in without:
+        print(f"left out: {line}")
     masking.write(options.scores, tables)
     for one in tables:
         print(terminal(one.table, sys.stdout.isatty()) + "\n")

@@ -16,18 +16,20 @@ from core.store import write_text
 from evaluation import bootstrap
 from evaluation.deployed import with_maps
 from evaluation.run import Asked, items_of
-from evaluation.score import Score, ScoreOptions, score
+from evaluation.score import GOLD_WARNING, Score, ScoreOptions, score
 from evaluation.tables import MISSING, Cell, Table, arrow, markdown, shown, to_csv
 from tasks import TASKS
 from tasks.looks import Look
 
 NONE = "none"
+# What the table says itself.
+TOLD_ANYWAY = ("can't be told apart", GOLD_WARNING)
 GOLD_NOTE = (
     "The masks are the build's own and may give answers away: these lines say what perfect masks "
     "are worth, they stand in no other table."
 )
 ABOUT = (
-    "{items:,} items of {manuals:,} manuals that have a mask. Differences to the first line, 95 % "
+    "{items:,} items that have a mask, manuals: {manuals:,}. Differences to the first line, 95 % "
     "intervals from manuals drawn again, the same for both."
 )
 
@@ -66,7 +68,7 @@ def compare(runs: Sequence[Asked], resamples: int = bootstrap.RESAMPLES) -> Comp
     if any(row.uses_gold_mask for _, row in rows):
         about += " " + GOLD_NOTE
     title = f"{TASKS[first.config].text.title}: {first.label}, masks {masks}"
-    told = [w for w in results.warnings if "can't be told apart" not in w]
+    told = [w for w in results.warnings if not any(known in w for known in TOLD_ANYWAY)]
     return Compared(first.config, _table(title, first.config, lines, about), lines, told)
 
 

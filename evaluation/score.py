@@ -28,6 +28,10 @@ from tasks.task import Answered
 # Answers are scored in parcels, so that processes have equal work; small jobs stay in this one.
 PARCEL = 500
 ALONE_BELOW = 4000
+GOLD_WARNING = (
+    "saw what gold masks leave, which may give answers away: it stands in scores.json alone, and "
+    "in the table of evaluate masking"
+)
 
 
 @dataclass
@@ -135,10 +139,7 @@ def _score_config(
         check_belongs(file, items, options.split)
         results.warnings += oddities(file, items)
         if file.run.uses_gold_mask:
-            results.warnings.append(
-                f"{config}: {file.path.name} saw what gold masks leave, which may give answers "
-                "away: it stands in scores.json alone, and in the table of evaluate masking"
-            )
+            results.warnings.append(f"{config}: {file.path.name} {GOLD_WARNING}")
     if options.ids is not None:
         items = [item for item in items if item.id in options.ids]
         if not items:

@@ -195,6 +195,22 @@ def test_masking_gives_one_table_none_first_with_paired_intervals(
     assert evaluate.main(arguments) == 0 and len(server.bodies) == asked  # nothing twice
 
 
+def test_tasks_without_masks_are_left_out_of_all_and_told_alone(build, maps, tmp_path, capsys):
+    some = tmp_path / "maps"
+    some.mkdir()
+    for row_id, _ in gold(build, "scene"):
+        (some / f"{row_id}.npy").write_bytes((maps / f"{row_id}.npy").read_bytes())
+    arguments = ["masking", str(build), "--model", "baseline:no-image", "--out",
+                 str(tmp_path / "p"), "--scores", str(tmp_path / "s"), "--methods", "blur",
+                 "--masks", f"predicted:{some}", "--config"]  # fmt: skip
+    assert evaluate.main([*arguments, "all"]) == 0
+    said = capsys.readouterr().out
+    assert "left out: --masks" in said and "not one of" in said
+    assert set(json.loads((tmp_path / "s" / "masking.json").read_text())) == {"scene"}
+    assert evaluate.main([*arguments, "object"]) == 1
+    assert "not one of" in capsys.readouterr().err
+
+
 def test_scores_leave_runs_with_gold_masks_out_of_every_table(build, tmp_path, capsys):
     """A run whose masks are the build's own is in scores.json, marked, and in no standing."""
     out = tmp_path / "p"
