@@ -20,6 +20,9 @@ from tasks.mask.quality import Bin, Discriminator
 # at least so many manuals.
 KEPT, NEEDED, MANUALS_NEEDED = 20_000, 10, 2
 FOLDS = 5
+# Inverse of the penalty: bad masks are few, and weak measures must not be learnt by heart. On nine
+# demo manuals, each judged without itself, quality follows true IoU by 0.66 with 1, 0.69 with 0.1.
+STRENGTH = 0.1
 BINS = 10
 DIGITS = 6  # of coefficients: more would differ between processors
 
@@ -71,7 +74,7 @@ def fitted(samples: Sequence[Sample]) -> Discriminator | None:
     values = np.array([sample.features for sample in samples], float)
 
     def regression() -> LogisticRegression:
-        return LogisticRegression(C=1.0, class_weight="balanced", max_iter=1000)
+        return LogisticRegression(C=STRENGTH, max_iter=1000)
 
     with threadpool_limits(1):  # small tables, and sums in one order
         model = make_pipeline(StandardScaler(), regression()).fit(values, labels)
@@ -80,7 +83,7 @@ def fitted(samples: Sequence[Sample]) -> Discriminator | None:
             make_pipeline(StandardScaler(), regression()),
             values, labels, groups=manuals, cv=folds, method="decision_function",
         )  # fmt: skip
-        sigmoid = regression().fit(unseen[:, None], labels)
+        sigmoid = LogisticRegression().fit(unseen[:, None], labels)
         said = sigmoid.predict_proba(unseen[:, None])[:, 1]
     scaler, last = model[0], model[-1]
 
@@ -105,21 +108,15 @@ def fitted(samples: Sequence[Sample]) -> Discriminator | None:
 
 
 def reliability(said: np.ndarray, labels: np.ndarray) -> list[Bin]:
-    """Said and true shares of (n,) samples by what was said; each class counts as much as the
-    other, however many there are of it."""
-    weights = np.where(labels, 0.5 / max(1, labels.sum()), 0.5 / max(1, (~labels).sum()))
+    """Said and found shares of good masks of (n,) samples, by what was said."""
     places = np.minimum((said * BINS).astype(int), BINS - 1)
-    found = []
-    for place in np.unique(places):
-        own = places == place
-        total = weights[own].sum()
-        found.append(
-            Bin(
-                float(place / BINS),
-                float((place + 1) / BINS),
-                int(own.sum()),
-                round(float((said * weights)[own].sum() / total), 4),
-                round(float((labels * weights)[own].sum() / total), 4),
-            )
+    return [
+        Bin(
+            float(place / BINS),
+            float((place + 1) / BINS),
+            int((places == place).sum()),
+            round(float(said[places == place].mean()), 4),
+            round(float(labels[places == place].mean()), 4),
         )
-    return found
+        for place in np.unique(places)
+    ]

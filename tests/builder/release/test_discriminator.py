@@ -32,14 +32,14 @@ def test_it_learns_what_tells_good_masks_and_nothing_else():
     said = quality_of([sample.features for sample in other], model)
     good = np.array([sample.good for sample in other])
     assert said[good].mean() > 0.85
-    assert said[~good].mean() < 0.15
+    assert said[~good].mean() < 0.2
 
 
 def test_what_says_nothing_is_not_believed():
     model = fitted(_samples(400, apart=0.0))
     assert 0.35 < model.auc < 0.65
     said = quality_of([sample.features for sample in _samples(200, seed=1, apart=0.0)], model)
-    assert 0.3 < said.min() <= said.max() < 0.7
+    assert 0.6 < said.min() <= said.max() < 0.9  # three of four are good
 
 
 def test_it_is_the_same_whatever_the_order_of_manuals_and_twice():
@@ -78,11 +78,9 @@ def test_too_little_to_learn_from_gives_none(samples):
     assert fitted(samples) is None
 
 
-def test_reliability_counts_both_kinds_alike():
+def test_reliability_is_the_share_of_good_ones_by_what_was_said():
     said = np.array([0.05, 0.05, 0.95, 0.95, 0.95, 0.95])
     labels = np.array([False, True, True, True, True, True])
     low, high = reliability(said, labels)
-    assert (low.low, low.high, low.masks) == (0.0, 0.1, 2)
-    # Of five good masks one, of one bad mask all: 0.1 beside 0.5.
-    assert low.share == pytest.approx(0.1 / 0.6, abs=1e-3)
+    assert (low.low, low.high, low.masks, low.quality, low.share) == (0.0, 0.1, 2, 0.05, 0.5)
     assert (high.masks, high.share) == (4, 1.0)
