@@ -81,7 +81,7 @@ def rendered(build: Path, terms: Terms) -> str:
     infos = DatasetInfosDict.from_dataset_card_data(DatasetCard(text_of(build)).data)
     manifest = manifest_of(build)
     parts = card_parts.parts(build, samples.write_samples(build), tallies_of(build))
-    parts |= card.state_parts(manifest["options"], [], {}) | {"split_rule": ""}
+    parts |= card.state_parts(manifest["options"], [], {}) | {"split_rule": "", "mask_quality": ""}
     return card.render(
         infos, manifest["statistics"], manifest["rows"], {}, manifest["options"], terms, parts
     )
