@@ -137,10 +137,10 @@ def test_boxes_go_into_a_crop_and_back(cut, other):
     cut_box = boxes.clip(box, frame.source_wh)
     expected = [max(cut_box[0], crop[0]), max(cut_box[1], crop[1]),
                 min(cut_box[2], crop[2]), min(cut_box[3], crop[3])]  # fmt: skip
-    assert frame.to_source(found) == pytest.approx(expected)
-    assert percent == pytest.approx(boxes.px_to_norm100(found, frame.size_wh))
+    assert frame.to_source(found) == pytest.approx(expected, abs=1e-6)
+    assert percent == pytest.approx(boxes.px_to_norm100(found, frame.size_wh), abs=1e-6)
     back = frame.to_source_norm100(percent)
-    assert back == pytest.approx(boxes.px_to_norm100(expected, frame.source_wh))
+    assert back == pytest.approx(boxes.px_to_norm100(expected, frame.source_wh), abs=1e-6)
 
 
 @settings(max_examples=25, deadline=None)
