@@ -26,10 +26,13 @@ ANN, READER, STRANGER = SECRETS = ("hf_ann_secret", "hf_reader_secret", "hf_bob_
 _CODE = """
 import contextlib, io, json, os, sys, tempfile
 from builder.publish import loader, push  # once, for all that are forked
+import fsspec.implementations.http
+from builder.engine.local import init_worker
 from builder.publish.command import main
 from builder.publish.options import Patience
 from tasks import TASKS
 checks = [task.check for task in TASKS.values()]
+init_worker()
 
 class Loader:
     # As the process of remote.row_loader, whose imports are done here already.
