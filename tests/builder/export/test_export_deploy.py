@@ -34,6 +34,8 @@ def build(tmp_path_factory) -> Path:
 
 def boxes_of(row: dict) -> list[list[float]]:
     """Where the painted parts of a row are, in pixels."""
+    if row.get("mask"):
+        return row["boxes_px"]
     entries = row.get("targets") or []
     px = [box for entry in entries for box in entry["instances_px"]]
     return px or ([row["part_box_px"]] if row.get("part_box_px") else [[20, 20, 90, 90]])
