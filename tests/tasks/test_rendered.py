@@ -6,9 +6,9 @@ import shutil
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from built import pixels_of, read
+from built import context_of, pixels_of, read
 
-from builder.stages import BuildOptions, build_manual
+from builder.stages import STAGES, BuildOptions, run
 from core import scenes
 from core.records import Annotation, load
 from core.store import ANNOTATE, CRAWL, ROWS
@@ -148,8 +148,9 @@ def test_pasted_states_can_be_had_still(work, tmp_path):
     """`paper` looks at pictures alone, though there is a scene."""
     manual_id = sorted((work / ROWS).iterdir())[0].name
     shutil.copytree(work / CRAWL / manual_id, tmp_path / CRAWL / manual_id)
-    options = BuildOptions(tmp_path, "foreground", tasks=TaskOptions(negatives="paper"))
-    build_manual(manual_id, options)
-    found = read(tmp_path, manual_id).rows["state"]
+    for stage in STAGES[:-1]:
+        run(stage, manual_id, BuildOptions(tmp_path, "foreground"))
+    context = context_of(tmp_path, manual_id, TaskOptions(negatives="paper"))
+    found = list(TASKS["state"].rows.make(context))
     assert found and {row["provenance"]["annotator"] for row in found} == {"boundary"}
     assert {row["negative_kind"] for row in found} == {None, "shift"}
