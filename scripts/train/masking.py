@@ -56,9 +56,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
     add("--debug", action="store_true", help="show the traceback of an error")
     small = command.add_argument_group("small")
     add = small.add_argument
-    add("--side", type=positive, default=128, metavar="PX",
+    add("--side", type=positive, default=96, metavar="PX",
         help="the longer side of pictures as the network sees them (%(default)s)")  # fmt: skip
-    add("--epochs", type=positive, default=30, metavar="N", help="(%(default)s)")
+    add("--epochs", type=positive, default=28, metavar="N", help="(%(default)s)")
     add("--batch", type=positive, default=24, metavar="N", help="rows a step (%(default)s)")
     add("--threads", type=positive, default=1, metavar="N",
         help="of the CPU; another number may give other weights (%(default)s)")  # fmt: skip

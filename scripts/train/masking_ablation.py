@@ -48,8 +48,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("build", type=Path, metavar="BUILD", help="a build folder")
     add("--out", type=writable, required=True, metavar="DIR", help="maps, table and plot")
-    add("--side", type=positive, default=128, metavar="PX", help="(%(default)s)")
-    add("--epochs", type=positive, default=30, metavar="N",
+    add("--side", type=positive, default=96, metavar="PX", help="(%(default)s)")
+    add("--epochs", type=positive, default=28, metavar="N",
         help="over both kinds; models of one kind see as many rows (%(default)s)")  # fmt: skip
     add("--batch", type=positive, default=24, metavar="N", help="(%(default)s)")
     add("--seed", type=whole, default=42, help="(%(default)s)")

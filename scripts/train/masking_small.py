@@ -46,8 +46,8 @@ FILE = "masking.pt"
 class Recipe:
     """How the small network is trained; what it takes to do the same again."""
 
-    side: int = 160
-    epochs: int = 30
+    side: int = 96
+    epochs: int = 28
     batch: int = 24
     learning_rate: float = 3e-3
     weight_decay: float = 1e-2
