@@ -12,6 +12,8 @@ WORDS = {name: name for name in RELATIONS} | {
     "left": "to the left of",
     "right": "to the right of",
 }
+# What parts stand to besides other parts; of the table nobody sees the pixels.
+MODEL, MIDDLE, TABLE = "rest of the model", "middle of the model", "table"
 # How a pair is asked about: choose a label, describe it in a phrase, in three sentences.
 CONVERSATIONS = ("classification", "single", "open")
 # From the one that says most about a pair to the one that says least.

@@ -12,7 +12,7 @@ import numpy as np
 from core.build import BuildRow
 from core.errors import UserError
 from core.masks import read_mask
-from core.relations import OPPOSITE
+from core.relations import MIDDLE, MODEL, OPPOSITE, TABLE
 from review.criteria import HOLDS, HOLDS_NOT, Rating
 from review.questions import (
     BoxPx,
@@ -26,7 +26,6 @@ from review.questions import (
 )  # fmt: skip
 from review.rows import entries_of, group_of, is_choice, picture, rank
 from synthesis.boxes import intersection
-from tasks.spatial.things import MIDDLE, MODEL, TABLE
 
 MACHINE = 2  # a mask's `source`: nobody knows whether it is right
 # A box moved by this share of its width or height has most of its object, clearly off centre.

@@ -13,11 +13,10 @@ from PIL import Image, ImageDraw, ImageFont
 from builder.release import stats
 from core.build import BuildRow, Row, picture_bytes, read_rows
 from core.pictures.media import encode
-from core.relations import CONVERSATIONS, RELATIONS, WORDS
+from core.relations import CONVERSATIONS, MIDDLE, MODEL, RELATIONS, TABLE, WORDS
 from tasks import TASKS
 from tasks.drawing import GAP_PX, OTHER_RGB
 from tasks.spatial.pairs import gold_of
-from tasks.spatial.things import MIDDLE, MODEL, TABLE
 
 CONFIG = "spatial"
 # Where gold comes from: `pairs.gold_of` names them so.

@@ -2,7 +2,7 @@
 
 SAM's vision tower, frozen, sees the pixels; LLaVA, with LoRA, sees the picture and reads the
 instruction; a head turns what both found into a map. The paper: LLaVA-1.5-7B and SAM's largest
-tower (SAM-H), 64M trained weights, 1M iterations with AdamW, BCE + dice weighted by a
+tower (SAM-H), 64M trained weights, 1M iterations, BCE + dice weighted by a
 discriminator; pictures are resized to SAM's square, the map back to the picture. What the page
 leaves open is chosen here: rank 8, learning rate 1e-4, the layers of the head.
 """

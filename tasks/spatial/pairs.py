@@ -13,13 +13,13 @@ import numpy as np
 
 from core.part_names import part_kind
 from core.records import PartLabel
-from core.relations import OPPOSITE, by_information
+from core.relations import MIDDLE, OPPOSITE, by_information
 from tasks.context import Context
 from tasks.regions import Region, StepRegions, exact_scene, parts_before, region
 from tasks.sessions import ManualRow
 from tasks.spatial import plane, space, things
 from tasks.spatial.reading import TABLE, Placing, read_placing
-from tasks.spatial.things import MIDDLE, Thing
+from tasks.spatial.things import Thing
 
 # How often gold is right, by where it comes from. Measured where a scene tells (4 manuals of the
 # demo, 4 CAD models): text 171 of 171, picture 0.85 (0.65 to 0.96 by label); a text by others is

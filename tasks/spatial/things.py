@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.nouns import article, with_number
+from core.relations import MIDDLE, MODEL, TABLE
 from synthesis.boxes import Box, px_to_norm100
 from tasks.regions import Region
-
-MODEL, MIDDLE, TABLE = "rest of the model", "middle of the model", "table"
 
 
 @dataclass(frozen=True)
