@@ -2,19 +2,13 @@
 
 import numpy as np
 import pytest
+from built import context_of
 
 from benchmarks import truth_masks
-from builder import stages
 from builder.annotate import foreground
-from builder.engine.local import ALONE
-from builder.sources.audio.saved import import_site
-from builder.sources.demo import manuals as demo
-from builder.sources.demo.site import finish_site
 from core.masks import mask_iou, read_mask
-from core.records import Annotation, Manual, load
-from core.store import ANNOTATE, CRAWL, PARSE
+from core.store import ROWS
 from tasks import TASKS
-from tasks.context import Context
 from tasks.mask import samples
 from tasks.mask.features import NAMES
 from tasks.mask.rows import ORIGINS
@@ -22,26 +16,17 @@ from tasks.options import TaskOptions
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory):
-    """A work folder with one manual of the demo, parsed and annotated."""
-    folder = tmp_path_factory.mktemp("mixture")
-    demo.draw_manual(folder / "0_demo", 0, 42)
-    site = finish_site(folder / "0_demo", 1, 42)
-    (manual_id,) = import_site(site, folder / CRAWL, None, ALONE).manual_ids
-    for stage in stages.STAGES[:2]:
-        stages.run(stage, manual_id, stages.BuildOptions(folder))
-    return folder
+def work(demo):
+    """A work folder with manuals of the demo, parsed and annotated."""
+    return demo / "w"
+
+
+def _first(work):
+    return min(folder.name for folder in (work / ROWS).iterdir())
 
 
 def _context(work, flat):
-    (manual_id,) = (folder.name for folder in (work / CRAWL).iterdir())
-    annotations = load(work / ANNOTATE / manual_id / "annotations.json", dict[str, Annotation])
-    context = Context(
-        load(work / PARSE / manual_id / "manual.json", Manual),
-        work / CRAWL / manual_id,
-        {int(key): value for key, value in annotations.items()},
-        TaskOptions(image_format="bmp"),
-    )
+    context = context_of(work, _first(work), TaskOptions(image_format="bmp"))
     if flat:
         context.__dict__["scene"] = None  # as if nobody knew what was drawn
         for row in context.rows():
@@ -135,8 +120,7 @@ def test_a_manual_that_nobody_drew_gives_no_samples(work):
 def test_on_pictures_made_worse_masks_are_measured_against_the_truth(work, monkeypatch):
     degraded = {"degraded": truth_masks.CONDITIONS["degraded"]}
     monkeypatch.setattr(truth_masks, "CONDITIONS", degraded)
-    (manual_id,) = (folder.name for folder in (work / CRAWL).iterdir())
-    found = truth_masks.mask_measures(work, [manual_id])
+    found = truth_masks.mask_measures(work, [_first(work)])
     assert found["masks_degraded_parts"] >= 8
     assert found["masks_degraded_new_part"] >= 8
     assert found["masks_degraded_parts_iou"] >= 0.88
