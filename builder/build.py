@@ -30,6 +30,7 @@ from core.shards import SHARD_BYTES
 from core.store import COLORS_FILE, CRAWL, PARSE, ROWS, working_in
 from tasks import EXAMPLE, TASKS
 from tasks.context import TaskOptions
+from tasks.mask import prompted
 from tasks.options import HEX_RE
 
 log = logging.getLogger("lego_arta")
@@ -45,6 +46,8 @@ def build(options: argparse.Namespace) -> Manifest:
     check_out(options.out)
     if options.diversify == "endpoint":
         check_endpoint(options)
+    if options.mask_model:
+        prompted.check(options.mask_model)
     if options.recipe:
         check_out(recipe.recipe_folder(options.out))
     options.out.parent.mkdir(parents=True, exist_ok=True)  # now, not after all the work

@@ -6,6 +6,7 @@ which pixels these are, not where to look. Only where somebody names a model (`-
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -42,21 +43,37 @@ def annotators(
     return [functools.partial(annotate, options.mask_model)]
 
 
+def check(place: str) -> None:
+    """Raise `UserError` where a model can't be used, before any work: a package is missing, or
+    there is no model."""
+    require("annotate", f"{OPTION} {place}", "torch", "transformers")
+    from transformers import AutoConfig
+
+    with _named(place):
+        AutoConfig.from_pretrained(place)
+
+
 @functools.lru_cache(1)
 def opened(place: str) -> Segmenter:
     """Load the model of a folder or Hub id, on the CPU; raises `UserError`."""
-    require("annotate", f"{OPTION} {place}", "torch", "transformers")
     from transformers import AutoImageProcessor, SamModel
 
-    try:
+    with _named(place):
         pictures = AutoImageProcessor.from_pretrained(place, backend="pil")
         model = SamModel.from_pretrained(place)
+    return Segmenter(model.eval(), pictures)
+
+
+@contextlib.contextmanager
+def _named(place: str) -> Iterator[None]:
+    """What goes wrong with a model says which, and the cure."""
+    try:
+        yield
     except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
         said = " ".join(str(error).split())[:300]
         raise UserError(
             f"{OPTION} {place}: can't be loaded ({said}); give a folder or a Hub id of a SAM model"
         ) from error
-    return Segmenter(model.eval(), pictures)
 
 
 def annotate(place: str, view: View, found: Sequence[Candidate]) -> list[Candidate]:

@@ -18,6 +18,7 @@ import pytest
 from hub_server import serving
 from hub_store import User
 
+from benchmarks import truth_masks
 from benchmarks.command import BENCHES
 from builder.sources.demo import source
 from core.cli import EXTRAS, ROOT, pip_install
@@ -31,6 +32,9 @@ LACKS = {
     "probe ": "fewer than 12 state groups",
     "openai:gpt-4o": "nobody answers at api.openai.com:443",
     "--model Qwen/": "torch is not installed",
+    "--mask-model ": "torch is not installed",
+    "--masks maps": "--masks maps: no such folder",
+    "--masks predicted:maps": "--masks predicted:maps: no such folder",
     "minigpt-v2=": "no such file; give its path, or ORG/NAME/FILE on the Hub",
     "--compare foreground,owlv2": "torch is not installed",
     "lego-arta train ": "is not installed",
@@ -87,6 +91,7 @@ def place(prepared, tmp_path, monkeypatch, hub) -> Path:
     monkeypatch.setattr(socket, "getaddrinfo", no_network)
     monkeypatch.setattr(os, "cpu_count", lambda: 1)  # workers would import all anew
     monkeypatch.setattr(source, "MANUALS", 2)  # those of the build
+    monkeypatch.setattr(truth_masks, "MANUALS_MOST", 1)
     for name in (*EXTRAS["annotate"], *EXTRAS["train"]):
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", hub.url)

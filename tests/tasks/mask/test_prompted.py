@@ -81,5 +81,10 @@ def test_nothing_found_is_nothing_to_ask_about(place):
 
 
 def test_what_is_no_model_is_told(tmp_path):
-    with pytest.raises(UserError, match=r"--mask-model .*can't be loaded"):
-        prompted.opened(str(tmp_path))
+    for look in (prompted.opened, prompted.check):  # `check` before any work
+        with pytest.raises(UserError, match=r"--mask-model .*can't be loaded"):
+            look(str(tmp_path))
+
+
+def test_a_model_that_is_there_passes_the_check(place):
+    prompted.check(place)
