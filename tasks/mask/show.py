@@ -20,8 +20,10 @@ def faded(rgb: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def draw(rows: Sequence[Row]) -> Drawing:
-    """The first row's picture, faded but for what the instruction is about."""
-    row = rows[0]
+    """A picture, faded but for what the instruction is about: the first collage, where much is
+    left out, else the first row's."""
+    collages = (row for row in rows if len(row["provenance"]["source_images"]) > 1)
+    row = next(collages, rows[0])
     shown = faded(pixels(row), read_mask(row["mask"]["bytes"]))
     for box in row["boxes_px"]:
         draw_box(shown, box, RIGHT_RGB)

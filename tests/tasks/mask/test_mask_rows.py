@@ -99,6 +99,12 @@ def _pixels(manual, sha256, ids):
     return np.isin(numbers, places)
 
 
+def _asked(row):
+    """A picture, and the find picture that is asked about in it: one collage may serve two."""
+    return (row["image"]["path"],
+            row["provenance"]["source_images"][row.get("cell", 0)]["sha256"])  # fmt: skip
+
+
 def _is_collage(row):
     return len(row["provenance"]["source_images"]) > 1
 
@@ -106,9 +112,9 @@ def _is_collage(row):
 def test_collages_hold_the_parts_of_their_cell_scaled_as_the_picture_is(manuals):
     seen = collections.Counter()
     for manual in manuals:
-        cells = {row["image"]["path"]: row for row in manual.others["object"]}
+        cells = {_asked(row): row for row in manual.others["object"]}
         for row in filter(_is_collage, manual.rows):
-            other = cells[row["image"]["path"]]  # the picture is one of the object rows'
+            other = cells[_asked(row)]  # the picture is one of the object rows'
             seen[other["cell"]] += 1
             sha256 = row["provenance"]["source_images"][0]["sha256"]
             picture = next(one for one in manual.scene.pictures if one.sha256 == sha256)
@@ -253,6 +259,8 @@ def _meant_in_step(manual, row, text):
     )  # fmt: skip
     if match and match["rel"] in ("next to", "in"):
         return None
+    if re.search(r"\b(?:is|are|has|have|there) \b", said) and not match:
+        return None  # a whole sentence, which a pair's manual instruction is
     if match:
         others = named(match["other"])
         return others | {i for i in standing if i not in others
@@ -292,7 +300,7 @@ def test_instructions_of_find_pictures_mean_the_parts_and_nothing_else(manuals):
     """Colours and numbers, in a find picture and in a collage, read from the words alone."""
     read = collections.Counter()
     for manual in manuals:
-        collages = {row["image"]["path"]: row for row in manual.others["object"]}
+        collages = {_asked(row): row for row in manual.others["object"]}
         by_picture = {}
         for row in manual.others["object"]:
             sha256 = row["provenance"]["source_images"][row["cell"]]["sha256"]
@@ -302,13 +310,14 @@ def test_instructions_of_find_pictures_mean_the_parts_and_nothing_else(manuals):
                 continue
             sha256 = row["provenance"]["source_images"][0]["sha256"]
             if _is_collage(row):
-                other = collages[row["image"]["path"]]
+                other = collages[_asked(row)]
                 shown = _kinds_in(row, [*other["targets"], *other["distractors"]])
                 own = {stem for stem, _, _ in _kinds_in(row, other["targets"])}
             else:
                 shown = _kinds_in(row, by_picture[sha256])
-                first = _stem(re.match(r"<p>(.*?)</p>", row["answer"])[1])
-                own = {s for s, _, _ in shown if s[: len(first)] == first}
+                named = re.match(r"<p>(\d+) (.*?)</p>", row["answer"])
+                first = _stem(named[2])
+                own = {s for s, _, n in shown if s[: len(first)] == first and n == int(named[1])}
             for variant in row["instruction_variants"]:
                 text = variant["text"].rstrip(".")
                 if match := re.fullmatch(
