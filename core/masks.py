@@ -12,6 +12,7 @@ import numpy as np
 from PIL import PngImagePlugin
 
 from core.pictures.containers import ImageError
+from core.pictures.media import whole
 from synthesis.boxes import Box, of_mask
 
 GREY_MODES = {"1": 1.0, "L": 255.0, "I;16": 65535.0, "I;16B": 65535.0, "I": 65535.0}
@@ -78,7 +79,7 @@ def read_map(path: Path, size_wh: tuple[int, int]) -> np.ndarray:
 def _grey(data: bytes) -> np.ndarray:
     """(H, W) uint8 or uint16 of a PNG with one channel. Raises `ImageError`."""
     try:
-        with PngImagePlugin.PngImageFile(io.BytesIO(data)) as image:
+        with whole(), PngImagePlugin.PngImageFile(io.BytesIO(data)) as image:
             image.load()
             mode = image.mode
             if mode not in GREY_MODES:

@@ -76,7 +76,7 @@ def decode(parts: Parts) -> Picture:
     Raises `ImageError`; what could only be read in part is not read.
     """
     try:
-        with _whole(), _READERS[parts.format](io.BytesIO(parts.pixels)) as image:
+        with whole(), _READERS[parts.format](io.BytesIO(parts.pixels)) as image:
             if image.size != parts.size_wh:
                 raise ValueError(f"{image.size} pixels where the header says {parts.size_wh}")
             image.load()
@@ -96,7 +96,7 @@ def decode(parts: Parts) -> Picture:
 
 
 @contextlib.contextmanager
-def _whole() -> Iterator[None]:
+def whole() -> Iterator[None]:
     """Half a picture is an error, whatever a library set for the whole process at its import."""
     before = ImageFile.LOAD_TRUNCATED_IMAGES
     ImageFile.LOAD_TRUNCATED_IMAGES = False

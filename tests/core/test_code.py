@@ -226,7 +226,8 @@ def test_every_data_file_is_named_by_a_module_beside_it():
         "builder.make", "builder.export.run", *formats, "review.page", "review.report",
         "review.gallery", "review.swatches",
         chosen=[*stages.every_choice(), *part_modules("score"),
-                ("builder.export.run", formats[0])],
+                ("builder.export.run", formats[0]),
+                ("evaluation.runners", "evaluation.runners.openai_endpoint")],
     )  # fmt: skip
     data = {
         path.relative_to(ROOT).as_posix()

@@ -44,6 +44,8 @@ def _row(config: str, number: int, data: bytes = PNG) -> dict:
     }
     if config == "object":
         row |= {"cell": 0, "targets": [target], "distractors": [{"cell": 1, **target}]}
+    if config == "scene":
+        row["eop_distance"] = 1
     if config == "mask":
         row["mask"] = {"bytes": PNG, "path": "mask.png"}
     if config == "state":

@@ -26,15 +26,16 @@ from scripts.main import COMMANDS
 
 # What can't be had here, by words of the line, and what the line must say then.
 LACKS = {
+    "--masks maps": "--masks maps: no such folder",
+    "--masks predicted:maps": "--masks predicted:maps: no such folder",
+    "--mask-model ": "torch is not installed",
+    "--diversify endpoint": "nobody answers at localhost:8000",
     "ldraw:path": "no such file or folder",
     "--ray-address auto": "no Ray cluster answers there",
     "vsd VSDv1": "no such file; VSD's lie at",
     "probe ": "fewer than 12 state groups",
     "openai:gpt-4o": "nobody answers at api.openai.com:443",
     "--model Qwen/": "torch is not installed",
-    "--mask-model ": "torch is not installed",
-    "--masks maps": "--masks maps: no such folder",
-    "--masks predicted:maps": "--masks predicted:maps: no such folder",
     "minigpt-v2=": "no such file; give its path, or ORG/NAME/FILE on the Hub",
     "--compare foreground,owlv2": "torch is not installed",
     "lego-arta train ": "is not installed",

@@ -376,9 +376,9 @@ def check(tab: Tab) -> None:
 def test_the_gallery_filters_shows_boxes_and_walks_through_an_episode(built, browser, tmp_path):
     gallery.write_gallery(built.out, tmp_path / "g")
     tab = Tab(browser, tmp_path / "g" / "index.html")
-    assert "of 88 rows" in tab.page.inner_text("#count")
+    assert "of 118 rows" in tab.page.inner_text("#count")
     tab.page.select_option("#config", "state")
-    assert tab.page.inner_text("#count").startswith("24 of 88 rows, in 6 groups")
+    assert tab.page.inner_text("#count").startswith("24 of 118 rows, in 6 groups")
     assert tab.page.locator(".card").count() == 6
     first = tab.page.locator(".card").first
     kinds = first.locator("figcaption b").all_inner_texts()
@@ -387,12 +387,12 @@ def test_the_gallery_filters_shows_boxes_and_walks_through_an_episode(built, bro
     image = tab.page.locator(".card img").first
     assert image.evaluate("i => i.decode().then(() => i.naturalWidth)") == 480
     tab.page.select_option("#manual", MANUALS[0])
-    assert tab.page.inner_text("#count").startswith("12 of 88")
+    assert tab.page.inner_text("#count").startswith("12 of 118")
     tab.page.fill("#from", "1.01")
-    assert tab.page.inner_text("#count").startswith("0 of 88")
+    assert tab.page.inner_text("#count").startswith("0 of 118")
     tab.page.get_by_role("button", name="Clear").click()
     tab.wait(0.1)
-    sync_api.expect(tab.page.locator("#count")).to_contain_text("88 of 88")
+    sync_api.expect(tab.page.locator("#count")).to_contain_text("118 of 118")
     check(tab)
     tab.page.locator(".card a").first.click()
     sync_api.expect(tab.page.locator("#step")).to_have_text("step 1 of 4")
@@ -404,6 +404,30 @@ def test_the_gallery_filters_shows_boxes_and_walks_through_an_episode(built, bro
     ]  # fmt: skip
     tab.keys("t")
     assert not tab.page.locator(".card svg").first.is_visible()
+    check(tab)
+    tab.close()
+
+
+def test_the_gallery_lays_masks_over_their_pictures_as_dense_as_wanted(built, browser, tmp_path):
+    gallery.write_gallery(built.out, tmp_path / "g")
+    tab = Tab(browser, tmp_path / "g" / "index.html")
+    tab.page.select_option("#config", "mask")
+    veil = tab.page.locator(".card .veil").first
+    assert veil.evaluate("i => i.decode().then(() => i.naturalWidth)") > 0
+
+    def opacity() -> float:
+        return float(veil.evaluate("i => getComputedStyle(i).opacity"))
+
+    assert opacity() == 0.75 and tab.page.locator("#veil").input_value() == "75"
+    tab.page.locator("#veil").fill("100")
+    assert opacity() == 1
+    tab.page.locator("h1").click()  # out of the slider, which has keys of its own
+    tab.keys("m")
+    assert opacity() == 0
+    tab.keys("m")
+    assert opacity() == 0.75
+    tab.page.select_option("#config", "scene")
+    assert tab.page.locator(".veil").count() == 0
     check(tab)
     tab.close()
 

@@ -452,10 +452,10 @@ def test_a_row_without_a_picture_is_no_example(tmp_path, name):
 def shown(build: Path, out: Path, name: str) -> list[tuple[dict, list[dict]]]:
     """(row, rows shown before it) of an export, told by the pictures or, for otter, the links."""
     rows = all_rows(build)
-    by_picture: dict[str, list[dict]] = {}
+    by_picture: dict[tuple[str, str], list[dict]] = {}
     for row in rows.values():
         if row["image"]:
-            by_picture.setdefault(row["image"]["path"], []).append(row)
+            by_picture.setdefault((row["config"], row["image"]["path"]), []).append(row)
     pairs = []
     for path in sorted(out.glob("*_instructions.json" if name == "otter" else "*_t*.jsonl")):
         if name == "otter":
@@ -465,9 +465,11 @@ def shown(build: Path, out: Path, name: str) -> list[tuple[dict, list[dict]]]:
         else:
             for line in records(path):
                 images = line["images"] if name == "llamafactory" else line["image"]
-                found = [by_picture[Path(image).name] for image in images[:-1]]
-                assert all(len(several) == 1 for several in found)
-                pairs.append((rows[line["id"]], [several[0] for several in found]))
+                row = rows[line["id"]]
+                found = [by_picture[row["config"], Path(image).name] for image in images[:-1]]
+                # Masks of one picture have one source, too.
+                assert all(len(several) == 1 for several in found) or row["config"] == "mask"
+                pairs.append((row, [several[0] for several in found]))
     return pairs
 
 

@@ -251,7 +251,10 @@ def test_what_decides_the_frame_is_in_every_script_and_recipe(build, tmp_path, m
         (["--format", "vlm-r1"], "--format llamafactory there, vlm-r1 here"),
         (["--frame", "px"], "--frame resized_px there, px here"),
         (["--limit", "5"], "--limit not given there, 5 here"),
-        (["--config", "scene", "object"], "--config scene object state there, scene object here"),
+        (
+            ["--config", "scene", "object"],
+            "--config scene object state mask there, scene object here",
+        ),
         (["--split", "test"], "--split train test there, test here"),
         (["--max-pixels", "99999"], "--max-pixels 3136 2038400 there, 3136 99999 here"),
         (["--examples", "dynamic"], "--examples none there, dynamic here"),

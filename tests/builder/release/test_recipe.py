@@ -52,7 +52,7 @@ def test_a_recipe_holds_everything_but_pictures(released):
         assert len(full) == len(bare) and (full or config == "state_balanced")
         for row, other in zip(full, bare, strict=True):
             image = row.pop("image")
-            pictures.append(image["bytes"])
+            pictures += [image["bytes"], row.pop("mask", image)["bytes"]]
             assert other.pop("image_name") == image["path"]
             assert other.pop("image_sha256") == store.sha256(image["bytes"])
             edit = other.pop("edit")
