@@ -42,7 +42,8 @@ def in_help(name: str) -> list[str]:
 def in_output(said: str) -> list[str]:
     """The commands of ours that something printed."""
     found = re.findall(rf"{re.escape(_program())} [^`\n]+", said)
-    return [line for line in found if " [-h]" not in line]  # that is usage, not a command
+    # With [-h] it is usage, not a command; one in brackets ends with them.
+    return [re.sub(r"(--help)\)$", r"\1", line) for line in found if " [-h]" not in line]
 
 
 def words_of(line: str) -> list[str]:
