@@ -7,6 +7,7 @@ those of an answer with those of all references together. Without Java `spice_li
 import importlib.util
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,15 +45,24 @@ def check() -> None:
     from pycocoevalcap.spice import get_stanford_models as parser
 
     lib = Path(parser.__file__).parent / "lib"
-    if all((lib / name).is_file() for name in PARSER_JARS):
+    if not missing_jars(lib):
         return
+    why = "what was fetched lacks it"
     try:
         parser.get_stanford_models()
-    except (OSError, KeyError) as error:
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        why = str(error)
+    # The package looks for the first of them only.
+    if missing := missing_jars(lib):
         raise UserError(
-            f"{OPTION}: the parser could not be fetched ({error}); put {' and '.join(PARSER_JARS)} "
-            f"of http://nlp.stanford.edu/software/{parser.CORENLP}.zip into {lib}"
-        ) from None
+            f"{OPTION}: the parser could not be fetched ({why}); put {' and '.join(missing)} of "
+            f"http://nlp.stanford.edu/software/{parser.CORENLP}.zip into {lib}"
+        )
+
+
+def missing_jars(lib: Path) -> list[str]:
+    """The parser's files that are not in the package's folder of Java archives."""
+    return [name for name in PARSER_JARS if not (lib / name).is_file()]
 
 
 def spice(references: Sequence[Sequence[str]], answers: Sequence[str]) -> list[float]:

@@ -13,7 +13,7 @@ from outside import (
     MANUAL_SITE,
     NO_CAD_MODELS,
     NO_MANUAL_SITE,
-    NO_SPICE,
+    NO_SPICE_PARSER,
     NO_VSD_FILES,
     VSD_FILES,
     demo_build,
@@ -30,7 +30,7 @@ IN_CI = bool(os.environ.get("CI"))
 settings.register_profile("ours", derandomize=IN_CI, deadline=None)
 settings.load_profile("ours")
 # All else that tests may lack is installed there; what no machine of CI can be made to have:
-MAY_BE_MISSING = (NO_MANUAL_SITE, NO_CAD_MODELS, NO_VSD_FILES, NO_SPICE, "mounting")
+MAY_BE_MISSING = (NO_MANUAL_SITE, NO_CAD_MODELS, NO_VSD_FILES, NO_SPICE_PARSER, "mounting")
 
 
 @pytest.fixture(scope="session")
