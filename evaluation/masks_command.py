@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.cli import Parser, share, warn, whole, writable
+from core.cli import Parser, share, warn
 from core.errors import UserError
-from core.names import SPLITS
-from evaluation.bootstrap import RESAMPLES
+from evaluation.scoring_options import add_scoring
 
 if TYPE_CHECKING:
     from evaluation.masks import MaskResults, MaskScore
@@ -34,7 +33,6 @@ def add_options(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("build", type=Path, metavar="BUILD", help="a build folder")
     add("--masks", type=Path, nargs="+", required=True, metavar="DIR", help="folders of maps")
-    add("--split", choices=SPLITS, default="test", help="(%(default)s)")
     add(
         "--threshold",
         type=share,
@@ -47,15 +45,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
         default="refuse",
         help="rows without a map: an error, or an empty map (%(default)s)",
     )
-    add("--no-baselines", action="store_true", help="leave the baselines out")
-    add(
-        "--resamples",
-        type=whole,
-        default=RESAMPLES,
-        metavar="N",
-        help="bootstrap resamples of manuals; 0 for no intervals (%(default)s)",
-    )
-    add("--out", type=writable, default="scores", help="folder of tables (%(default)s)")
+    add_scoring(command)
 
 
 def add_parser(commands: Any) -> None:

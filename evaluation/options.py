@@ -27,10 +27,10 @@ from core.cli import Parser, not_negative, positive, whole, writable
 from core.frames import FRAMES
 from core.names import SPLITS
 from evaluation import masks_command
-from evaluation.bootstrap import RESAMPLES
 from evaluation.examples import SOURCES
 from evaluation.prompts import EXAMPLE_PICTURES, FORMS, PAPER_SETTINGS
 from evaluation.runners import RunnerOptions
+from evaluation.scoring_options import add_resamples, add_scoring
 from tasks import TASKS
 from tasks.looks import add_options
 
@@ -169,21 +169,13 @@ def _add_score(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("build", type=Path, metavar="BUILD", help="the build that was asked about")
     add("predictions", type=Path, nargs="+", metavar="FILE|DIR", help="JSONL files, or folders")
-    add("--split", choices=SPLITS, default="test", help="(%(default)s)")
-    add("--out", type=writable, default="scores", help="folder of tables (%(default)s)")
+    add_scoring(command)
     add(
         "--frame",
         choices=("auto", *FRAMES),
         default="auto",
         help="what predicted coordinates are in (%(default)s: told by their range, a file at a "
         "time); resized_px: pixels of the picture as the model saw it, recorded or by Qwen's rule",
-    )
-    add(
-        "--resamples",
-        type=whole,
-        default=RESAMPLES,
-        metavar="N",
-        help="bootstrap resamples of manuals; 0 for no intervals (%(default)s)",
     )
     add("--common", action="store_true", help="score only items that every file answers")
     add(
@@ -199,7 +191,6 @@ def _add_score(command: argparse.ArgumentParser) -> None:
         help="score spatial descriptions by SPICE itself, too, not only by the lite one; needs "
         "Java and the package pycocoevalcap",
     )
-    add("--no-baselines", action="store_true", help="leave the baselines out")
     add("--no-report", action="store_true", help="write no report.html")
     add(
         "--shown",
@@ -217,10 +208,7 @@ def _add_table(command: argparse.ArgumentParser) -> None:
         "--scores", type=writable, default="scores/masking", metavar="DIR",
         help="folder of the table as Markdown, CSV and JSON (%(default)s)",
     )  # fmt: skip
-    table.add_argument(
-        "--resamples", type=whole, default=RESAMPLES, metavar="N",
-        help="paired bootstrap resamples of manuals; 0 for no intervals (%(default)s)",
-    )  # fmt: skip
+    add_resamples(table)
 
 
 def _parameter(text: str) -> tuple[str, Any]:

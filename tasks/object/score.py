@@ -118,16 +118,20 @@ def from_alike(item: Item, alike: Sequence[Item]) -> str:
     return format_boxes(pairs, "angle")
 
 
+# Of boxes around what is asked for, whatever asks.
+BOX_METRICS = (
+    Metric("iou", "IoU", mean("iou"), parsed=True, main=True),
+    Metric("iou_at_50", "IoU@.5", mean("hit_50"), parsed=True),
+    Metric("center_hit", "center hit", mean("center_hits"), parsed=True),
+    Metric("quadrant", "quadrant", mean("quadrants")),
+    Metric("count_acc", "count", mean("count_right"), parsed=True),
+    Metric("iou_parts", "IoU parts", mean("iou_parts"), parsed=True),
+)
 SCORE = Score(
     answered,
     metrics=(
         *keyword_metrics("e_acc", "E_ACC"),
-        Metric("iou", "IoU", mean("iou"), parsed=True, main=True),
-        Metric("iou_at_50", "IoU@.5", mean("hit_50"), parsed=True),
-        Metric("center_hit", "center hit", mean("center_hits"), parsed=True),
-        Metric("quadrant", "quadrant", mean("quadrants")),
-        Metric("count_acc", "count", mean("count_right"), parsed=True),
-        Metric("iou_parts", "IoU parts", mean("iou_parts"), parsed=True),
+        *BOX_METRICS,
         Metric("iou_matched_mean", "IoU matched", mean("iou_matched"), parsed=True),
         Metric("iou_sum_r1", "IoU sum R1", mean("iou_sum_r1"), parsed=True),
         Metric("f1_object_r1", "F1-Object R1", mean("overlap_r1")),

@@ -7,6 +7,7 @@ import pytest
 from factory import llamafactory
 from hypothesis import given
 from hypothesis import strategies as st
+from outside import READER_TEST
 from PIL import Image
 
 from core.errors import UserError
@@ -19,13 +20,7 @@ from core.frames import (
     vlm_r1_resize,
 )
 
-# Third parties' own notices about themselves.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::UserWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
+pytestmark = READER_TEST
 BOUNDS = [(56 * 56, 2600 * 28 * 28), (32 * 32, 768 * 768), (56 * 56, 200_000), (60_000, 60_000)]
 
 

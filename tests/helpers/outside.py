@@ -29,6 +29,8 @@ MODEL_TEST = [
     pytest.mark.filterwarnings("ignore::FutureWarning"),
     pytest.mark.filterwarnings("ignore::UserWarning"),
 ]
+# Those of readers of what we write, which leave files open, too.
+READER_TEST = [*MODEL_TEST, pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
 
 def demo_build(folder: Path) -> Path:

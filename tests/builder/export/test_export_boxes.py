@@ -11,18 +11,13 @@ import pytest
 import yaml
 from export_build import all_rows, export_build, pixels
 from exported import error_of, records, run
+from outside import READER_TEST
 from painted_build import iou, measured, painted_build
 
 from builder.export import command as export
 from core import cli
 
-# Third parties' own notices about themselves.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::UserWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
+pytestmark = READER_TEST
 
 
 @pytest.fixture(scope="module")

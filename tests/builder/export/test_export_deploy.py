@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from export_build import all_rows, pixels
 from exported import error_of, records, run
+from outside import READER_TEST
 from painted_build import iou, measured, painted_build
 from PIL import Image
 
@@ -18,13 +19,7 @@ from core.answers import parse_boxes
 from synthesis.deploy import METHODS, deploy
 from tasks import looks
 
-# Third parties' own notices about themselves.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::UserWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
+pytestmark = READER_TEST
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from datasets import load_dataset
 from export_build import all_rows, pixels
 from exported import records, run
 from factory import llamafactory
+from outside import READER_TEST
 from painted_build import (
     LEAST_IOU,
     enclosed,
@@ -36,13 +37,7 @@ from PIL import Image
 
 from core.frames import RELEASED_PIXELS
 
-# Third parties' own notices about themselves.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::UserWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
+pytestmark = READER_TEST
 
 
 @pytest.fixture(scope="module")

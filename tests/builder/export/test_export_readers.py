@@ -20,6 +20,7 @@ from exported import records, run
 from factory import llamafactory
 from hypothesis import given
 from hypothesis import strategies as st
+from outside import READER_TEST
 from PIL import Image
 
 from builder.export.command import FRAMES
@@ -29,13 +30,7 @@ from core.frames import RESIZES, SHARES, from_norm100, to_norm100, whole
 from core.items import load_items
 from evaluation.prompts import FRAME_WORDS, Setting, expected_answer
 
-# Third parties' own notices about themselves.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::UserWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
+pytestmark = READER_TEST
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from export_build import all_rows
 from exported import error_of, records, run
+from outside import READER_TEST
 from painted_build import enclosed, iou, painted_build, qwen_picture
 from swift_trainer import swift
 
@@ -14,13 +15,7 @@ from core.answers import parse_boxes
 
 pytest.importorskip("torch", reason="needs the extra `train`")
 
-# Third parties' own notices about themselves.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::UserWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
+pytestmark = READER_TEST
 # By template: how far one unit of its boxes is, None for a pixel of the picture that is seen.
 TEMPLATES = {"qwen2_5_vl": None, "qwen2_vl": 1000}
 

@@ -16,6 +16,7 @@ import pytest
 from datasets import load_dataset
 from export_build import all_rows
 from exported import run
+from outside import READER_TEST
 from painted_build import enclosed, painted_build, qwen_picture, qwen_processor, same_share
 from PIL import Image
 from swift_trainer import qwen_vl_utils
@@ -24,13 +25,7 @@ from core.cli import ROOT
 from core.frames import RELEASED_PIXELS
 from scripts.train import verl_reward
 
-# Third parties' own notices about themselves.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::UserWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
+pytestmark = READER_TEST
 BOUNDS = {
     "default": [],
     "least": ["--min-pixels", "900000", "--max-pixels", "1100000"],
