@@ -136,31 +136,15 @@ function main() {
     if (choices) return choices.build();
     $("rating").replaceChildren(
       ...page.criteria.map((criterion, index) => {
-        const set = document.createElement("fieldset");
-        const legend = document.createElement("legend");
-        const question = document.createElement("p");
-        const options = document.createElement("div");
-        legend.textContent = criterion.title;
-        question.textContent = criterion.question;
-        question.id = "question-" + criterion.name;
-        set.setAttribute("aria-describedby", question.id);
-        options.className = "options";
-        const choices = criterion.labels.map((label, n) => [String(n + 1), label]);
-        for (const [value, label] of [...choices, ["0", "Can’t tell"]]) {
-          const line = document.createElement("label");
-          const input = document.createElement("input");
-          const key = document.createElement("kbd");
-          input.type = "radio";
-          input.name = criterion.name;
-          input.value = value;
-          input.addEventListener("change", () => rate(index, Number(value), false));
-          key.textContent = value;
-          key.setAttribute("aria-hidden", "true");
-          if (value === "0") line.className = "unsure";
-          line.append(input, key, label);
-          options.append(line);
-        }
-        set.append(legend, question, options);
+        const labels = criterion.labels.map((label, n) => [String(n + 1), label]);
+        const lines = [...labels, ["0", "Can’t tell"]].map(([value, label]) => [
+          optionInput("radio", criterion.name, value, () => rate(index, Number(value), false)),
+          value,
+          label,
+        ]);
+        const set = questionSet(
+          criterion.title, criterion.question, "question-" + criterion.name, "options", lines,
+        );
         set.addEventListener("focusin", () => activate(index));
         return set;
       }),

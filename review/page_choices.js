@@ -3,6 +3,39 @@
 const HOLDS_NOT = 1;
 const HOLDS = 2;
 
+// A question with its options: a line each, [input, key that is pressed for it, words].
+function questionSet(title, text, id, className, lines) {
+  const set = document.createElement("fieldset");
+  const legend = document.createElement("legend");
+  const question = document.createElement("p");
+  const options = document.createElement("div");
+  legend.textContent = title;
+  question.textContent = text;
+  question.id = id;
+  set.setAttribute("aria-describedby", id);
+  options.className = className;
+  for (const [input, key, words] of lines) {
+    const line = document.createElement("label");
+    const sign = document.createElement("kbd");
+    sign.textContent = key;
+    sign.setAttribute("aria-hidden", "true");
+    if (key === "0" || key === "N") line.className = "unsure";
+    line.append(input, sign, words);
+    options.append(line);
+  }
+  set.append(legend, question, options);
+  return set;
+}
+
+function optionInput(type, name, value, onChange) {
+  const input = document.createElement("input");
+  input.type = type;
+  input.name = name;
+  if (value !== null) input.value = value;
+  input.addEventListener("change", onChange);
+  return input;
+}
+
 function makeChoices(page, form, onPress) {
   const names = page.criteria.map((criterion) => criterion.name);
   const titles = page.criteria.map((criterion) => criterion.title);
@@ -11,32 +44,16 @@ function makeChoices(page, form, onPress) {
   const areAll = (scores, score) => names.every((name) => scores[name] === score);
 
   function build() {
-    const set = document.createElement("fieldset");
-    const legend = document.createElement("legend");
-    const options = document.createElement("div");
-    const question = document.createElement("p");
-    legend.textContent = page.title;
-    question.textContent = page.several;
-    question.id = "question";
-    set.setAttribute("aria-describedby", question.id);
-    options.className = "options several";
     const words = names.map((name, n) => [name, String(n + 1), titles[n]]);
-    for (const [what, key, label] of [...words, ["none", "n", "None fits"], ["unsure", "0", "Can’t tell"]]) {
-      const line = document.createElement("label");
-      const input = document.createElement("input");
-      const sign = document.createElement("kbd");
-      input.type = "checkbox";
-      input.name = what;
-      input.addEventListener("change", () => onPress(what));
-      sign.textContent = key.toUpperCase();
-      sign.setAttribute("aria-hidden", "true");
-      if (!names.includes(what)) line.className = "unsure";
-      line.append(input, sign, label);
-      options.append(line);
-      boxes.set(what, input);
-    }
-    set.append(legend, question, options);
-    form.replaceChildren(set);
+    const lines = [...words, ["none", "N", "None fits"], ["unsure", "0", "Can’t tell"]];
+    for (const [what] of lines)
+      boxes.set(what, optionInput("checkbox", what, null, () => onPress(what)));
+    form.replaceChildren(
+      questionSet(
+        page.title, page.several, "question", "options several",
+        lines.map(([what, key, label]) => [boxes.get(what), key, label]),
+      ),
+    );
   }
 
   // The scores after a press; none where nothing is ticked any more.
