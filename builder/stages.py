@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from builder.annotate import ANNOTATORS, FILE, FROM_FILE, READERS, answers
 from builder.annotate import manual as annotate
-from builder.annotate.models import ModelOptions
+from builder.annotate.models import ModelOptions, place_identity
 from builder.parse import manual as parse
 from builder.sources import known
 from builder.sources.source import ReadyMade
@@ -81,7 +81,7 @@ STAGES = (
         lambda manual_id, build, target: tasks.write_rows(
             build.work, manual_id, build.tasks.of_manual(manual_id), target
         ),
-        lambda manual_id, build: [build.tasks.of_manual(manual_id)],
+        lambda manual_id, build: [build.tasks.of_manual(manual_id), *mask_models(build)],
         ("text", "rows"),
     ),
 )  # fmt: skip
@@ -126,6 +126,12 @@ def run(stage: Stage, manual_id: str, build: BuildOptions) -> bool:
 def identities(build: BuildOptions) -> list[str]:
     """Who annotates: the name, for a model what its answers depend on, for a file what is in it."""
     return [_identity(name, build.models) for name in build.annotator.split(",")]
+
+
+def mask_models(build: BuildOptions) -> list[str]:
+    """What the masks of a build depend on besides its options: the files of a segmenter."""
+    place = build.tasks.mask_model
+    return [] if place is None else [place_identity(place)]
 
 
 def _identity(name: str, models: ModelOptions) -> str:

@@ -137,24 +137,3 @@ def encode_rle(mask: np.ndarray) -> Rle:
             more = value != (-1 if bits & 0x10 else 0)
             text.append(chr((bits | (0x20 if more else 0)) + 48))
     return {"size": (mask.shape[0], mask.shape[1]), "counts": "".join(text)}
-
-
-def decode_rle(rle: Rle) -> np.ndarray:
-    """The (H, W) bool mask of COCO's run lengths. Raises ValueError."""
-    runs: list[int] = []
-    value = shift = 0
-    for letter in rle["counts"]:
-        bits = ord(letter) - 48
-        value |= (bits & 0x1F) << shift
-        shift += 5
-        if bits & 0x20:
-            continue
-        if bits & 0x10:
-            value -= 1 << shift
-        runs.append(value + runs[-2] if len(runs) > 2 else value)
-        value = shift = 0
-    height, width = rle["size"]
-    if sum(runs) != height * width or min(runs, default=0) < 0:
-        raise ValueError(f"runs of {sum(runs)} pixels for {height * width}")
-    flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
-    return flat.reshape((height, width), order="F")

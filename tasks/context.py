@@ -51,9 +51,9 @@ class Context:
     collages: dict[int, Any] = field(default_factory=dict)
     # Instruction ids of the steps that state rows ask about.
     states_of: set[int] = field(default_factory=set)
-    # By instruction id: what annotators of masks come to (`tasks/mask/mixture.py`), and notes on
-    # rows of masks (`tasks/mask/notes.py`).
-    judged: dict[int, Any] = field(default_factory=dict)
+    # By instruction id: pairs of things of a step (`tasks/spatial/pairs.py`).
+    pairs: dict[int, Any] = field(default_factory=dict)
+    # Notes on rows of masks (`tasks/mask/notes.py`).
     mask_notes: list[Any] = field(default_factory=list)
     # What screening turned down among wrong states, by "kind: reason".
     screened: collections.Counter[Any] = field(default_factory=collections.Counter[str])

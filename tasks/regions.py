@@ -60,7 +60,8 @@ class Region:
 
 @dataclass(frozen=True)
 class StepRegions:
-    """What is where in a step's picture. `source` is exact, outline or difference.
+    """What is where in a step's picture. `source` is exact, outline or difference; with the pixels
+    of a mask that others agree on, who gave it (`tasks/mask/mixture.py`).
 
     `new` are the parts of the step by kind, in the order of its texts; `earlier` parts of the steps
     before that are still seen, `assembly` all that stands there besides the new parts; None where
@@ -141,7 +142,7 @@ def _exact(context: Context, row: ManualRow) -> StepRegions | str | None:
     boxes = {one.part_id: as_box(one.box_xyxy_px) for one in picture.shown if one.box_xyxy_px}
     new = []
     for group in step.says.groups:
-        found = _seen(numbers, place, boxes, (group.label, group.color), group.part_ids)
+        found = seen_parts(numbers, place, boxes, (group.label, group.color), group.part_ids)
         if found is None:
             return "part_hardly_visible"
         new.append(found)
@@ -149,12 +150,12 @@ def _exact(context: Context, row: ManualRow) -> StepRegions | str | None:
     kinds: dict[tuple[str, str], list[int]] = {}
     for part in before:
         kinds.setdefault((part.label, part.color), []).append(part.id)
-    earlier = [_seen(numbers, place, boxes, name, ids) for name, ids in kinds.items()]
-    whole = _seen(numbers, place, boxes, ("", ""), [part.id for part in before])
+    earlier = [seen_parts(numbers, place, boxes, name, ids) for name, ids in kinds.items()]
+    whole = seen_parts(numbers, place, boxes, ("", ""), [part.id for part in before])
     return StepRegions(EXACT, 1.0, new, [one for one in earlier if one], whole)
 
 
-def _seen(
+def seen_parts(
     numbers: np.ndarray,
     place: dict[int, int],
     boxes: dict[int, Box],

@@ -64,6 +64,7 @@ class Rows:
     an_item: int = 1
     outlined_only: bool = False
     same_boxes: bool = False  # the rows of an item show the same boxes: raters judge them as one
+    judged_alone: bool = False  # what raters say of a row says nothing of others of its item
     # Whether a row is left out of every test: nobody is sure of its answer.
     trains_only: Callable[[Row], bool] = lambda row: False
     # What was done to source pictures to make a row's picture: "copy", "collage", ...

@@ -40,7 +40,7 @@ from builder.release.survey import ForSplit, Manuals, Survey, survey
 from builder.release.tally import added_up
 from builder.release.weighing import Weighing, weigh
 from builder.sources.terms import UNSTATED, Terms
-from builder.stages import BuildOptions, identities
+from builder.stages import BuildOptions, identities, mask_models
 from core import store
 from core.build import DATASET_NAME, MANIFEST, File, Manifest, file_sha256, manifest_of
 from core.errors import UserError
@@ -169,6 +169,7 @@ def _fingerprint(manual_ids: list[str], build: BuildOptions, options: AssembleOp
         options.rewritten,
         build.annotator,
         *identities(build),
+        *mask_models(build),
         build.tasks,
         options.shard_bytes,
         made.hexdigest(),

@@ -28,7 +28,11 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "provenance.source_images.sha256": ("", "hash of that file"),
     "provenance.annotator": ("", "who found the boxes, or the outline"),
     "confidence": ("0 to 1", "how sure the annotator is"),
-    "sample_weight": ("", "weight for training: the confidence, or what raters gave"),
+    "sample_weight": (
+        "",
+        "weight for training: the confidence, or what raters gave; of masks "
+        "their quality over the mean",
+    ),
     "eop_distance": (
         "rows",
         "from the text that asks to find parts to the step; 1: just before it",
@@ -96,7 +100,7 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "what a reviewer saw wrong: missing_target, misguided_target, "
         "insufficient_reasoning; null if nothing",
     ),
-    "diversified": ("", "whether the answer was put into other words by rules"),
+    "diversified": ("", "whether the answer was put into other words, by rules or a model"),
 }
 
 

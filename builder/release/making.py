@@ -1,13 +1,14 @@
 """The shards of a build: cut by sizes, each a call of the engine, with what the card adds up."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from datasets import DatasetInfo, SplitDict, SplitInfo
 
 from builder.engine import Engine
-from builder.release.rewritten import other_words
+from builder.release import rewritten
 from builder.release.split import Rule
 from builder.release.survey import Manuals, Survey
 from builder.release.tally import Tally, tally
@@ -85,11 +86,10 @@ def _planned(
                 if row.id in manual.reviewed.weights
             }
             failures = {i: how for i in points if (how := manuals.decided.failures.get(i))}
-            values = {
-                **set_by_hand(config, points, failures),
-                **other_words(config, manual.answers),
-            }
+            values = set_by_hand(config, points, failures)
             work_out = working_out(path, config, weighing, points)
+            if manuals.rewritten and config == rewritten.CONFIG:
+                work_out = partial(rewritten.other_words, manuals.work, manual.manual_id)
             sides = [rule.in_test(config, manual.stats.set_number, row) for row in rows]
             for split in SPLITS:
                 wanted = [

@@ -184,7 +184,8 @@ def apply_reviews(
 
     A state group goes as a whole, for three wrong states to a right one is what scores assume, and
     so do the four collages of an object, which show the same boxes, and the rows of a pair of
-    things, which say the same relation; they share its weight, too.
+    things, which say the same relation; they share its weight, too. Masks of one picture do not:
+    each shows something else.
     """
     left_out: dict[str, str] = {}
     weights: dict[str, float] = {}
@@ -193,7 +194,8 @@ def apply_reviews(
     if not any(decided):
         return Applied(left_out, weights, drops, found)
     for config, rows in index.items():
-        for ids in _items(rows):
+        alone = TASKS[config].rows.judged_alone
+        for ids in [[row.id] for row in rows] if alone else _items(rows):
             found += sum(i in decided.rejected or i in decided.weights for i in ids)
             if not decided.rejected.isdisjoint(ids):
                 for i in ids:
@@ -231,5 +233,6 @@ def card_text(reviews: Mapping[str, Any] | None) -> str:
     number = len(reviews["rejected"]) + len(reviews["weights"])
     return (
         f"People judged {number:,} rows of this build or an earlier one: what they rejected is "
-        "left out, and `sample_weight` of the others is their mean rating (0 to 1)."
+        "left out, and `sample_weight` of the others is their mean rating (0 to 1; of masks that "
+        "they accepted at least 1)."
     )

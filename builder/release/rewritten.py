@@ -1,9 +1,11 @@
 """Answers that a model has put into other words: in the rows of a build, and on its card."""
 
-from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from core.shards import NO_VALUES, Values
+from core.records import load
+from core.shards import Values
+from core.store import rewritten_file
 
 CONFIG = "spatial"  # whose answers may come in other words
 
@@ -21,10 +23,9 @@ class Rewritten(NamedTuple):
         return self._asdict()
 
 
-def other_words(config: str, answers: Mapping[str, str]) -> Values:
-    """What shards say of the rows of a config whose answers (by id) are others now."""
-    if config != CONFIG or not answers:
-        return NO_VALUES
+def other_words(work: Path, manual_id: str) -> Values:
+    """What shards say of a manual's spatial rows whose answers are others now, by row id."""
+    answers = load(rewritten_file(work, manual_id), dict[str, str])
     return {"answer": answers, "diversified": dict.fromkeys(answers, True)}
 
 

@@ -1,7 +1,7 @@
 """What all manuals together are, gone through one by one: counts, tables, sizes, the split."""
 
 import collections
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,20 +12,17 @@ from builder.release.reviews import Applied, Decided, apply_reviews, counts_of
 from builder.release.stats import Totals
 from core.parquet import Index
 from core.records import CrawledManual, Drop, ManualStats, load
-from core.store import CRAWL, ROWS, rewritten_file
+from core.store import CRAWL, ROWS
 from tasks import TASKS
-
-Answers = dict[str, str]
 
 
 class Manual(NamedTuple):
-    """A manual's rows and counts, what raters decided of them, and what a model made of them."""
+    """A manual's rows and counts, and what raters decided of them."""
 
     manual_id: str
     rows: Index
     stats: ManualStats
     reviewed: Applied
-    answers: Mapping[str, str] = {}  # in other words, by row id
 
     @property
     def for_split(self) -> split.Manual:
@@ -48,9 +45,8 @@ class Manuals:
             folder = self.work / ROWS / manual_id
             rows = load(folder / "index.json", Index)
             counts = load(folder / "stats.json", ManualStats)
-            answers = load(rewritten_file(self.work, manual_id), Answers) if self.rewritten else {}
             reviewed = apply_reviews(self.decided, manual_id, rows)
-            yield Manual(manual_id, rows, counts, reviewed, answers)
+            yield Manual(manual_id, rows, counts, reviewed)
 
 
 @dataclass(frozen=True)

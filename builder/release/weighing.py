@@ -27,8 +27,9 @@ from tasks.mask.notes import FILE, MaskNote, MaskNotes
 from tasks.mask.quality import WEIGHT_MIN, Discriminator, quality_of, weight_of
 
 CONFIG = "mask"
-# Where the places of other configs' rows lie among masks: those show the same pictures.
-ORIGINS = {"state_balanced": "state"}
+# By config, the origin of the masks of the same pictures. A spatial row's confidence is that of a
+# relation, of which no mask tells.
+ORIGINS = {"scene": "scene", "object": "object", "state": "state", "state_balanced": "state"}
 # A mask that raters gave so many of all points is as good as one of a careful person.
 ACCEPTED_MIN = 0.75
 HUMAN = 1  # of `source`
@@ -65,16 +66,14 @@ def notes_of(rows: Path) -> MaskNotes:
 def weigh(manuals: Manuals, seed: int, others: bool) -> Weighing:
     """Fit the discriminator and find the mean quality of all masks that stay in the build."""
     known, unreviewed = Reservoir(seed), Reservoir(seed)
-    for manual in manuals:
-        notes = notes_of(manuals.work / ROWS / manual.manual_id)
+    for manual_id in manuals.manual_ids:
+        notes = notes_of(manuals.work / ROWS / manual_id)
         for number, sample in enumerate(notes.samples):
-            known.add(
-                f"{manual.manual_id} {number}",
-                Sample(sample.good, sample.features, manual.manual_id),
-            )
+            own = Sample(sample.good, sample.features, manual_id)
+            known.add(f"{manual_id} {number}", own)
         for note, features in _machine(notes):
             said = _accepted(note.id, manuals.decided)
-            own = Sample(bool(said), features, manual.manual_id)
+            own = Sample(bool(said), features, manual_id)
             (unreviewed if said is None else known).add(note.id, own)
     model = discriminator.fitted(known.samples())
     if model is None:  # what people accepted, against what they did not look at
@@ -126,7 +125,7 @@ def working_out(
     rows: Path, config: str, weighing: Weighing, points: Mapping[str, float]
 ) -> Callable[[], Values] | None:
     """What gives the values of a manual's rows of a config; None where nothing is to be set."""
-    if config != CONFIG and not weighing.others:
+    if config != CONFIG and not (weighing.others and config in ORIGINS):
         return None
     return functools.partial(values_of, rows, config, weighing, dict(points))
 
@@ -159,7 +158,7 @@ def _of_others(
     index = load(rows / "index.json", Index)
     by_place: dict[tuple[str, int | None], list[float]] = defaultdict(list)
     for note in notes.rows:
-        if note.origin == ORIGINS.get(config, config) and note.id in weights:
+        if note.origin == ORIGINS[config] and note.id in weights:
             by_place[note.session_id, note.step_num].append(weights[note.id])
     return {
         row.id: round(statistics.fmean(found), 4)

@@ -9,7 +9,7 @@ it and no two words in a row are kept.
 import collections
 import logging
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -95,10 +95,14 @@ def rewrite_all(work: Path, manual_ids: Sequence[str], endpoint: Endpoint) -> di
     counts = collections.Counter({"lines": 0, "kept": 0})
     for number, manual_id in enumerate(manual_ids, 1):
         lines = list(lines_of(work / store.ROWS / manual_id / f"{CONFIG}.parquet"))
-        said = {
-            reply.prompt.turns[0].text: reply.text
-            for reply in answering(distinct(line.prompt for line in lines))
-        }
+        replies = list(answering(distinct(line.prompt for line in lines)))
+        said = {one.prompt.turns[0].text: one.text for one in replies if one.error is None}
+        errors = [one.error for one in replies if one.error is not None]
+        if errors:
+            log.warning(
+                "other words: %d requests of %s failed (%s); their answers stay as they are, until "
+                "a build asks again", len(errors), manual_id, errors[0],
+            )  # fmt: skip
         found = accepted(lines, said, counts)
         store.write_bytes(store.rewritten_file(work, manual_id), dump(found))
         log.info("other words: %d of %d manuals", number, len(manual_ids))
@@ -124,7 +128,7 @@ def distinct(prompts: Iterable[Prompt]) -> list[Prompt]:
 
 
 def accepted(
-    lines: Sequence[Line], said: dict[str, str | None], counts: collections.Counter[str]
+    lines: Sequence[Line], said: Mapping[str, str | None], counts: collections.Counter[str]
 ) -> dict[str, str]:
     """New answers by row id, in the order of rows; `counts` learns what was kept and refused. A
     pair's rows say nothing twice."""
@@ -134,6 +138,7 @@ def accepted(
         counts["lines"] += 1
         new = sentence_of(said.get(line.prompt.turns[0].text))
         why = refusal(new, line.line, line.item.names) if new else "no answer"
+        why = why if line.prompt.turns[0].text in said else "the request failed"
         if not why and (line.pair_id, new) in taken:
             why = "said twice"
         if why:

@@ -69,9 +69,8 @@ class Consensus:
 def numbered(mask: np.ndarray) -> np.ndarray:
     """(H, W) uint8: the connected pieces of a (H, W) bool mask, the largest first; what is small
     beside the largest is a speck and left out."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(
-        mask.astype(np.uint8), connectivity=8, ltype=cv2.CV_16U
-    )
+    binary = mask.astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(binary, connectivity=8)
     areas = stats[:, cv2.CC_STAT_AREA]
     order = np.argsort(-areas[1:], kind="stable")[:INSTANCES_MAX] + 1
     order = order[areas[order] >= SPECK_SHARE * areas[1:].max(initial=1)]

@@ -1,6 +1,6 @@
 """What can be said of a mask without knowing the truth: what tells good masks from bad ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -75,11 +75,6 @@ def features_of(view: View, numbers: np.ndarray, others: Sequence[np.ndarray]) -
         _compactness(own),
         float(view.lossy),
     )
-
-
-def as_mapping(values: Sequence[float]) -> Mapping[str, float]:
-    """A vector's values by name."""
-    return dict(zip(NAMES, values, strict=True))
 
 
 def _on_edges(view: View, window: tuple[slice, slice], own: np.ndarray) -> float:

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from core.part_names import part_kind
 from core.records import PartLabel
 from core.relations import WORDS
 from tasks.mask.targets import StepTarget
@@ -62,18 +61,15 @@ def counted(label: PartLabel) -> str:
 
 def of_label(
     labels: Sequence[PartLabel], index: int, placing: Placing | None, rng: random.Random
-) -> tuple[list[Variant], list[Refused]]:
-    """Instructions of one kind of part in its find picture; `placing` is what the next step says of
-    where it goes."""
+) -> list[Variant]:
+    """Instructions of one kind of part in its find picture, where all kinds are different;
+    `placing` is what the next step says of where it goes."""
     own = labels[index]
     others = [label for place, label in enumerate(labels) if place != index]
     variants = [Variant("simple", sentence(counted(own)))]
-    refused = []
-    if part_kind(own) in map(part_kind, others):
-        refused.append(Refused(variants.pop().text))
     complex_ = [*_by_exclusion([own], others), *_by_count(own, others), *_by_role(labels, placing)]
     rng.shuffle(complex_)
-    return variants + [Variant("complex", text) for text in complex_[:1]], refused
+    return variants + [Variant("complex", text) for text in complex_[:1]]
 
 
 def of_collage(
@@ -212,7 +208,8 @@ def of_pair(
     rng: random.Random,
 ) -> tuple[list[Variant], list[Refused]]:
     """Instructions of two things that stand to each other. `unique` is whether their names mean no
-    other part in the picture, and whether nothing else stands so to the second."""
+    other part in the picture, and whether nothing else stands so to the second, which its name
+    alone tells."""
     names_unique, relation_unique = unique
     refused = []
     variants = []

@@ -19,25 +19,28 @@ Made = tuple[Target, list[Variant], list[Refused]]
 
 
 def of_step(
-    context: Context, row: ManualRow, regions: StepRegions, rng: random.Random
+    context: Context, row: ManualRow, known: tuple[StepRegions, StepRegions], rng: random.Random
 ) -> Made | None:
     """The first pair of a step whose second thing is a part and whose relation is known; None where
-    there is none (`spatial` has told why)."""
-    drops = list(context.drops)  # what pairs can't be made of, the spatial rows have recorded
-    pairs = pairs_of_step(context, row, regions)
-    context.drops[:] = drops
-    for pair in pairs:
+    there is none (`spatial` tells why). `known` are the step's regions as pairs are made of them,
+    and the same with the pixels that masks have."""
+    flat, regions = known
+    # The new parts of both, in one order.
+    chosen = {id(old): new for old, new in zip(flat.new, regions.new, strict=True)}
+    for pair in pairs_of_step(context, row, flat):
         gold = gold_of(pair.text, pair.image, pair.scene)
         if pair.both_orders or not pair.object.is_part or not gold.relations:
             continue
         if gold.source == "contradiction":
             continue
-        one, other = pair.subject.region, pair.object.region
+        one, other = (chosen.get(id(r), r) for r in (pair.subject.region, pair.object.region))
         if one is None or other is None:
             continue
         target = joined(regions, [one, other])
         line = short_lines(pair.subject, gold.relations[0], pair.object, rng, 1)[0]
-        unique = _names_unique(pair, regions), _relation_unique(context, row, pair, gold.relations)
+        names = [f"{one.color} {one.label}".strip() for one in (*regions.new, *regions.earlier)]
+        told = [names.count(thing.name) == 1 for thing in (pair.subject, pair.object)]
+        unique = all(told), told[1] and _relation_unique(context, row, pair, gold.relations)
         variants, refused = instructions.of_pair(
             pair.subject, pair.object, gold.relations[0], line, unique, rng
         )
@@ -46,12 +49,6 @@ def of_step(
         made = Target(target.mask, target.names, target.instances_px, target.found_by, confidence)
         return made, variants, refused
     return None
-
-
-def _names_unique(pair: Pair, regions: StepRegions) -> bool:
-    """Whether no other part in the picture is called like one of the two."""
-    names = [f"{one.color} {one.label}".strip() for one in (*regions.new, *regions.earlier)]
-    return names.count(pair.subject.name) == 1 and names.count(pair.object.name) == 1
 
 
 def _relation_unique(context: Context, row: ManualRow, pair: Pair, relations: list[str]) -> bool:

@@ -18,12 +18,13 @@ from core.part_names import part_kind, part_labels, phrases
 from core.pictures.containers import ImageError
 from core.records import Instruction, PartLabel
 from synthesis.boxes import Box, of_mask, px_to_norm100, union
-from synthesis.collage import Fitted, compose, fit
+from synthesis.collage import compose
 from tasks import queries
 from tasks.context import Context, EncodedImage, base_row
 from tasks.mask import instructions, pairs
+from tasks.mask.candidates import numbers_in_boxes
 from tasks.mask.instructions import Refused, Variant
-from tasks.mask.mixture import Judged, judged, with_chosen, within
+from tasks.mask.mixture import Judged, judged, with_chosen
 from tasks.mask.notes import MaskNote
 from tasks.mask.targets import (
     Target,
@@ -33,7 +34,7 @@ from tasks.mask.targets import (
     mask_in_collage,
     step_target,
 )
-from tasks.object.rows import Collage
+from tasks.object.rows import Collage, fitted_cell
 from tasks.prompts import found_text, instruction_text
 from tasks.regions import EXACT, step_regions
 from tasks.sessions import ManualRow
@@ -59,6 +60,7 @@ class Asked(NamedTuple):
     # with the (H, W) bool mask of one of them.
     judged: Judged | None = None
     box_of: Callable[[np.ndarray], Box | None] = of_mask
+    place: int = 0  # among rows of this origin about this picture, in the order of the text
 
 
 def make(context: Context) -> Iterator[Row]:
@@ -98,6 +100,9 @@ def _of_find(context: Context, row: ManualRow, first: Mapping[str, int]) -> Iter
         context.drop(CONFIG, step, reason)
         return
     labels, found_by, said = part_labels(step), EXACT, None
+    if len(set(map(part_kind, labels))) < len(labels):
+        context.drop(CONFIG, step, "kinds_look_the_same")
+        return
     if context.scene_picture(step) is None:
         found_by, said = annotation.annotator, judged(context, row)
     regions = found_parts(context, row, annotation, said and said.consensus.chosen.mask)
@@ -107,20 +112,16 @@ def _of_find(context: Context, row: ManualRow, first: Mapping[str, int]) -> Iter
     names = phrases(labels)
     rng, placing = context.rng(CONFIG, step), _next_placing(context, row)
     for index, region in enumerate(regions):
-        variants, refused = instructions.of_label(labels, index, placing, rng)
-        _count(context, step, refused)
+        variants = instructions.of_label(labels, index, placing, rng)
         if len(labels) == 1:
             variants.insert(1, Variant("manual", found_text(step.text)))
-        if not variants:
-            context.drop(CONFIG, step, "no_unique_instruction", labels[index].text)
-            continue
         target = Target(
             region.mask, [(names[index], union(region.instances_px))], list(region.instances_px),
             found_by, annotation.confidence,
         )  # fmt: skip
         box_of = functools.partial(_box_within, target.instances_px)
         image = context.source_image(step)
-        yield Asked("object", row, image, [step], target, variants, said, box_of)
+        yield Asked("object", row, image, [step], target, variants, said, box_of, index)
     collage = context.collages.get(step.instruction_id)
     if collage is not None:
         masks = [region.mask for region in regions]
@@ -150,13 +151,8 @@ def _of_collage(
     rank: int | None,
     rng: random.Random,
 ) -> Asked:
-    fitted: list[Fitted] = []
-    for found in collage.order:
-        picture = context.picture(found.row.instruction)
-        if picture is None:
-            raise ValueError(f"{context.item(found.row.instruction)}: annotated without a picture")
-        fitted.append(fit(picture.rgb, collage.cell_wh))
-    own, cell, cell_wh = fitted[collage.cell], collage.cell, collage.cell_wh
+    cell, cell_wh = collage.cell, collage.cell_wh
+    own = fitted_cell(context, collage.order[cell], cell_wh)
     masks, boxes = parts
     there = [boxes_in_collage(several, own, cell, cell_wh) for several in boxes]
     mask = np.logical_or.reduce([mask_in_collage(one, own, cell, cell_wh) for one in masks])
@@ -170,7 +166,10 @@ def _of_collage(
         mask, list(zip(phrases(labels), map(union, there), strict=True)),
         [box for several in there for box in several], found_by, annotation.confidence,
     )  # fmt: skip
-    image = context.collage_image(row.instruction, lambda: compose([one.cell for one in fitted]))
+    image = context.collage_image(
+        row.instruction,
+        lambda: compose([fitted_cell(context, found, cell_wh).cell for found in collage.order]),
+    )
     sources = [row.instruction]
     sources += [f.row.instruction for f in collage.order if f.row.instruction is not sources[0]]
 
@@ -183,7 +182,7 @@ def _of_collage(
 
 def _box_within(boxes_px: Sequence[Box], mask: np.ndarray) -> Box | None:
     """The box of what lies of a mask in the boxes of one kind of part."""
-    return of_mask(within(mask, boxes_px))
+    return of_mask(numbers_in_boxes(mask, boxes_px) > 0)
 
 
 def _rank(first: Mapping[str, int], cells: Sequence[Sequence[PartLabel]], cell: int) -> int | None:
@@ -201,8 +200,12 @@ def _of_step(context: Context, row: ManualRow) -> Iterator[Asked]:
     if isinstance(regions, str):
         context.drop(CONFIG, step, regions)
         return
+    flat = regions
     said = judged(context, row) if regions.source != EXACT else None
     regions = with_chosen(regions, said)
+    if isinstance(regions, str):
+        context.drop(CONFIG, step, regions)
+        return
     placing = None
     if len(regions.new) == 1 and len(step.text) == 1:
         themes = [entity["theme"] for entity in step.entities if "theme" in entity]
@@ -224,7 +227,7 @@ def _of_step(context: Context, row: ManualRow) -> Iterator[Asked]:
                 continue
             box_of = functools.partial(_box_beside, told.target, said)
             yield Asked(origin, row, image, [step], told.target, variants, said, box_of)
-    pair = pairs.of_step(context, row, regions, rng)
+    pair = pairs.of_step(context, row, (flat, regions), rng)
     if pair is not None:
         target, variants, refused = pair
         _count(context, step, refused)
@@ -234,9 +237,12 @@ def _of_step(context: Context, row: ManualRow) -> Iterator[Asked]:
 
 
 def _box_beside(target: Target, said: Judged | None, mask: np.ndarray) -> Box | None:
-    """The box of a mask of new parts and of what the target shows besides."""
-    besides = target.mask if said is None else target.mask & ~said.consensus.chosen.mask
-    return of_mask(mask | besides)
+    """The box of a mask of new parts and of what the target shows besides, without the new parts
+    that it does not show."""
+    if said is None:
+        return of_mask(target.mask)
+    new = said.consensus.chosen.mask
+    return of_mask((mask & ~(new & ~target.mask)) | (target.mask & ~new))
 
 
 def _count(context: Context, step: Instruction, refused: Sequence[Refused]) -> None:
@@ -268,7 +274,7 @@ def _row(context: Context, asked: Asked) -> Row:
         sources=asked.sources,
         annotator=target.found_by,
         confidence=target.confidence,
-        words=_told_apart(asked, png),
+        words=f"{asked.origin} {asked.place}",
     )  # fmt: skip
     box = union([box for _, box in target.names])
     said = asked.judged
@@ -302,12 +308,8 @@ def _alone(target: Target, box: Box) -> dict[str, Any]:
             "quality": target.confidence}  # fmt: skip
 
 
-def _told_apart(asked: Asked, png: bytes) -> str:
-    """What the ids of one picture's rows differ by: where they come from and what they show. Not
-    the instruction: another of the same mask is the same row."""
-    return hashlib.sha256(f"{asked.origin}\n".encode() + png).hexdigest()
+def _edit(row: Row) -> str:
+    return "collage" if len(row["provenance"]["source_images"]) > 1 else "copy"
 
 
-ROWS = Rows(
-    make, edit=lambda row: "collage" if len(row["provenance"]["source_images"]) > 1 else "copy"
-)
+ROWS = Rows(make, judged_alone=True, edit=_edit)

@@ -10,16 +10,25 @@ import cv2
 import numpy as np
 
 from core import scenes
-from core.part_names import is_named, part_kind
+from core.part_names import is_named
 from core.records import Annotation, PartLabel
 from core.scenes import PartInstance, ScenePicture
 from synthesis.boxes import Box, as_box, of_mask
 from synthesis.collage import Fitted, box_in_collage
 from tasks.context import Context
 from tasks.flat_regions import standing_masks
-from tasks.regions import EXACT, Region, StepRegions, exact_scene, parts_before, region
+from tasks.mask.candidates import numbers_in_boxes
+from tasks.regions import (
+    EXACT,
+    Region,
+    StepRegions,
+    exact_scene,
+    parts_before,
+    region,
+    seen_parts,
+)
 from tasks.sessions import ManualRow
-from tasks.spatial import things
+from tasks.spatial import space, things
 from tasks.spatial.reading import TABLE, Placing
 from tasks.spatial.space import NEAR_MM
 
@@ -76,7 +85,7 @@ def found_parts(
                  for one in annotation.labels]  # fmt: skip
     else:
         standing = standing_masks(context, row.instruction)[0] if chosen is None else chosen
-        masks = [_within(standing, one.instances_px) for one in annotation.labels]
+        masks = [numbers_in_boxes(standing, one.instances_px) > 0 for one in annotation.labels]
     regions = []
     for mask, label in zip(masks, annotation.labels, strict=True):
         boxes = [as_box(box) for box in label.instances_px]
@@ -97,13 +106,6 @@ def _named_pixels(
         if is_named(label, part.label, part.color)
     ]  # fmt: skip
     return np.isin(numbers, places)
-
-
-def _within(standing: np.ndarray, boxes_px: Sequence[Sequence[float]]) -> np.ndarray:
-    mask = np.zeros_like(standing)
-    for x0, y0, x1, y1 in (map(round, box) for box in boxes_px):
-        mask[y0:y1, x0:x1] = standing[y0:y1, x0:x1]
-    return mask
 
 
 def mask_in_collage(
@@ -140,7 +142,8 @@ def step_target(
 ) -> StepTarget | str:
     """The new parts of a step and what they go to: what the text names, else what they touch. The
     reason where that can't be told."""
-    named = _named(regions, placing) if placing and placing.anchor not in (None, TABLE) else None
+    anchor = placing.anchor if placing else None
+    named = None if anchor in (None, TABLE) else _named(regions, anchor or "")
     if isinstance(named, str):
         return named
     touched = _touched(context, row, regions)
@@ -174,13 +177,9 @@ def _counted(one: Region) -> str:
     return thing.bare if thing.count > 1 else f"1 {thing.bare}"
 
 
-def _named(regions: StepRegions, placing: Placing) -> Region | str:
-    """The one thing in the picture that a text names as an anchor."""
-    wanted = part_kind(PartLabel(1, "", (placing.anchor or "").lower().removeprefix("the ")))
-    found = [
-        one for one in (*regions.earlier, *regions.new)
-        if wanted in {part_kind(PartLabel(1, color, one.label)) for color in ("", one.color)}
-    ]  # fmt: skip
+def _named(regions: StepRegions, anchor: str) -> Region | str:
+    """The one earlier thing in the picture that a text names as an anchor."""
+    found = [one for one in regions.earlier if things.is_called(one, anchor)]
     if not found:
         return "anchor_not_found"
     return found[0] if len(found) == 1 and found[0].count == 1 else "anchor_not_unique"
@@ -212,9 +211,9 @@ def _touched_in_space(
         return "no_scene"
     step, picture = drawn
     before = parts_before(context, step)
-    new = [context.scene.parts[i] for i in step.new_ids]
+    new = [np.array(context.scene.parts[i].box_mm) for i in step.new_ids]
     for way, rests in ((_rests_on, True), (_carries, False), (_beside, False)):
-        ids = {one.id for one in before if any(way(part, one) for part in new)}
+        ids = {one.id for one in before if any(way(box, np.array(one.box_mm)) for box in new)}
         if ids:
             return _regions_of(context, picture, [p for p in before if p.id in ids], rests)
     return [], False
@@ -232,36 +231,27 @@ def _regions_of(
         kinds.setdefault((part.label, part.color), []).append(part.id)
     found = []
     for name, ids in kinds.items():
-        mask = np.isin(numbers, [place[i] for i in ids if i in place])
-        seen = [boxes[i] for i in ids if i in boxes]
-        one = region(mask, name, len(ids), seen, ids) if len(seen) == len(ids) else None
+        every = all(i in boxes for i in ids)
+        one = seen_parts(numbers, place, boxes, name, ids) if every else None
         if one is None:
             return "anchor_hidden"
         found.append(one)
     return found, rests
 
 
-def _rests_on(part: PartInstance, other: PartInstance) -> bool:
-    one, two = part.box_mm, other.box_mm
-    return abs(one[2] - two[5]) <= NEAR_MM and _share(part, other, (0, 1))
+def _rests_on(one: np.ndarray, other: np.ndarray) -> bool:
+    return space.touches_above(one, other[None])
 
 
-def _carries(part: PartInstance, other: PartInstance) -> bool:
-    return _rests_on(other, part)
+def _carries(one: np.ndarray, other: np.ndarray) -> bool:
+    return _rests_on(other, one)
 
 
-def _beside(part: PartInstance, other: PartInstance) -> bool:
-    one, two = part.box_mm, other.box_mm
+def _beside(one: np.ndarray, other: np.ndarray) -> bool:
     return any(
-        max(one[axis] - two[axis + 3], two[axis] - one[axis + 3]) <= NEAR_MM
-        and _share(part, other, (1 - axis, 2))
+        space.apart(one, other, axis) <= NEAR_MM and space.overlap(one, other, (1 - axis, 2))
         for axis in (0, 1)
     )
-
-
-def _share(part: PartInstance, other: PartInstance, axes: Sequence[int]) -> bool:
-    one, two = part.box_mm, other.box_mm
-    return all(min(one[a + 3], two[a + 3]) - max(one[a], two[a]) > NEAR_MM for a in axes)
 
 
 def connected_boxes(mask: np.ndarray) -> list[Box]:

@@ -59,18 +59,19 @@ def make(context: Context) -> Iterator[Row]:
         if len(others) < DISTRACTORS:
             context.drop("object", step, "too_few_other_parts", f"{len(others)} of {DISTRACTORS}")
             continue
-        made = []
+        made, chosen = [], None
         shared = context.rng("collage", step).randrange(CELLS)  # with masks
         try:
             for cell in range(CELLS):
                 rng.shuffle(others)
                 order = [*others[:cell], target, *others[cell:]]
-                if cell == shared:
-                    context.collages[step.instruction_id] = Collage(order, cell)
-                made.append(_collage_row(context, order, cell, cells))
+                kept = Collage(order, cell) if cell == shared else None
+                made.append(_collage_row(context, order, cell, cells, kept is not None))
+                chosen = kept or chosen
         except ImageError as error:
             context.unusable("object", step, error)
             continue
+        context.collages[step.instruction_id] = chosen
         yield from sorted(made, key=lambda row: row["id"])
 
 
@@ -107,15 +108,23 @@ def _fitted(
     key = (found.row.instruction.VLM.img_path, cell_wh)
     fitted = cells.get(key)
     if fitted is None:
-        picture = context.picture(found.row.instruction)
-        if picture is None:
-            raise ValueError(f"{context.item(found.row.instruction)}: annotated without a picture")
-        fitted = cells[key] = fit(picture.rgb, cell_wh)
+        fitted = cells[key] = fitted_cell(context, found, cell_wh)
     return fitted
 
 
-def _collage_row(context: Context, order: list[Found], cell: int, cells: LRUCache[Any, Any]) -> Row:
-    """The row of one collage: `order` fills the cells, the target is in `cell`."""
+def fitted_cell(context: Context, found: Found, cell_wh: tuple[int, int]) -> Fitted:
+    """A find picture as a cell of that size. Raises `ImageError`."""
+    picture = context.picture(found.row.instruction)
+    if picture is None:
+        raise ValueError(f"{context.item(found.row.instruction)}: annotated without a picture")
+    return fit(picture.rgb, cell_wh)
+
+
+def _collage_row(
+    context: Context, order: list[Found], cell: int, cells: LRUCache[Any, Any], shared: bool
+) -> Row:
+    """The row of one collage: `order` fills the cells, the target is in `cell`. A `shared` one is
+    shown by masks, too."""
     target = order[cell]
     cell_wh = cell_size(target.annotation.size_wh)
     collage_wh = (2 * cell_wh[0], 2 * cell_wh[1])
@@ -126,14 +135,13 @@ def _collage_row(context: Context, order: list[Found], cell: int, cells: LRUCach
     ]
     targets = entries[cell]
     boxes = [tuple(entry["box_norm100"]) for entry in targets]
-    shared = context.collages.get(target.row.instruction.instruction_id)
     pixels = functools.partial(compose, [one.cell for one in fitted])
     row = base_row(
         context,
         "object",
         target.row,
         context.collage_image(target.row.instruction, pixels)
-        if shared is not None and shared.order is order
+        if shared
         else context.new_image(pixels()),
         {
             "query": object_query(target.row.instruction.text, context.options.templates),

@@ -11,8 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.part_names import part_kind
-from core.records import PartLabel
 from core.relations import MIDDLE, OPPOSITE, by_information
 from tasks.context import Context
 from tasks.regions import Region, StepRegions, exact_scene, parts_before, region
@@ -70,7 +68,16 @@ def gold_of(text: Sequence[str], image: Sequence[str], scene: Sequence[str] | No
 
 
 def pairs_of_step(context: Context, row: ManualRow, regions: StepRegions) -> list[Pair]:
-    """The pairs of a step. An anchor that is named and not found is recorded, never guessed."""
+    """The pairs of a step, found once. An anchor that is named and not found is recorded, never
+    guessed."""
+    number = row.instruction.instruction_id
+    if number not in context.pairs:
+        context.pairs[number] = _pairs(context, row, regions)
+    found: list[Pair] = context.pairs[number]
+    return found
+
+
+def _pairs(context: Context, row: ManualRow, regions: StepRegions) -> list[Pair]:
     placings = _placings(row, regions)
     pairs: list[Pair] = []
     for new, placing in zip(regions.new, placings, strict=True):
@@ -115,9 +122,8 @@ def _anchor(
         return things.table(size_wh) if row.step_before is None or placing.anchor else None
     if placing.anchor is None:
         return things.model(_rest(regions, new))
-    wanted = placing.anchor.lower().removeprefix("the ").strip()
     others = [one for one in (*regions.earlier, *regions.new) if one is not new]
-    found = [one for one in others if _is_called(one, wanted)]
+    found = [one for one in others if things.is_called(one, placing.anchor)]
     if len(found) == 1 and found[0].count == 1:
         return things.part(found[0])
     reason = "anchor_not_found" if not found else "anchor_not_unique"
@@ -131,13 +137,6 @@ def _rest(regions: StepRegions, new: Region) -> Region:
     mask = np.logical_or.reduce([one.mask for one in others])
     found = region(mask, ("", ""), 1, (), [i for one in others for i in one.part_ids])
     return found if found is not None else others[0]
-
-
-def _is_called(region: Region, wanted: str) -> bool:
-    """Whether words name a region's part, with or without its colour."""
-    names = {region.label, f"{region.color} {region.label}".strip()}
-    kinds = {part_kind(PartLabel(1, "", name)) for name in names}
-    return part_kind(PartLabel(1, "", wanted)) in kinds
 
 
 def _pair(

@@ -31,19 +31,19 @@ def relations_between(subject: Boxes, other: Boxes) -> list[str]:
     """What holds of `subject` as seen from `other`, both (N, 6) boxes of parts; maybe nothing."""
     one, two = _union(subject), _union(other)
     found = []
-    rests = [_touches_above(box, other) for box in subject]
+    rests = [touches_above(box, other) for box in subject]
     if _is_in(one, other):
         found.append("in")
     if all(rests):
         found.append("on")
-    elif _overlap(one, two) and one[2] >= two[5] + NEAR_MM and not any(rests):
+    elif overlap(one, two) and one[2] >= two[5] + NEAR_MM and not any(rests):
         found.append("above")
-    if _overlap(one, two) and one[5] <= two[2] + NEAR_MM:
+    if overlap(one, two) and one[5] <= two[2] + NEAR_MM:
         found.append("under")
     left, right = one[3] <= two[0] + NEAR_MM, one[0] >= two[3] - NEAR_MM
     front, back = one[4] <= two[1] + NEAR_MM, one[1] >= two[4] - NEAR_MM
     # Of two that stand askew to each other, the way they are further apart.
-    apart_x, apart_y = _apart(one, two, 0), _apart(one, two, 1)
+    apart_x, apart_y = apart(one, two, 0), apart(one, two, 1)
     if (left or right) and (apart_x >= apart_y or not (front or back)):
         found.append("left" if left else "right")
     if (front or back) and (apart_y >= apart_x or not (left or right)):
@@ -71,27 +71,28 @@ def _union(boxes: Boxes) -> np.ndarray:
     return found
 
 
-def _overlap(one: np.ndarray, other: np.ndarray, axes: Sequence[int] = (0, 1)) -> bool:
+def overlap(one: np.ndarray, other: np.ndarray, axes: Sequence[int] = (0, 1)) -> bool:
     """Whether two boxes share more than an edge along every axis."""
     return all(
         min(one[a + 3], other[a + 3]) - max(one[a], other[a]) > NEAR_MM for a in axes
     )  # fmt: skip
 
 
-def _touches_above(box: np.ndarray, others: Boxes) -> bool:
-    """Whether a part rests on one of the others."""
-    return any(abs(box[2] - o[5]) <= NEAR_MM and _overlap(box, o) for o in others)
+def touches_above(box: np.ndarray, others: Boxes) -> bool:
+    """Whether a part, a (6,) box, rests on one of the others."""
+    return any(abs(box[2] - o[5]) <= NEAR_MM and overlap(box, o) for o in others)
 
 
-def _apart(one: np.ndarray, other: np.ndarray, axis: int) -> float:
+def apart(one: np.ndarray, other: np.ndarray, axis: int) -> float:
+    """The gap between two boxes along an axis, in millimetres; below 0 where they share some."""
     return float(max(one[axis] - other[axis + 3], other[axis] - one[axis + 3]))
 
 
 def _is_next(one: np.ndarray, other: np.ndarray) -> bool:
     """Within a stud sideways, at one height."""
-    gaps = (_apart(one, other, 0), _apart(one, other, 1))
+    gaps = (apart(one, other, 0), apart(one, other, 1))
     beside = max(gaps) >= -NEAR_MM and min(gaps) < -NEAR_MM
-    return beside and max(gaps) <= STUD_MM + NEAR_MM and _overlap(one, other, (2,))
+    return beside and max(gaps) <= STUD_MM + NEAR_MM and overlap(one, other, (2,))
 
 
 def _is_in(one: np.ndarray, others: Boxes) -> bool:

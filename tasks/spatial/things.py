@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.nouns import article, with_number
+from core.part_names import part_kind
+from core.records import PartLabel
 from core.relations import MIDDLE, MODEL, TABLE
 from synthesis.boxes import Box, px_to_norm100
 from tasks.regions import Region
@@ -60,6 +62,13 @@ class Thing:
         """As a row holds it."""
         box_norm100 = px_to_norm100(self.box_px, self.size_wh)
         return {"label": self.bare, "box_px": list(self.box_px), "box_norm100": list(box_norm100)}
+
+
+def is_called(region: Region, words: str) -> bool:
+    """Whether words name a region's part, with or without its colour and an article."""
+    bare = words.lower().removeprefix("the ").strip()
+    names = {region.label, f"{region.color} {region.label}".strip()}
+    return part_kind(PartLabel(1, "", bare)) in {part_kind(PartLabel(1, "", n)) for n in names}
 
 
 def part(region: Region) -> Thing:

@@ -8,7 +8,7 @@ import pytest
 
 from core.pictures.media import Picture
 from tasks.mask.annotators import machine_candidates
-from tasks.mask.features import NAMES, UNKNOWN, as_mapping, features_of, vector
+from tasks.mask.features import NAMES, UNKNOWN, features_of, vector
 from tasks.mask.quality import (
     FORMULA,
     WEIGHT_MAX,
@@ -86,11 +86,10 @@ def test_nothing_known_is_neither_for_nor_against():
 
 
 def test_a_vector_names_its_annotator():
-    values = as_mapping(vector(features_of(_find_view(), _numbers(), []), "edges"))
-    assert list(values) == list(NAMES)
-    assert {name for name in NAMES if name.startswith("by_") and values[name]} == {"by_edges"}
-    unknown = as_mapping(vector(features_of(_find_view(), _numbers(), []), "prompted"))
-    assert not any(value for name, value in unknown.items() if name.startswith("by_"))
+    found = features_of(_find_view(), _numbers(), [])
+    for annotator, names in (("edges", {"by_edges"}), ("prompted", set())):
+        values = dict(zip(NAMES, vector(found, annotator), strict=True))
+        assert {name for name in NAMES if name.startswith("by_") and values[name]} == names
 
 
 def test_the_formula_is_the_published_one():
