@@ -43,6 +43,7 @@ def masking_command(options: argparse.Namespace) -> None:
     """`masking`."""
     require("evaluate", "masking")
     from evaluation import masking
+    from evaluation.deployed import NoMask
     from evaluation.tables import terminal
 
     looks = [look_of(name, options.masks, options.mask_threshold) for name in METHODS
@@ -51,7 +52,7 @@ def masking_command(options: argparse.Namespace) -> None:
     for asked, open_model in _runs(options):
         try:
             runs = masking.runs_of(asked, [look for look in looks if look])
-        except UserError as error:
+        except NoMask as error:
             if options.config != "all":
                 raise
             without.append(str(error))

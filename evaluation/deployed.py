@@ -16,6 +16,10 @@ from tasks.row_masks import has_map, map_of
 SEEN_KEPT = 64  # pictures of what is asked now: an endpoint may ask for one again
 
 
+class NoMask(UserError):
+    """Not one of the items that are asked about has a mask."""
+
+
 class Shown:
     """The pictures of a build's items seen through masks, each made when it is asked for."""
 
@@ -44,12 +48,12 @@ class Shown:
 
 
 def with_maps(look: Look, build: Path, items: Sequence[Item]) -> list[Item]:
-    """The items that have a mask; raises `UserError` where none has."""
+    """The items that have a mask; raises `NoMask` where none has."""
     found = [i for i in items if has_map(look, build, i.config, i.split, i.id)]
     if items and not found:
         cure = ("build with the config mask, or give --masks predicted:DIR" if look.is_gold
                 else "a map is called by its row's id, ID.png or ID.npy")  # fmt: skip
-        raise UserError(
+        raise NoMask(
             f"--masks {look.masks}: not one of {len(items):,} {items[0].config} items has a mask; "
             f"{cure}"
         )

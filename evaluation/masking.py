@@ -22,6 +22,7 @@ from tasks import TASKS
 from tasks.looks import Look
 
 NONE = "none"
+FOLDER = "masking"  # in the folder of answers
 # What the table says itself.
 TOLD_ANYWAY = ("can't be told apart", GOLD_WARNING)
 GOLD_NOTE = (
@@ -47,7 +48,10 @@ def runs_of(asked: Asked, looks: Sequence[Look]) -> list[Asked]:
     """The run without masks and one a look, all of the items that have a mask."""
     every = load_items(asked.build, asked.config, asked.split)
     found = with_maps(looks[0], asked.build, items_of(asked, every))
-    plain = dataclasses.replace(asked, only=frozenset(item.id for item in found))
+    # Answers of a part of the items lie apart: `score` would count the rest as wrong.
+    plain = dataclasses.replace(
+        asked, only=frozenset(item.id for item in found), out=asked.out / FOLDER
+    )
     return [plain, *(dataclasses.replace(plain, look=look) for look in looks)]
 
 

@@ -16,6 +16,7 @@ from core.items import Item, picture_bytes
 from core.metrics import READ, boxes_norm100
 from core.store import write_text
 from evaluation.score import Results, Score
+from evaluation.standings import honest
 from evaluation.tables import LEGEND, Cell, Table
 from tasks import TASKS
 from tasks.queries import take_apart
@@ -82,7 +83,7 @@ def write_report(path: Path, results: Results, tables: Sequence[Table], shown: i
     parts += [_table(table) for table in tables]
     parts.append(f'<p class="soft">{escape(LEGEND)}</p>')
     for config, items in results.items.items():
-        runs = [s for s in results.scores if s.config == config and not s.baseline]
+        runs = [s for s in honest(results) if s.config == config and not s.baseline]
         if len(runs) > 1:
             parts.append(_together(runs, items, shown))
     for score in results.scores:

@@ -161,7 +161,7 @@ def _one_writer(path: Path) -> AbstractContextManager[None]:
 def _record(asked: Asked, items: list[Item]) -> Run:
     options = {key: value for key, value in asdict(asked.options).items()
                if key not in _ONLY_HOW and (value or key != "parameters")}  # fmt: skip
-    maps = {"maps": digest(asked.look)} if asked.look and not asked.look.is_gold else {}
+    maps = {} if asked.look is None else {"maps": digest(asked.look, asked.build)}
     return Run(
         model=f"{asked.kind}:{asked.options.model}",
         name=asked.label,

@@ -20,6 +20,7 @@ from core.errors import UserError
 from core.items import Item
 from core.metrics import Said
 from evaluation.score import Results
+from evaluation.standings import full_name, honest
 from evaluation.tables import Cell, Table, shown
 from tasks import TASKS
 from tasks.spatial import score as spatial
@@ -152,15 +153,15 @@ def _cell(value: float | None) -> Cell:
 
 
 def add(results: Results) -> dict[str, Table]:
-    """Score the spatial runs by SPICE; returns the table of them, by its file stem. Their scores
-    get it, too; where there are none a warning says so."""
-    runs = [row for row in results.scores if row.config == CONFIG and not row.baseline]
+    """Score by SPICE the spatial runs that may stand in a table; returns it, by its file stem.
+    Their scores get it, too; where there are none a warning says so."""
+    runs = [row for row in honest(results) if row.config == CONFIG and not row.baseline]
     if not runs:
         results.warnings.append(f"{OPTION}: none of the files answers {CONFIG} questions")
         return {}
     for row in runs:
         row.spice = scores_of(results.items[CONFIG], row.saids, row.values)
-    names = [row.label + (f" [{row.setting}]" if row.setting else "") for row in runs]
+    names = [full_name(row, True) for row in runs]
     title = f"{TASKS[CONFIG].text.title}: SPICE itself"
     return {
         f"{CONFIG}.spice": spice_table(

@@ -33,7 +33,7 @@ def tables_of(results: Results) -> dict[str, Table]:
     """All tables by file stem: the papers' form, every metric, the query settings."""
     made: dict[str, Table] = {}
     for config in results.items:
-        rows = [score for score in _honest(results) if score.config == config]
+        rows = [score for score in honest(results) if score.config == config]
         settings = sorted({row.setting for row in rows if not row.baseline})
         for setting in settings:
             shown = [row for row in rows if row.baseline or row.setting == setting]
@@ -43,15 +43,15 @@ def tables_of(results: Results) -> dict[str, Table]:
             entries = _entries(shown, results)
             made[stem] = paper_table(title, _main_columns(config), entries)
             made[stem].about = TASKS[config].score.about
-        every = [(_full_name(row, len(settings) > 1), _values(row), row.baseline) for row in rows]
+        every = [(full_name(row, len(settings) > 1), _values(row), row.baseline) for row in rows]
         made[f"{config}.all"] = full_table(config, every)
         models = [row for row in rows if not row.baseline]
         made |= _failure_table(config, models) | _confusion_tables(results.items[config], models)
     made.update(_setting_tables(results))
-    return made | _cost_table([row for row in _honest(results) if not row.baseline])
+    return made | _cost_table([row for row in honest(results) if not row.baseline])
 
 
-def _honest(results: Results) -> list[Score]:
+def honest(results: Results) -> list[Score]:
     """The scores that may stand in a table beside others: none of a run that saw gold masks."""
     return [row for row in results.scores if not row.uses_gold_mask]
 
@@ -63,7 +63,7 @@ def _failure_table(config: str, rows: list[Score]) -> dict[str, Table]:
         return {}
     several = len({row.setting for row in rows}) > 1
     lines = [
-        [Cell(_full_name(row, several)), Cell(f"{sum(row.failures.values()):,} of {row.total:,}")]
+        [Cell(full_name(row, several)), Cell(f"{sum(row.failures.values()):,} of {row.total:,}")]
         + [Cell(f"{row.failures.get(kind, 0):,}") for kind in kinds]
         for row in rows
     ]
@@ -76,7 +76,7 @@ def _confusion_tables(items: list[Item], rows: list[Score]) -> dict[str, Table]:
     several = len({row.setting for row in rows}) > 1
     made = {}
     for row in rows:
-        name = _full_name(row, several)
+        name = full_name(row, several)
         title = f"{TASKS[row.config].text.title}: answers of {name} by what holds"
         table = confusion_table(row.config, title, items, row.saids)
         if table is not None:
@@ -98,7 +98,7 @@ def _cost_table(rows: list[Score]) -> dict[str, Table]:
     for row in told:
         values = [getattr(row, name) for name in COSTS]
         cells = [Cell("-" if value is None else f"{value:,g}") for value in values]
-        lines.append([Cell(_full_name(row, True)), Cell(row.config), *cells])
+        lines.append([Cell(full_name(row, True)), Cell(row.config), *cells])
     head = ["run", "task", *COSTS.values()]
     return {"cost": Table("Time and tokens", head, lines, about="Means over answers.")}
 
@@ -108,7 +108,7 @@ def _main_columns(config: str) -> list[Metric]:
     return [each for each in score.metrics if each.main or each.name in score.columns]
 
 
-def _full_name(row: Score, several: bool) -> str:
+def full_name(row: Score, several: bool) -> str:
     return row.label + (f" [{row.setting}]" if several and row.setting else "")
 
 
@@ -165,9 +165,9 @@ def _setting_tables(results: Results) -> dict[str, Table]:
     }
     columns = [(c, metric(c, name)) for c in TASKS for name in TASKS[c].score.setting_columns]
     made = {}
-    for label in sorted({row.label for row in _honest(results) if not row.baseline}):
+    for label in sorted({row.label for row in honest(results) if not row.baseline}):
         by_setting: dict[str, dict[tuple[str, str], Value]] = {}
-        for row in _honest(results):
+        for row in honest(results):
             if row.label == label and not row.baseline and row.setting in switches:
                 values = {(row.config, name): value for name, value in _values(row).items()}
                 by_setting.setdefault(row.setting, {}).update(values)

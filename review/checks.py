@@ -234,7 +234,7 @@ def _other_way_round(row: BuildRow) -> Question:
 
 
 def _of_masks(ranked: Sequence[BuildRow]) -> list[Question]:
-    """A mask as it is, one without most of what it shows, one of all else."""
+    """A mask as it is, one of another place, one that lacks the first of several things."""
     right, misguided, missing = 4, 1, 2
     made: list[Question] = []
     used: set[str] = set()
@@ -261,7 +261,7 @@ def _of_masks(ranked: Sequence[BuildRow]) -> list[Question]:
 
 
 def _elsewhere(mask: np.ndarray) -> np.ndarray:
-    """A mask of the same size in the corner that is farthest from it."""
+    """The quarter of the sides in the corner that is farthest from a mask, without the mask."""
     y, x = (at.mean() for at in np.nonzero(mask))
     height, width = mask.shape
     wrong = np.zeros_like(mask)

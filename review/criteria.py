@@ -29,6 +29,11 @@ class Criterion(NamedTuple):
         """The highest score."""
         return len(self.labels)
 
+    @property
+    def grades(self) -> int:
+        """How many steps of quality there are: kinds of failure are one, whatever their order."""
+        return 2 if self.failures else self.best
+
     def points(self, score: int) -> float:
         """A score as a share of what can be had, 0 to 1."""
         return float(score == self.best) if self.failures else (score - 1) / (self.best - 1)

@@ -221,7 +221,7 @@ def _disputed(found: Mapping[str, Any], task: Rating, pictured: Pictured | None)
             for name, text in one["comments"].items()
         ]
         item = items.get(one["sample"])
-        shown = _pictures(item, pictured[1]) if item and pictured else ""
+        shown = _pictures(item, *pictured) if item and pictured else ""
         text = f"<p>{escape(item['text'])}</p>" if item else ""
         cards.append(
             f"<article><h3>{one['sample']}</h3>{shown}{text}<dl>{''.join(lines)}</dl></article>"
@@ -241,7 +241,8 @@ def _chosen(one: Mapping[str, Any], task: Rating) -> list[str]:
     return lines
 
 
-def _pictures(item: Mapping[str, Any], pictures: Sequence[bytes]) -> str:
+def _pictures(item: Mapping[str, Any], page: Mapping[str, Any], pictures: Sequence[bytes]) -> str:
+    titles = page.get("titles") or ("Evaluating image", "Reference image")  # older pages have none
     width, height = item["size"]
     parts = []
     for place, number in enumerate(item["pictures"]):
@@ -252,7 +253,7 @@ def _pictures(item: Mapping[str, Any], pictures: Sequence[bytes]) -> str:
             )
             for index, box in enumerate(item["boxes"] if place == 0 else ())
         )
-        name = ("evaluating image", "reference image")[place]
+        name = titles[place].lower()
         parts.append(
             f'<div class="picture"><img alt="{name}" src="data:image/webp;base64,{data}">'
             f'<svg viewBox="0 0 {width} {height}" aria-hidden="true">{boxes}</svg></div>'

@@ -59,6 +59,13 @@ def matrix(raters: Sequence[Rater], samples: Sequence[str], criterion: Criterion
     return result
 
 
+def graded(values: np.ndarray, criterion: Criterion) -> np.ndarray:
+    """Scores as steps of quality, from 1: what kind of failure it is says nothing of how bad."""
+    if not criterion.failures:
+        return values
+    return np.where(np.isnan(values), np.nan, np.where(values == criterion.best, 2.0, 1.0))
+
+
 def _holds(
     key: Key, task: Rating, samples: Sequence[str], matrices: Mapping[str, np.ndarray], seed: int
 ) -> dict[str, Any]:
@@ -72,14 +79,14 @@ def _holds(
 
 def _criterion(criterion: Criterion, values: np.ndarray, seed: int, task: Rating) -> dict[str, Any]:
     """Statistics of one question. Of nine that are one, Cohen's kappas of each tell little."""
-    ordinal = criterion.best > 2
+    ordinal = criterion.grades > 2
     pairs = agreement.cohen(values, criterion.best, weighted=False)
     weighted = agreement.cohen(values, criterion.best, weighted=True) if ordinal else None
     return {
         "title": criterion.title,
         "labels": list(criterion.labels),
-        "scale": [0, criterion.best - 1],
-        "mean": agreement.mean(values, seed),
+        "scale": [0, criterion.grades - 1],
+        "mean": agreement.mean(graded(values, criterion), seed),
         "counts": _counts(values, criterion),
         "cant_tell": int(np.isnan(values).sum()),
         "same": agreement.agreeing(values),
@@ -112,7 +119,7 @@ def acceptance(
     """
     if task.name == "screening" or raters < 2:
         return None
-    judged = [(c.name, c.best - 1, criteria[c.name]["fleiss"], criteria[c.name]["mean"])
+    judged = [(c.name, c.grades - 1, criteria[c.name]["fleiss"], criteria[c.name]["mean"])
               for c in task.criteria]  # fmt: skip
     if holds:
         judged = [(TOGETHER, 1, holds["fleiss"], holds["confirmed"])]
@@ -178,14 +185,13 @@ def _rater(
     said["criteria"] = {
         c.name: {
             "counts": _counts(matrices[c.name][:, column], c),
-            "mean": agreement.mean(matrices[c.name][:, [column]], seed),
-            "bias": agreement.bias(matrices[c.name], column, seed),
-            "drift": agreement.drift(matrices[c.name], column, positions),
-            "apart_by_part": _by_part(
-                agreement.from_others(matrices[c.name], column), positions, np.nanmean
-            ),
+            "mean": agreement.mean(steps[:, [column]], seed),
+            "bias": agreement.bias(steps, column, seed),
+            "drift": agreement.drift(steps, column, positions),
+            "apart_by_part": _by_part(agreement.from_others(steps, column), positions, np.nanmean),
         }
         for c in task.criteria
+        for steps in [graded(matrices[c.name], c)]
     }
     return said
 
@@ -208,7 +214,7 @@ def _disputed(
         return []
     spread = np.zeros(len(samples))
     for c in task.criteria:
-        points = (matrices[c.name] - 1) / (c.best - 1)
+        points = (graded(matrices[c.name], c) - 1) / (c.grades - 1)
         known = np.isfinite(points)
         number = np.maximum(known.sum(axis=1), 1)
         filled = np.where(known, points, 0)

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.build import manifest_of
 from core.cli import share
 from core.errors import UserError
 from core.store import sha256
@@ -73,10 +74,15 @@ def add_options(command: argparse.ArgumentParser, several: bool = False) -> None
     )
 
 
-def digest(look: Look) -> str:
-    """Hash of what a look shows, wherever its maps lie."""
-    paths = sorted(look.folder.iterdir()) if look.folder else []
-    maps = [(path.name, sha256(path.read_bytes())) for path in paths if path.suffix in SUFFIXES]
+def digest(look: Look, build: Path) -> str:
+    """Hash of what a look shows, wherever maps lie; of a build's own masks its manifest tells."""
+    if look.folder is None:
+        files = (manifest_of(build) or {}).get("files", {})
+        maps = [(name, file["sha256"]) for name, file in sorted(files.items())
+                if name.startswith("data/mask/")]  # fmt: skip
+    else:
+        paths = [path for path in sorted(look.folder.iterdir()) if path.suffix in SUFFIXES]
+        maps = [(path.name, sha256(path.read_bytes())) for path in paths]
     return sha256(json.dumps([look.name, maps]).encode())
 
 

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow.parquet as pq
 
-from core.build import Place, Row, Version, read_rows, shards, version_of
+from core.build import MANIFEST, Place, Row, Version, read_rows, version_of
+from core.errors import UserError
 from core.masks import read_map, read_mask
 from core.names import SPLITS
 from core.parquet import schema
@@ -110,21 +111,18 @@ def _masks(shard: Version, row_group: int) -> list[bytes]:
 
 def gold_masks(build: Path, config: str, split: str) -> Mapping[str, Gold]:
     """Where the masks of a split's rows lie, by id; rows without one are not among them."""
-    return _gold_masks(build, config, split, _versions(build, CONFIG), _versions(build, config))
-
-
-def _versions(build: Path, config: str) -> tuple[Version, ...]:
-    return tuple(version_of(path) for path in shards(build, config))
+    made = build / MANIFEST
+    if not made.is_file():
+        raise UserError(f"{build}: no {MANIFEST} in it, so nobody knows whose masks these are")
+    return _gold_masks(build, config, split, version_of(made))
 
 
 @functools.lru_cache(4)
-def _gold_masks(
-    build: Path, config: str, split: str, masks: tuple[Version, ...], rows: tuple[Version, ...]
-) -> dict[str, Gold]:
+def _gold_masks(build: Path, config: str, split: str, made: Version) -> dict[str, Gold]:
     if config == CONFIG:
         every = read_rows(build, config, split, ["id"])
         return {row.id: Gold((row.place,)) for row in every}
-    known = _mask_rows(build, ORIGIN_OF.get(config, config), masks)
+    known = _mask_rows(build, ORIGIN_OF.get(config, config), made)
     columns = [*_TOLD, *(name for name in _ASKED if name in schema(config).names)]
     found = {}
     for row in read_rows(build, config, split, columns):
@@ -135,7 +133,7 @@ def _gold_masks(
 
 
 @functools.lru_cache(2)
-def _mask_rows(build: Path, origin: str, masks: tuple[Version, ...]) -> dict[str, list[MaskRow]]:
+def _mask_rows(build: Path, origin: str, made: Version) -> dict[str, list[MaskRow]]:
     """The mask rows of an origin by the picture of the manual that they are about."""
     found: dict[str, list[MaskRow]] = defaultdict(list)
     from tasks.mask.rows import ORIGINS

@@ -32,8 +32,6 @@ def deployed(request: Request, look: Look, unit: Unit, row: Row) -> Changed:
     found = map_of(look, request.build, unit.config, unit.split, row.item.id, size_wh)
     shown = seen(look, bytes(row.picture), found)
     columns = follow(row.columns, unit.config, shown.frame)
-    if "uses_gold_mask" in columns:
-        columns["uses_gold_mask"] = look.is_gold
     data = memoryview(shown.data)
     told = {
         "id": row.item.id,

@@ -102,6 +102,10 @@ class Part:
         line = {"id": row_id, "config": unit.config, "split": unit.split, "reason": reason,
                 "detail": " ".join(map(str, detail))}  # fmt: skip
         self.records.setdefault(DROPPED, []).append(json.dumps(line))
+        for index, told in reversed([*enumerate(self.records.get(MASKS, ()))]):
+            if json.loads(told)["id"] == row_id:  # it was seen, and the format can't say it
+                del self.records[MASKS][index]
+                break
         self.counts[f"dropped: {reason}"] += 1
 
 
@@ -216,7 +220,7 @@ def fingerprint(request: Request, manifest: Mapping[str, Any]) -> str:
     described = {**asdict(request), "ids": ids, "build": manifest["files"], "out": "",
                  "missing": missing(request, manifest)}  # fmt: skip
     if request.look:
-        described["look"] = digest(request.look)
+        described["look"] = digest(request.look, request.build)
     module = f"builder.export.{request.format.replace('-', '_')}"
     own = code.of(
         "builder.export.run", chosen=(("builder.export.run", module), *part_modules("text"))

@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING
 from core.cli import command, positive, require, run_file, whole, writable
 from core.errors import UserError
 from core.names import SPLITS
+from tasks import TASKS
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from scripts.train.masking_data import Sample
+    from scripts.train.masking_data import Rows, Sample
 
 SIZES = ("small", "full")
 SOURCES = ("exact", "human", "machine")
@@ -41,6 +42,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
     add("--load", type=Path, metavar="DIR", help="no training: weights of an earlier --out")
     add("--predict", type=writable, metavar="DIR", help="write a map a row of --split there")
     add("--split", choices=SPLITS, default="test", help="of --predict (%(default)s)")
+    add("--config", choices=TASKS, default="mask",
+        help="whose rows --predict asks about: those of any task, by what their queries say, for "
+        "evaluate run --deploy METHOD --masks predicted:DIR (%(default)s)")  # fmt: skip
     add(
         "--shuffle-instructions",
         action="store_true",
@@ -137,7 +141,7 @@ def _small(options: argparse.Namespace) -> float | None:
         last = losses[-1]
         print(f"{path}: loss {losses[0]:.4f} -> {last:.4f}")
     if options.predict:
-        asked = rows_of(options.build, options.split, recipe.side)
+        asked = rows_to_ask(options, recipe.side)
         texts = texts_of(asked.samples, options)
         write_maps(options, masking_small.predict(network, asked, texts, words))
     return last
@@ -149,6 +153,15 @@ def _tell_epochs(epochs: int) -> Callable[[int, float], None]:
             print(f"epoch {epoch} of {epochs}: loss {loss:.4f}", file=sys.stderr, flush=True)
 
     return tell
+
+
+def rows_to_ask(options: argparse.Namespace, side: int) -> "Rows":
+    """The rows that --predict asks about."""
+    from scripts.train.masking_data import CONFIG, questions_of, rows_of
+
+    if options.config == CONFIG:
+        return rows_of(options.build, options.split, side)
+    return questions_of(options.build, options.config, options.split, side)
 
 
 def texts_of(samples: "Sequence[Sample]", options: argparse.Namespace) -> list[str]:
@@ -167,8 +180,10 @@ def write_maps(options: argparse.Namespace, maps: "Iterable[tuple[Sample, np.nda
         write_map(options.predict, sample.id, found)
         count += 1
     split = [] if options.split == "test" else ["--split", options.split]
-    scoring = command("evaluate", "masks", options.build, "--masks", options.predict, *split)
-    print(f"{options.predict}: {count:,} maps; score them with: {scoring}")
+    use = command("evaluate", "masks", options.build, "--masks", options.predict, *split)
+    if options.config != "mask":
+        use = command("evaluate", "run", "--help")
+    print(f"{options.predict}: {count:,} maps; use them with: {use}")
 
 
 def write_map(folder: Path, name: str, found: "np.ndarray") -> None:

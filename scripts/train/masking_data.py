@@ -1,7 +1,6 @@
 """Mask rows as a model of masks takes them: small pictures, the words of instructions, targets."""
 
 import hashlib
-import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from core.build import Place, read_rows, shards
 from core.cli import command
@@ -18,6 +16,8 @@ from core.colors import COLORS, color_lab
 from core.errors import UserError
 from core.masks import read_mask
 from core.nouns import singular
+from tasks.drawing import pixels
+from tasks.queries import take_apart
 
 CONFIG = "mask"
 SOURCES = ("exact", "human", "machine")  # by the number that files hold
@@ -85,17 +85,13 @@ def rows_of(
         source = SOURCES[told["source"]]
         if source not in sources:
             continue
-        key = hashlib.sha256(told["image"]["bytes"]).hexdigest()
-        if key not in numbers:
-            numbers[key] = len(found.pictures)
-            with Image.open(io.BytesIO(told["image"]["bytes"])) as image:
-                found.pictures.append(shown(np.asarray(image.convert("RGB")), side))
-        picture = found.pictures[numbers[key]]
+        number = _picture(found, numbers, told["image"]["bytes"], side)
+        picture = found.pictures[number]
         mask = read_mask(told["mask"]["bytes"], picture.size_wh)
         texts = dict.fromkeys(one["text"] for one in told["instruction_variants"])
         found.samples.append(
             Sample(
-                told["id"], told["manual_id"], numbers[key], small_target(mask, picture),
+                told["id"], told["manual_id"], number, small_target(mask, picture),
                 tuple(texts) or (told["query"],), told["query"], source, told["sample_weight"],
                 row.place,
             )
@@ -105,6 +101,34 @@ def rows_of(
     if not found.samples:
         raise UserError(f"{build}: no {split} row has a mask of source {' or '.join(sources)}")
     return found
+
+
+def questions_of(build: Path, config: str, split: str, side: int) -> Rows:
+    """The rows of a split of another task, asked with what their queries say of the picture; nobody
+    knows which pixels are meant. Raises `UserError` where there are none."""
+    if not shards(build, config, split):
+        raise UserError(f"{build}: no data/{config}/{split}-*.parquet in it")
+    found, numbers = Rows([], []), dict[str, int]()
+    for row in read_rows(build, config, split, ("id", "manual_id", "query", "image")):
+        told = row.columns
+        number = _picture(found, numbers, told["image"]["bytes"], side)
+        text = take_apart(told["query"], config).instruction
+        nothing = np.zeros(found.pictures[number].rgb.shape[:2], np.float32)
+        found.samples.append(
+            Sample(
+                told["id"], told["manual_id"], number, nothing, (text,), text, "", 1.0, row.place
+            )
+        )
+    return found
+
+
+def _picture(found: Rows, numbers: dict[str, int], data: bytes, side: int) -> int:
+    """The number of a picture among those of some rows, where it is kept once."""
+    key = hashlib.sha256(data).hexdigest()
+    if key not in numbers:
+        numbers[key] = len(found.pictures)
+        found.pictures.append(shown(pixels({"image": {"bytes": data}}), side))
+    return numbers[key]
 
 
 # Pictures ----------------------------------------------------------------------------------------
@@ -167,7 +191,9 @@ def mirrored(text: str) -> str:
     >>> mirrored("Put it on the left.")
     'Put it on the right.'
     """
-    return re.sub(r"\b(left|right)\b", lambda match: _SIDES[match[1]], text)
+    return re.sub(
+        r"\b(left|right)(?=(?:most)?\b)", lambda match: _SIDES[match[1].lower()], text, flags=re.I
+    )
 
 
 # Colours -----------------------------------------------------------------------------------------

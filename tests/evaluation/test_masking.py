@@ -1,7 +1,6 @@
 """`evaluate run --deploy` and `evaluate masking`: what a model sees, and how it is scored then."""
 
 import base64
-import io
 import json
 import re
 from pathlib import Path
@@ -17,6 +16,7 @@ from scored import gold, score, write
 from core.items import load_items
 from evaluation import command as evaluate
 from synthesis.deploy import METHODS, deploy
+from tasks.row_masks import gold_masks
 
 
 @pytest.fixture(scope="module")
@@ -235,8 +235,47 @@ def test_scores_leave_runs_with_gold_masks_out_of_every_table(build, tmp_path, c
     assert "seer" not in capsys.readouterr().out.split("mind:")[0]
 
 
-def test_decoded_pictures_are_those_of_the_build(build):
-    """The helper of these tests reads what a model would."""
-    row = next(iter(all_rows(build).values()))
-    with Image.open(io.BytesIO(row["image"]["bytes"])) as image:
-        assert (np.asarray(image.convert("RGB")) == pixels(row["image"]["bytes"])).all()
+def test_gold_masks_are_asked_about_marked_and_leave_no_table(tmp_path, capsys):
+    """From the command to the scores: the build's own masks, of the items that have one."""
+    build = painted_build(
+        tmp_path / "b" / "lego-arta", manuals=4, test_manuals=3, steps=2, masks=True
+    )
+    out = tmp_path / "p"
+    command = ["run", str(build), "--model", "baseline:copy-query", "--config", "object",
+               "--out", str(out), "--deploy", "overlay-crop"]  # fmt: skip
+    assert evaluate.main(command) == 0
+    assert "mind: gold masks may give answers away" in capsys.readouterr().out
+    (path,) = out.glob("*.jsonl")
+    record = json.loads(path.with_suffix(".run.json").read_text())
+    assert record["masks"] == "gold" and record["options"]["maps"]
+    masked = set(gold_masks(build, "object", "test"))
+    assert {json.loads(line)["id"] for line in path.read_text().splitlines()} == masked
+    assert 0 < len(masked) <= len(load_items(build, "object", "test"))
+    found = score(build, tmp_path / "s", out)
+    (mine,) = (row for row in found["scores"] if not row["baseline"])
+    assert mine["uses_gold_mask"] is True
+    (table,) = (tmp_path / "s").glob("*.csv")
+    names = [line.split(",")[0] for line in table.read_text().splitlines()]
+    assert names.count("copy-query") == 1  # the baseline of that name, not the run
+    # Other masks, another run: answers are not mixed.
+    manifest = json.loads((build / "build.json").read_text())
+    name = next(name for name in manifest["files"] if name.startswith("data/mask/test"))
+    manifest["files"][name]["sha256"] = "0" * 64
+    (build / "build.json").write_text(json.dumps(manifest))
+    assert evaluate.main(command) == 1
+    assert "holds answers of another run" in capsys.readouterr().err
+
+
+def test_the_table_of_gold_masks_says_so_and_its_answers_lie_apart(tmp_path, capsys):
+    build = painted_build(
+        tmp_path / "b" / "lego-arta", manuals=4, test_manuals=3, steps=2, masks=True
+    )
+    command = ["masking", str(build), "--model", "baseline:copy-query", "--config", "object",
+               "--methods", "overlay", "--out", str(tmp_path / "p"),
+               "--scores", str(tmp_path / "s")]  # fmt: skip
+    assert evaluate.main(command) == 0
+    assert "perfect masks" in capsys.readouterr().out
+    lines = json.loads((tmp_path / "s/masking.json").read_text())["object"]["lines"]
+    assert [line["uses_gold_mask"] for line in lines] == [False, True]
+    assert list((tmp_path / "p").glob("*.jsonl")) == []
+    assert len(list((tmp_path / "p" / "masking").glob("*.jsonl"))) == 2

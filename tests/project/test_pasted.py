@@ -120,8 +120,10 @@ def works_or_says(line: str, capsys) -> str:
     if lack is None:
         assert code == 0, f"{line} ({LINES.get(line)}): {said.err}"
     else:
-        assert code in (1, 2) and "Traceback" not in said.err, said.err
         (error,) = [one for one in said.err.splitlines() if one.startswith("error: ")]
+        # 2 is wrong usage, and says where all options are.
+        assert code == (2 if "(all options: " in error else 1), said.err
+        assert "Traceback" not in said.err, said.err
         assert lack in error
     return said.out + said.err
 

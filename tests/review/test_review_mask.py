@@ -15,7 +15,7 @@ from core.build import picture_bytes, read_rows
 from core.masks import read_mask
 from core.store import ROWS
 from review import command as review
-from review import page, results
+from review import page, results, score
 from review.criteria import RATINGS
 from review.results import RESULT_FORMAT, Answer, Result
 
@@ -114,6 +114,25 @@ def _check_build(demo, tmp_path, by_row):
         label = LABELS[by_row[row_id]] if row_id in by_row else None
         assert row["failure"] == label
         assert row["sample_weight"] == 0 if label else row["sample_weight"] > 0
+
+
+def test_a_kind_of_failure_is_no_step_of_quality(made, tmp_path):
+    """Everybody says that no mask is right, each time in the kind that comes last before it."""
+    _, _, _, key, _ = made
+    samples = [name for name, item in key.items.items() if item.row is not None]
+    known = {n: item.known["mask"] for n, item in key.items.items() if item.row is None}
+    task = RATINGS["mask"]
+    read = [_result(key, dict.fromkeys(samples, 3) | known, number) for number in (1, 2)]
+    found = score.summary(key, task, results.checked(read, key, task, 0, False))
+    told = found["criteria"]["mask"]
+    assert told["mean"]["value"] == 0 and told["scale"] == [0, 1]
+    assert told["cohen_weighted"] is None and told["counts"] == [0, 0, 2 * len(samples), 0]
+    quality = [rule for rule in found["acceptance"]["rules"] if "acceptable" in rule["rule"]]
+    assert [rule["passed"] for rule in quality] == [False]
+    # Two kinds of failure differ, but neither is better: no sample is disputed for that.
+    other = _result(key, dict.fromkeys(samples, 1) | known, 3)
+    both = score.summary(key, task, results.checked([read[0], other], key, task, 0, False))
+    assert both["disputed"] == []
 
 
 def test_every_failure_has_a_place_in_the_rows():

@@ -14,7 +14,7 @@ from painted_build import painted_build
 from PIL import Image
 
 from builder.export.ivm import padded
-from core.masks import decode_rle, encode_mask, mask_iou, read_mask
+from core.masks import encode_mask, mask_iou, read_mask
 
 # pycocotools' own notice.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -195,14 +195,3 @@ def test_numbers_of_categories_are_those_without_masks(build, tmp_path):
         numbers.append({one["id"]: one["name"] for one in found})
     assert numbers[0].items() < numbers[1].items()
     assert numbers[1][max(numbers[1])] == "what the instruction is about"
-
-
-def test_ours_and_pycocotools_run_lengths_are_the_same():
-    """The README of the export says RLE, so what reads COCO's must read these."""
-    mask_module = pytest.importorskip("pycocotools.mask")
-    rng = np.random.default_rng(0)
-    for shape in ((7, 5), (60, 80), (1, 9)):
-        mask = rng.random(shape) > 0.6
-        theirs = mask_module.encode(np.asfortranarray(mask.astype(np.uint8)))
-        rle = {"size": list(shape), "counts": theirs["counts"].decode()}
-        assert (decode_rle(rle) == mask).all()

@@ -143,6 +143,7 @@ def test_steps_show_the_new_parts_which_are_what_changed(manuals):
             changed = changed_parts(*pictures)
             new = _pixels(manual, step.step_sha256, step.new_ids)
             assert (changed & new).sum() > 0.9 * new.sum()  # outlines change as well
+            assert rows
             for row in rows:
                 assert not (new & ~read_mask(row["mask"]["bytes"])).any()
 
