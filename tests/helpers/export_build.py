@@ -50,7 +50,8 @@ def export_build(
         "terms": msgspec.to_builtins(UNSTATED),
         "split_exceptions": {"moved": {}, "divided": {}},
         "rows": {c: {s: len(rows_of(folder, c, s)) for s in SPLITS} for c in CONFIGS},
-        "files": {p.name: {"sha256": hashlib.sha256(p.read_bytes()).hexdigest()}
+        "files": {p.relative_to(folder).as_posix():
+                  {"sha256": hashlib.sha256(p.read_bytes()).hexdigest()}
                   for p in sorted(folder.rglob("*.parquet"))},
     }  # fmt: skip
     (folder / MANIFEST).write_text(json.dumps(manifest))
