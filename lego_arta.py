@@ -63,6 +63,7 @@ _COMMON = {
     },
     "confidence": _FLOAT,
     "sample_weight": _FLOAT,
+    "verdict": _TEXT,
 }
 _STATE = {
     **_COMMON,

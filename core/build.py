@@ -110,8 +110,9 @@ def rows_of(manifest: Manifest) -> dict[str, dict[str, int]]:
 
 
 def records(build: Path, manifest: Mapping[str, Any], name: str) -> Iterator[dict[str, Any]]:
-    """What a build tells beside its rows, few in memory at a time: `drops`, `disagreements`, or
-    `inputs` by manual, with the sha256 of `images` by address."""
+    """What a build tells beside its rows, few in memory at a time: `drops`, `disagreements`, and by
+    manual `inputs`, with the sha256 of `images` by address, and `manuals`, what each says of
+    itself: title, introduction."""
     if name in manifest:  # of an older build
         told = manifest[name]
         named = isinstance(told, Mapping)  # inputs, by manual

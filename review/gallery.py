@@ -32,7 +32,7 @@ SESSIONS = 60
 PREVIEW_PX, PREVIEW_QUALITY = 960, 85
 KEPT = (
     "id", "manual_id", "session_id", "step_num", "query", "answer", "instruction",
-    "previous_instruction", "confidence", "sample_weight",
+    "previous_instruction", "confidence", "sample_weight", "verdict",
 )  # fmt: skip
 
 

@@ -33,6 +33,11 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "weight for training: the confidence, or what raters gave; of masks "
         "their quality over the mean",
     ),
+    "verdict": (
+        "",
+        "what raters decided: accepted, disputed (some would throw it out); null where nobody "
+        "judged it",
+    ),
     "eop_distance": (
         "rows",
         "from the text that asks to find parts to the step; 1: just before it",

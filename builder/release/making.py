@@ -86,7 +86,8 @@ def _planned(
                 if row.id in manual.reviewed.weights
             }
             failures = {i: how for i in points if (how := manuals.decided.failures.get(i))}
-            values = set_by_hand(config, points, failures)
+            verdicts = {i: manual.reviewed.verdicts[i] for i in points}
+            values = set_by_hand(config, points, verdicts, failures)
             work_out = working_out(path, config, weighing, points)
             if manuals.rewritten and config == rewritten.CONFIG:
                 work_out = partial(rewritten.other_words, manuals.work, manual.manual_id)

@@ -41,6 +41,16 @@ SCHEMAS = {
             "images": pa.map_(_TEXT, _TEXT),
         }
     ),
+    "manuals": pa.schema(
+        {
+            "manual_id": _TEXT,
+            "set_number": _TEXT,
+            "title": _TEXT,
+            "introduction": pa.list_(_TEXT),
+            "instructions": pa.int64(),
+            "url": _TEXT,
+        }
+    ),
 }
 AT_A_TIME = 10_000
 

@@ -26,6 +26,8 @@ REJECTING = 2 / 3
 OPINIONS = {"screening": 1}
 OPINIONS_OF_RATING = 2
 REJECTED, WITH_REJECTED = "rejected_by_raters", "with_a_rejected_row"
+# Verdicts on rows that stay, for their column: whether any rater would throw the row out.
+ACCEPTED, DISPUTED = "accepted", "disputed"
 
 
 class Judgement(msgspec.Struct, frozen=True):
@@ -51,25 +53,28 @@ class Review(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Reviews:
-    """Decisions by row id, sorted: rows thrown out, weights of the other rows judged, and how rows
-    fail that stay."""
+    """Decisions by row id, sorted: rows thrown out, weights of the other rows judged, how rows fail
+    that stay, and which of those some rater would throw out."""
 
     rejected: tuple[str, ...] = ()
     weights: tuple[tuple[str, float], ...] = ()
     failures: tuple[tuple[str, str], ...] = ()
+    disputed: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.rejected or self.weights)
 
     def decided(self) -> "Decided":
         """The same for looking up by id."""
-        return Decided(frozenset(self.rejected), dict(self.weights), dict(self.failures))
+        verdicts = {i: DISPUTED if i in self.disputed else ACCEPTED for i, _ in self.weights}
+        return Decided(frozenset(self.rejected), dict(self.weights), dict(self.failures), verdicts)
 
     @property
     def as_json(self) -> dict[str, Any]:
         """For a manifest, and back by `from_json`."""
         told: dict[str, Any] = {"rejected": list(self.rejected), "weights": dict(self.weights)}
-        return {**told, "failures": dict(self.failures)} if self.failures else told
+        more = {"failures": dict(self.failures), "disputed": list(self.disputed)}
+        return {**told, **{name: value for name, value in more.items() if value}}
 
 
 NO_REVIEWS = Reviews()
@@ -78,7 +83,8 @@ NO_REVIEWS = Reviews()
 def from_json(value: Mapping[str, Any]) -> Reviews:
     """Decisions as a manifest holds them."""
     failures = tuple(sorted(value.get("failures", {}).items()))
-    return Reviews(tuple(value["rejected"]), tuple(sorted(value["weights"].items())), failures)
+    weights = tuple(sorted(value["weights"].items()))
+    return Reviews(tuple(value["rejected"]), weights, failures, tuple(value.get("disputed", ())))
 
 
 def read_reviews(files: Sequence[Path]) -> tuple[Reviews, list[str]]:
@@ -123,7 +129,10 @@ def read_reviews(files: Sequence[Path]) -> tuple[Reviews, list[str]]:
         if row not in rejected and (failure := _failure(several))
     }  # fmt: skip
     told = Reviews(
-        tuple(sorted(rejected)), tuple(sorted(weights.items())), tuple(sorted(failures.items()))
+        tuple(sorted(rejected)),
+        tuple(sorted(weights.items())),
+        tuple(sorted(failures.items())),
+        tuple(row for row in sorted(weights) if any(one.rejects for one in by_row[row])),
     )
     return told, remarks
 
@@ -160,19 +169,21 @@ def _read(file: Path) -> Review:
 
 
 class Decided(NamedTuple):
-    """Decisions for looking up: ids thrown out, weights and kinds of failure by id."""
+    """Decisions for looking up: ids thrown out; weights, kinds of failure and verdicts by id."""
 
     rejected: frozenset[str]
     weights: Mapping[str, float]
     failures: Mapping[str, str] = {}
+    verdicts: Mapping[str, str] = {}
 
 
 class Applied(NamedTuple):
     """Decisions about one manual: rows left out with their reason, which are drops, too; weights
-    by row id; and how many of its rows were judged."""
+    and verdicts by row id; and how many of its rows were judged."""
 
     left_out: Mapping[str, str]
     weights: Mapping[str, float]
+    verdicts: Mapping[str, str]
     drops: Sequence[Drop]
     found: int
 
@@ -184,15 +195,16 @@ def apply_reviews(
 
     A state group goes as a whole, for three wrong states to a right one is what scores assume, and
     so do the four collages of an object, which show the same boxes, and the rows of a pair of
-    things, which say the same relation; they share its weight, too. Masks of one picture do not:
-    each shows something else.
+    things, which say the same relation; they share its weight and verdict, too. Masks of one
+    picture do not: each shows something else.
     """
     left_out: dict[str, str] = {}
     weights: dict[str, float] = {}
+    verdicts: dict[str, str] = {}
     drops: list[Drop] = []
     found = 0
     if not any(decided):
-        return Applied(left_out, weights, drops, found)
+        return Applied(left_out, weights, verdicts, drops, found)
     for config, rows in index.items():
         alone = TASKS[config].rows.judged_alone
         for ids in [[row.id] for row in rows] if alone else _items(rows):
@@ -202,12 +214,15 @@ def apply_reviews(
                     left_out[i] = REJECTED if i in decided.rejected else WITH_REJECTED
                     drops.append(Drop(manual_id, config, f"id {i}", left_out[i]))
                 continue
-            known = [decided.weights[i] for i in ids if i in decided.weights]
+            known = [i for i in ids if i in decided.weights]
             if TASKS[config].rows.same_boxes and known:
-                weights |= dict.fromkeys(ids, sum(known) / len(known))
+                weights |= dict.fromkeys(ids, sum(decided.weights[i] for i in known) / len(known))
+                said = {decided.verdicts[i] for i in known}
+                verdicts |= dict.fromkeys(ids, DISPUTED if DISPUTED in said else ACCEPTED)
             else:
-                weights |= {i: decided.weights[i] for i in ids if i in decided.weights}
-    return Applied(left_out, weights, drops, found)
+                weights |= {i: decided.weights[i] for i in known}
+                verdicts |= {i: decided.verdicts[i] for i in known}
+    return Applied(left_out, weights, verdicts, drops, found)
 
 
 def counts_of(decided: Decided, applied: collections.Counter[str]) -> dict[str, int]:

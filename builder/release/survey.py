@@ -1,6 +1,7 @@
 """What all manuals together are, gone through one by one: counts, tables, sizes, the split."""
 
 import collections
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from builder.release.reviews import Applied, Decided, apply_reviews, counts_of
 from builder.release.stats import Totals
 from core.parquet import Index
 from core.records import CrawledManual, Drop, ManualStats, load
+from core.records import Manual as ParsedManual
 from core.store import CRAWL, ROWS
 from tasks import TASKS
 
@@ -94,8 +96,9 @@ def survey(folder: Path, manuals: Manuals, crawl_drops: Iterable[Drop]) -> Surve
     for name, table in tables.items():
         table.close()
         found.records[name] = table.rows
-    inputs = (_inputs(manuals.work, manual_id) for manual_id in manuals.manual_ids)
-    found.records["inputs"] = write_table(folder, "inputs", inputs)
+    for name, told in (("inputs", _inputs), ("manuals", _told)):
+        of_each = (told(manuals.work, manual_id) for manual_id in manuals.manual_ids)
+        found.records[name] = write_table(folder, name, of_each)
     found.reviewed = counts_of(manuals.decided, reviewed)
     return found
 
@@ -119,4 +122,21 @@ def _inputs(work: Path, manual_id: str) -> dict[str, Any]:
         "url": crawled.url,
         "page_sha256": crawled.page_sha256,
         "images": [(image.url, image.sha256) for image in crawled.images if image.sha256],
+    }
+
+
+def _told(work: Path, manual_id: str) -> dict[str, Any]:
+    """What a manual says of itself (thesis, Figure 4.1): its title, and its summary, the lines
+    before its first picture. Of rows that came ready made nobody has the summary."""
+    crawled = load(work / CRAWL / manual_id / "crawl.json", CrawledManual)
+    made = work / ROWS / manual_id / "manual.json"
+    rows = load(made, ParsedManual).instructions if made.is_file() else []
+    summary = itertools.takewhile(lambda row: row.img is None, rows)
+    return {
+        "manual_id": manual_id,
+        "set_number": crawled.set_number,
+        "title": crawled.title,
+        "introduction": [line for row in summary for line in row.text],
+        "instructions": len(rows),
+        "url": crawled.url,
     }

@@ -168,15 +168,20 @@ def _of_others(
 
 
 def set_by_hand(
-    config: str, weights: Mapping[str, float], failures: Mapping[str, str] = NO_FAILURES
+    config: str,
+    weights: Mapping[str, float],
+    verdicts: Mapping[str, str],
+    failures: Mapping[str, str] = NO_FAILURES,
 ) -> Values:
-    """Values that people set, by column and row id: what they did not accept among masks weighs
-    what they said and tells how it fails, and what they judged of other configs weighs that."""
+    """Values that people set, by column and row id: their verdict; what they did not accept among
+    masks weighs what they said and tells how it fails, and what they judged of other configs weighs
+    that."""
     values: Values = {
         "sample_weight": {
             row_id: value
             for row_id, value in weights.items()
             if config != CONFIG or value < ACCEPTED_MIN
-        }
+        },
+        "verdict": dict(verdicts),
     }
     return {**values, "failure": dict(failures)} if config == CONFIG and failures else values

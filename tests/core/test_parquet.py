@@ -41,6 +41,7 @@ def _row(config: str, number: int, data: bytes = PNG) -> dict:
         },
         "confidence": 1.0,
         "sample_weight": 1.0,
+        "verdict": None,
     }
     if config == "object":
         row |= {"cell": 0, "targets": [target], "distractors": [{"cell": 1, **target}]}

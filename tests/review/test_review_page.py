@@ -213,6 +213,7 @@ def test_reviews_leave_rows_out_and_set_weights(built, tmp_path):
     reviews = Reviews(
         tuple(sorted([bad_object["id"], bad_state["id"], "of another build"])),
         tuple(sorted({good_object["id"]: 0.75, good_state["id"]: 0.5}.items())),
+        disputed=(good_state["id"],),
     )
     manifest = built.assemble(tmp_path / "lego-arta", reviews=reviews)
     after = rows_by_id(tmp_path / "lego-arta")
@@ -231,8 +232,11 @@ def test_reviews_leave_rows_out_and_set_weights(built, tmp_path):
                    and [row[k] for k in key] == [good_object[k] for k in key]}  # fmt: skip
     assert changed == same_object | {good_state["id"]} and len(same_object) == 4
     assert weights[good_state["id"]] == 0.5 and weights[good_object["id"]] == 0.75
+    verdicts = {i: row["verdict"] for i, row in after.items() if row["verdict"]}
+    assert verdicts == {**dict.fromkeys(same_object, "accepted"), good_state["id"]: "disputed"}
+    set_by_people = {"sample_weight": 0, "verdict": None}
     for i, row in after.items():
-        assert {**row, "sample_weight": 0} == {**before[i], "sample_weight": 0}
+        assert {**row, **set_by_people} == {**before[i], **set_by_people}
     assert manifest["review_counts"] == {
         "judged": 5, "in_this_build": 4, "left_out": 8, "weighted": 5,
     }  # fmt: skip

@@ -388,6 +388,8 @@ def test_two_of_three_reject_and_one_opinion_does_not(tmp_path):
     reviews, remarks = read_reviews([review_file(tmp_path, "a.json", said)])
     assert set(reviews.rejected) == {"2 of 3", "2 of 2", "4 of 5", "4 of 6"}
     assert {row for row, _ in reviews.weights} == {"1 of 3", "1 of 1", "1 of 2", "3 of 5"}
+    assert reviews.disputed == ("1 of 1", "1 of 2", "1 of 3", "3 of 5")
+    assert {i for i, said in reviews.decided().verdicts.items() if said == "accepted"} == set()
     assert remarks == []
 
 
@@ -395,7 +397,7 @@ def test_reviews_add_up_and_the_same_rating_counts_once(tmp_path):
     one = review_file(tmp_path, "a.json", [("x", "ann", 0.0, True), ("y", "ann", 1.0, False)])
     again = review_file(tmp_path, "b.json", [("x", "ann", 0.0, True), ("y", "bo", 0.5, False)])
     reviews, _ = read_reviews([one, again])
-    assert reviews == Reviews((), (("x", 0.0), ("y", 0.75)))
+    assert reviews == Reviews((), (("x", 0.0), ("y", 0.75)), disputed=("x",))
     other = review_file(tmp_path, "c.json", [("x", "bo", 0.25, True)], passed=False)
     reviews, remarks = read_reviews([one, again, other])
     assert reviews.rejected == ("x",) and len(remarks) == 1 and "c.json" in remarks[0]

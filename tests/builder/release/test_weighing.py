@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from builder.release import mask_quality
-from builder.release.reviews import Decided
+from builder.release.reviews import Decided, Reviews
 from builder.release.survey import Manuals
 from builder.release.weighing import Weighing, set_by_hand, values_of, weigh, working_out
 from core.parquet import RowIndex
@@ -79,15 +79,20 @@ def test_what_the_source_drew_never_weighs_less_than_one(tmp_path):
 def test_a_mask_that_people_accepted_is_theirs(tmp_path):
     work = _work(tmp_path, {"m1": (MIXED, [])})
     points = {"bad": 1.0, "good": 0.5, "drawn": 0.5}
-    found = weigh(Manuals(work, ["m1"], Decided(frozenset(), points)), 1, False)
+    found = weigh(Manuals(work, ["m1"], Reviews(weights=tuple(points.items())).decided()), 1, False)
     values = values_of(work / ROWS / "m1", "mask", found, points)
     assert values["source"] == {"bad": 1}
     assert values["quality"]["bad"] == 1.0
     assert values["quality"]["good"] == pytest.approx(0.9)
     assert values["sample_weight"]["bad"] >= 1
     # What they did not accept weighs what they said.
-    assert set_by_hand("mask", points) == {"sample_weight": {"good": 0.5, "drawn": 0.5}}
-    assert set_by_hand("state", {"s1": 0.9}) == {"sample_weight": {"s1": 0.9}}
+    verdicts = dict.fromkeys(points, "accepted")
+    assert set_by_hand("mask", points, verdicts) == {
+        "sample_weight": {"good": 0.5, "drawn": 0.5}, "verdict": verdicts,
+    }  # fmt: skip
+    assert set_by_hand("state", {"s1": 0.9}, {"s1": "disputed"}) == {
+        "sample_weight": {"s1": 0.9}, "verdict": {"s1": "disputed"},
+    }  # fmt: skip
 
 
 def _samples(number):
@@ -118,7 +123,9 @@ def test_reviewed_masks_are_learnt_from_where_nobody_drew_any(tmp_path):
     }
     work = _work(tmp_path, manuals)
     points = {f"{k} {n}": 1.0 for k in (1, 2) for n in range(8)}
-    found = weigh(Manuals(work, ["m1", "m2"], Decided(frozenset(), points)), 1, False)
+    found = weigh(
+        Manuals(work, ["m1", "m2"], Reviews(weights=tuple(points.items())).decided()), 1, False
+    )
     assert (found.model.good, found.model.bad) == (16, 24)
     quality = values_of(work / ROWS / "m1", "mask", found, {})["quality"]
     assert quality["1 8"] > 0.7 > 0.3 > quality["1 19"]
