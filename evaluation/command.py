@@ -83,6 +83,10 @@ def _runs(options: argparse.Namespace) -> "Iterator[tuple[Asked, Callable[[], An
     configs = [options.config]
     if options.config == "all":
         configs = [c for c in TASKS if shards(options.build, c, options.split)]
+        if kind == "baseline":  # most answer some tasks only
+            from evaluation.baselines import baselines_of
+
+            configs = [c for c in configs if model in baselines_of(c)]
         configs = configs or [next(iter(TASKS))]  # whose reading says what is missing
     setting, runner_options = _setting(options), _runner_options(options, model)
     open_model = functools.cache(lambda: make_runner(kind, runner_options))

@@ -163,7 +163,7 @@ def _veil(mask: bytes) -> bytes:
 def _row(entry: BuildRow, size_wh: tuple[int, int]) -> dict[str, Any]:
     row, show = entry.columns, TASKS[entry.config].show
     return {
-        **{name: row[name] for name in KEPT},
+        **{name: row.get(name) for name in KEPT},  # older builds lack some
         "config": entry.config,
         "split": entry.split,
         "group": group_of(entry),

@@ -47,6 +47,11 @@ def test_all_configs_in_one_go(build, tmp_path):
     assert {s["config"] for s in scores["scores"]} == {"scene", "object", "state"}
 
 
+def test_all_configs_are_those_that_a_baseline_answers(build, tmp_path):
+    assert run(build, tmp_path / "p", "baseline:place", config="all") == 0
+    assert {p.name for p in (tmp_path / "p").glob("*.jsonl")} == {"place.state.full.jsonl"}
+
+
 def test_files_without_an_answer_are_left_out_and_told(build, tmp_path, capsys):
     answers = gold(build, "state")
     folder = tmp_path / "p"
