@@ -40,7 +40,7 @@ def read_mask(data: bytes, size_wh: tuple[int, int] | None = None) -> np.ndarray
     """The (H, W) bool mask of a row. Raises `ImageError` for a file that is no such mask, and for
     one of another size than the picture's, where that is given."""
     values = _grey(data)
-    if values.dtype != np.uint8 or not np.isin(values, (0, 255)).all():
+    if values.dtype != np.uint8 or not ((values == 0) | (values == 255)).all():
         raise ImageError("mask_not_binary", "a mask has one channel with 0 and 255")
     _check_size(values, size_wh)
     return values > 0

@@ -135,12 +135,13 @@ def deploy(
         return Deployed(picture, whole, kept_whole=True)
     soft = soften(found, threshold)
     hide, crops = METHODS[method]
-    shown = picture
-    if hide is not None:
-        shown = _mixed(picture, hide(picture, overlay_rgb), soft)
     frame = _crop_of(soft, whole) if crops else whole
     x0, y0, x1, y1 = frame.crop_xyxy_px
-    return Deployed(np.ascontiguousarray(shown[y0:y1, x0:x1]), frame)
+    part = np.s_[y0:y1, x0:x1]
+    shown = picture[part]
+    if hide is not None:
+        shown = _mixed(shown, hide(picture, overlay_rgb)[part], soft[part])
+    return Deployed(np.ascontiguousarray(shown), frame)
 
 
 def _checked(found: np.ndarray) -> np.ndarray:
@@ -167,14 +168,21 @@ def _crop_of(soft: np.ndarray, whole: Frame) -> Frame:
 
 def _mixed(picture: np.ndarray, hidden: np.ndarray, soft: np.ndarray) -> np.ndarray:
     """The picture where the mask is 1, what hides it where it is 0; (H, W, 3) uint8."""
-    share = soft[..., None]
-    mixed = share * picture.astype(np.float32) + (1 - share) * hidden.astype(np.float32)
-    shown: np.ndarray = np.rint(mixed).astype(np.uint8)
+    x, y, width, height = cv2.boundingRect((soft > 0).view(np.uint8))
+    part = np.s_[y : y + height, x : x + width]  # elsewhere nothing of the picture is left
+    share = soft[part][..., None]
+    mixed = share * picture[part].astype(np.float32)
+    mixed += (1 - share) * hidden[part].astype(np.float32)
+    shown: np.ndarray = hidden.copy()
+    shown[part] = np.rint(mixed)
     return shown
 
 
 def _painted(picture: np.ndarray, rgb: tuple[int, int, int]) -> np.ndarray:
-    return np.full_like(picture, rgb)
+    shown = np.empty_like(picture)
+    shown[0] = rgb
+    shown[1:] = shown[0]  # whole rows at once: several times quicker than pixel by pixel
+    return shown
 
 
 def _blurred(picture: np.ndarray, rgb: tuple[int, int, int]) -> np.ndarray:
