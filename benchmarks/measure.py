@@ -1,9 +1,8 @@
 """Quality of a build against known truth: boxes, names, colours, regions of steps, relations of
 parts, and rows accounted for.
 
-    lego-arta measure --work .work --out lego-arta --truth .work/0_demo/truth.json
-    lego-arta measure --work .work --truth .work/0_demo/truth.json \\
-        --compare foreground --degrade
+    lego-arta measure --truth .work/0_demo/truth.json   # of lego-arta, made in .work
+    lego-arta measure --truth .work/0_demo/truth.json --compare foreground --degrade
 
 The truth file's schema is the one the demo source writes. Prints one table; `--json` the numbers.
 `--compare` asks annotators anew about the pictures of a build's stages; + joins a consensus, as in
