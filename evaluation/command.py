@@ -142,6 +142,7 @@ def _runner_options(options: argparse.Namespace, model: str) -> RunnerOptions:
         batch_size=options.batch_size,
         device=options.device,
         dtype=options.dtype,
+        attention=options.attention,
         max_pixels=options.max_pixels,
         adapter=options.adapter,
         base_url=options.base_url,

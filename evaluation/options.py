@@ -13,6 +13,9 @@
     lego-arta evaluate masking lego-arta --model Qwen/Qwen2.5-VL-7B-Instruct --config object
     # scores of everything in predictions/: tables, CSV, JSON and a report to look at
     lego-arta evaluate score lego-arta predictions
+    # on a cluster with Slurm, one GPU a job
+    sbatch scripts/slurm/infer.sh lego-arta evaluate run lego-arta --config all \\
+        --model Qwen/Qwen2.5-VL-7B-Instruct --attention flash_attention_2 --batch-size 3
     # maps of pixels that a model of masks predicted
     lego-arta evaluate masks lego-arta --masks maps
 """
@@ -29,7 +32,7 @@ from core.names import SPLITS
 from evaluation import masks_command
 from evaluation.examples import SOURCES
 from evaluation.prompts import EXAMPLE_PICTURES, FORMS, PAPER_SETTINGS
-from evaluation.runners import RunnerOptions
+from evaluation.runners import ATTENTION, RunnerOptions
 from evaluation.scoring_options import add_resamples, add_scoring
 from tasks import TASKS
 from tasks.looks import add_options
@@ -133,9 +136,16 @@ def _add_run(command: argparse.ArgumentParser) -> None:
     model.add_argument(
         "--temperature", type=not_negative, default=0.0, help="(%(default)s: greedy)"
     )
-    model.add_argument("--batch-size", type=positive, default=1, help="(%(default)s)")
+    model.add_argument(
+        "--batch-size", type=positive, default=1,
+        help="prompts at a time, of models run here (%(default)s; LEGO-R1: 3)",
+    )  # fmt: skip
     model.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 (%(default)s)")
     model.add_argument("--dtype", default="auto", help="bfloat16, float32 (%(default)s)")
+    model.add_argument(
+        "--attention", choices=ATTENTION,
+        help="flash_attention_2 (LEGO-R1's) needs the package flash-attn (the model's own choice)",
+    )  # fmt: skip
     model.add_argument(
         "--max-pixels", type=positive, help="bound on a picture (LEGO-R1: 2038400, 2600*28*28)"
     )

@@ -15,6 +15,7 @@ from builder.export.job import Job, Part
 from builder.export.tables import write_tables
 from builder.export.units import Unit
 from core.features import arrow_schema
+from evaluation.rewards import REWARDS
 
 EXAMPLES = ("none",)
 SETTING = replace(QWEN_SETTING, template="think", resize="easyr1")
@@ -41,11 +42,16 @@ _SCRIPT = """\
 #!/usr/bin/env bash
 # GRPO with EasyR1, with LEGO-R1's hyper-parameters:
 #   REPO=path/to/EasyR1 LEGO_ARTA=path/to/lego-arta bash train.sh
+# REWARDS="accuracy format": those of LEGO-R1's own script. REPORT_TO=wandb or tensorboard: where it
+# is logged beside the console. (EasyR1 shards by FSDP; there is no place for DeepSpeed.)
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 code="$(cd "${LEGO_ARTA:?give the folder of lego-arta}" && pwd)"
 export PYTHONPATH="$code${PYTHONPATH:+:$PYTHONPATH}"
 reward="$code/scripts/train/verl_reward.py"
+rewards="${REWARDS:-@REWARDS@}"
+logger="['console']"
+[ "${REPORT_TO:-none}" = none ] || logger="['console','$REPORT_TO']"
 cd "${REPO:?give the folder of EasyR1}"
 python3 -m verl.trainer.main config=examples/config.yaml \\
     data.train_files="$here/train" data.val_files="$here/train" \\
@@ -58,8 +64,9 @@ python3 -m verl.trainer.main config=examples/config.yaml \\
     worker.actor.model.freeze_vision_tower=true worker.actor.optim.lr=1e-5 \\
     worker.rollout.n=2 worker.rollout.tensor_parallel_size=1 \\
     worker.reward.reward_function="$reward:compute_scores" \\
+    worker.reward.reward_function_kwargs.rewards="$rewards" \\
     trainer.n_gpus_per_node="${GPUS:-1}" trainer.max_steps=500 trainer.save_freq=100 \\
-    trainer.val_before_train=false trainer.val_freq=-1 trainer.logger='["console"]' \\
+    trainer.val_before_train=false trainer.val_freq=-1 trainer.logger="$logger" \\
     trainer.save_checkpoint_path="${OUT:-$here/tuned}" "$@"
 """
 
@@ -68,7 +75,9 @@ def write(job: Job) -> list[str]:
     """Write the files and a script; returns the files' names."""
     names = write_tables(job, arrow_schema(FEATURES), records, folder="{split}/")
     if any(name.startswith("train/") for name in names):
-        job.write_script("train.sh", _SCRIPT, **bounds(job.request.setting))
+        job.write_script(
+            "train.sh", _SCRIPT, REWARDS=" ".join(REWARDS), **bounds(job.request.setting)
+        )
     return names
 
 

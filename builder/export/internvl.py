@@ -31,6 +31,7 @@ TRAINING = "`train.sh` tunes InternVL2.5 with its own recipe for LoRA."
 _SCRIPT = """\
 #!/usr/bin/env bash
 # LoRA tuning with InternVL's own recipe:  REPO=path/to/InternVL bash train.sh
+# REPORT_TO=wandb or tensorboard: where it is logged. DEEPSPEED=FILE: instead of InternVL's stage 1.
 set -euo pipefail
 code="$(cd "${REPO:?give the folder of InternVL}" && pwd)/internvl_chat"
 cd "$(dirname "${BASH_SOURCE[0]}")"  # paths in meta.json begin here
@@ -46,8 +47,8 @@ torchrun --nproc_per_node="${GPUS:-1}" "$code/internvl/train/internvl_chat_finet
     --per_device_train_batch_size 4 --gradient_accumulation_steps 4 \\
     --learning_rate 4e-5 --weight_decay 0.05 --warmup_ratio 0.03 --lr_scheduler_type cosine \\
     --evaluation_strategy no --save_strategy steps --save_steps 200 --save_total_limit 1 \\
-    --logging_steps 1 --dataloader_num_workers 4 --report_to none \\
-    --deepspeed "$code/zero_stage1_config.json" --output_dir "${OUT:-tuned}" "$@"
+    --logging_steps 1 --dataloader_num_workers 4 --report_to "${REPORT_TO:-none}" \\
+    --deepspeed "${DEEPSPEED:-$code/zero_stage1_config.json}" --output_dir "${OUT:-tuned}" "$@"
 """
 
 

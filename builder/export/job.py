@@ -36,6 +36,7 @@ from tasks.looks import digest
 
 RECORD, PROGRESS, DROPPED, README = "export.json", "progress.json", "dropped.jsonl", "README.md"
 IMAGES = "images"
+ZERO2 = store.ROOT / "scripts/train/zero2.json"
 T = TypeVar("T")
 
 
@@ -167,6 +168,10 @@ class Job:
         path = self.folder / name
         path.write_text(text, encoding="utf-8")
         path.chmod(0o755)
+
+    def write_deepspeed(self) -> None:
+        """Write DeepSpeed's ZeRO-2 beside a script whose trainer takes such a file."""
+        shutil.copyfile(ZERO2, self.folder / ZERO2.name)
 
     def _write(self, texts: Mapping[str, str]) -> None:
         """Let files grow; how far they are whole is known when this is saved."""

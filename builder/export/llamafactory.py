@@ -67,6 +67,7 @@ def write(job: Job) -> list[str]:
     (job.folder / INFO).write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8")
     train = [name for name in names if name.endswith("train") or "_75_" in name]
     if train:
+        job.write_deepspeed()
         (job.folder / YAML).write_text(_recipe(job.request.setting, train), encoding="utf-8")
     return list(names)
 
@@ -120,7 +121,10 @@ def _recipe(setting: Setting, names: list[str]) -> str:
     if setting.examples != "none":
         recipe["mask_history"] = True
     return str(
-        "# cd here; llamafactory-cli train sft.yaml\n" + yaml.safe_dump(recipe, sort_keys=False)
+        "# cd here; llamafactory-cli train sft.yaml\n"
+        "# on several GPUs, logged (report_to: wandb or tensorboard):\n"
+        "# FORCE_TORCHRUN=1 llamafactory-cli train sft.yaml deepspeed=zero2.json report_to=wandb\n"
+        + yaml.safe_dump(recipe, sort_keys=False)
     )
 
 

@@ -15,6 +15,7 @@ from builder.export.chat import IMAGE, QWEN, QWEN_SETTING, samples, tagged
 from builder.export.job import Job, Part
 from builder.export.tables import write_tables
 from builder.export.units import Unit
+from evaluation.rewards import REWARDS
 
 EXAMPLES = ("none",)
 SETTING = replace(QWEN_SETTING, template="think")
@@ -45,12 +46,17 @@ FEATURES = Features(
 _SCRIPT = """\
 #!/usr/bin/env bash
 # GRPO with verl, with LEGO-R1's hyper-parameters:  LEGO_ARTA=path/to/lego-arta bash train.sh
+# REWARDS="accuracy format": those of LEGO-R1's own script. REPORT_TO=wandb or tensorboard: where it
+# is logged beside the console. (verl shards by FSDP; there is no place for DeepSpeed.)
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 code="$(cd "${LEGO_ARTA:?give the folder of lego-arta}" && pwd)"
 export PYTHONPATH="$code${PYTHONPATH:+:$PYTHONPATH}"
 reward="$code/scripts/train/verl_reward.py"
 files=(@FILES@)
+rewards="${REWARDS:-@REWARDS@}"
+logger="['console']"
+[ "${REPORT_TO:-none}" = none ] || logger="['console','$REPORT_TO']"
 train="[$(printf "'$here/%s'," "${files[@]}")]"
 python3 -m verl.trainer.main_ppo \\
     algorithm.adv_estimator=grpo algorithm.use_kl_in_reward=False \\
@@ -71,9 +77,10 @@ python3 -m verl.trainer.main_ppo \\
     actor_rollout_ref.ref.log_prob_micro_batch_size_per_gpu=1 \\
     reward.custom_reward_function.path="$reward" \\
     reward.custom_reward_function.name=compute_score \\
+    "++reward.custom_reward_function.reward_kwargs.rewards='$rewards'" \\
     trainer.n_gpus_per_node="${GPUS:-1}" trainer.nnodes=1 trainer.total_training_steps=500 \\
     trainer.val_before_train=False trainer.test_freq=-1 trainer.save_freq=100 \\
-    trainer.logger="['console']" trainer.default_local_dir="${OUT:-$here/tuned}" "$@"
+    trainer.logger="$logger" trainer.default_local_dir="${OUT:-$here/tuned}" "$@"
 """
 
 
@@ -82,7 +89,7 @@ def write(job: Job) -> list[str]:
     names = write_tables(job, FEATURES.arrow_schema.remove_metadata(), records)
     train = [name for name in names if "train-" in name]
     if train:
-        job.write_script("train.sh", _SCRIPT, FILES=" ".join(train))
+        job.write_script("train.sh", _SCRIPT, FILES=" ".join(train), REWARDS=" ".join(REWARDS))
     return names
 
 

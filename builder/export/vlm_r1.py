@@ -53,7 +53,9 @@ _SCRIPT = """\
 # GRPO with VLM-R1, with LEGO-R1's hyper-parameters:  REPO=path/to/VLM-R1 bash train.sh
 # Boxes are written for the rewards below. VLM-R1 as released has accuracy (each row's
 # accu_reward_method) and format, and reads boxes in code blocks (--boxes fenced). LEGO-R1's fork
-# has accuracy format state_acc grnd, CUSTOM=true TASK=rec, and reads bare lists (--boxes lego-r1).
+# has accuracy format state_acc grnd, CUSTOM=true TASK=rec, and reads bare lists (--boxes lego-r1);
+# its own script trained with REWARDS="accuracy format". REPORT_TO=wandb or tensorboard: where it is
+# logged. DEEPSPEED=FILE: instead of VLM-R1's zero2.json. ATTENTION=sdpa: without flash-attn.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 case "$here" in *:*) echo "VLM-R1 splits paths at ':'; move this folder" >&2; exit 1 ;; esac
@@ -71,7 +73,9 @@ torchrun --nproc_per_node="${GPUS:-1}" src/open_r1/grpo_jsonl.py \\
     --per_device_train_batch_size 4 --gradient_accumulation_steps 2 --max_steps 500 \\
     --use_peft true --lora_r 8 --lora_alpha 64 --lora_dropout 0.05 --lora_task_type CAUSAL_LM \\
     --freeze_vision_modules true --gradient_checkpointing true --bf16 \\
-    --deepspeed local_scripts/zero2.json --data_seed 42 --save_steps 100 --logging_steps 1 \\
+    --deepspeed "${DEEPSPEED:-local_scripts/zero2.json}" --data_seed 42 \\
+    --save_steps 100 --logging_steps 1 \\
+    --report_to "${REPORT_TO:-none}" --attn_implementation "${ATTENTION:-flash_attention_2}" \\
     --dataset-name not_used
 """
 

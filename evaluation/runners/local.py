@@ -44,10 +44,11 @@ def load_model(options: RunnerOptions) -> tuple[Any, Any]:
     device = options.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    attention = attention_of(options.attention)
     try:
         processor = AutoProcessor.from_pretrained(options.model)
         model: Any = AutoModelForImageTextToText.from_pretrained(
-            options.model, dtype=_dtype(options.dtype, device)
+            options.model, dtype=_dtype(options.dtype, device), **attention
         )
         if options.adapter:
             model = _with_adapter(model, options.adapter)
@@ -71,6 +72,16 @@ def cannot_load(model: str, error: Exception) -> str:
     if not isinstance(error, OSError) and importlib.util.find_spec("torchvision") is None:
         cure = "it may need torchvision (Qwen's does): install the one that fits your torch"
     return f"--model {model}: can't be loaded ({' '.join(str(error).split())[:300]}); {cure}"
+
+
+def attention_of(name: str | None) -> dict[str, str]:
+    """What `from_pretrained` is told of attention; raises `UserError` for what is not installed."""
+    if name == "flash_attention_2" and importlib.util.find_spec("flash_attn") is None:
+        raise UserError(
+            f"--attention {name}: flash-attn is not installed; install the one that fits your "
+            "torch, or give --attention sdpa"
+        )
+    return {"attn_implementation": name} if name else {}
 
 
 def limit_pixels(processor: Any, max_pixels: int, min_pixels: int | None = None) -> bool:

@@ -1,6 +1,8 @@
 """The tuning recipes end to end on tiny random models, and the rewards through TRL's own call."""
 
 import json
+import re
+import sys
 from dataclasses import replace
 
 import pytest
@@ -18,6 +20,7 @@ from evaluation.prompts import FRAME_WORDS
 from evaluation.rewards import ALL_REWARDS, REWARDS
 from evaluation.training import PLAIN, THINK, Bounds, training_rows
 from scripts.train import command as train
+from scripts.train import common
 
 pytest.importorskip("trl", reason="needs the extra `train`")
 pytestmark = [*MODEL_TEST, pytest.mark.usefixtures("own_cache")]
@@ -148,6 +151,27 @@ def test_the_recipes_have_the_papers_numbers():
     zero = json.loads((ROOT / "scripts/train/zero2.json").read_text())
     assert zero["zero_optimization"]["stage"] == 2
     assert MAX_PIXELS == 2_038_400
+
+
+def test_where_a_training_is_logged(build, tmp_path, capsys, monkeypatch):
+    """The trainer is told; what is not installed is told before any work."""
+    out = ["sft", str(build), "--out", str(tmp_path / "o"), "--model", "none/such"]
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    assert train.main([*out, "--report-to", "wandb"]) == 1
+    assert re.search(r"wandb is not installed; \S+ -m pip install wandb$", capsys.readouterr().err)
+    options = train.parser().parse_args([*out, "--report-to", "tensorboard"])
+    assert common.shared_arguments(options, False)["report_to"] == "tensorboard"
+    plain = train.parser().parse_args(out)
+    assert common.shared_arguments(plain, False)["report_to"] == "none"
+
+
+def test_the_attention_asked_for_is_the_model_s(build, qwen, tmp_path, capsys):
+    arguments = ["sft", str(build), "--out", str(tmp_path), "--model", str(qwen), "--attention"]
+    options = train.parser().parse_args([*arguments, "eager"])
+    common.prepare(options)
+    assert common.load(options)[0].config._attn_implementation == "eager"
+    assert train.main([*arguments, "flash_attention_2"]) == 1
+    assert "flash-attn is not installed" in capsys.readouterr().err
 
 
 def test_bad_input_gives_one_line(build, tmp_path, capsys):
