@@ -12,6 +12,7 @@ from core.cli import command, positive, python_module, require, whole, writable
 from core.errors import UserError
 from core.frames import MAX_PIXELS, MIN_PIXELS
 from evaluation.runners import ATTENTION
+from scripts.train import curves
 from tasks import TASKS
 
 if TYPE_CHECKING:
@@ -152,8 +153,10 @@ def finish(trainer: Any, options: argparse.Namespace, template: str = "plain") -
     if not losses or not all(map(math.isfinite, losses)):
         raise UserError(f"the loss is not a number ({losses[-1:]}); try a lower learning rate")
     trainer.save_model(str(options.out))
+    if trainer.is_world_process_zero():
+        curves.write(trainer.state.log_history, options.out)
     print(f"{options.out}: adapter saved after {trainer.state.global_step} steps, "
-          f"loss {losses[-1]:.4f}")  # fmt: skip
+          f"loss {losses[-1]:.4f}; every logged step is in {curves.TABLE}")  # fmt: skip
     if is_build(options.build):
         asking = command("evaluate", "run", options.build, "--model", options.model,
                          "--adapter", options.out, "--config", options.configs[0],

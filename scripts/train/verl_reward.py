@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evaluation.rewards import ALL_REWARDS, REWARDS
+from evaluation.semantic import semantic_reward
 
 FOUR = " ".join(REWARDS)
+KNOWN = {**ALL_REWARDS, "semantic": semantic_reward}
 
 
 def compute_score(
@@ -34,4 +36,4 @@ def compute_scores(
 
 
 def _parts(said: str, solution: str, rewards: str) -> dict[str, float]:
-    return {name: ALL_REWARDS[name]([said], [solution])[0] for name in rewards.split()}
+    return {name: KNOWN[name]([said], [solution])[0] for name in rewards.split()}

@@ -12,6 +12,8 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     AutoProcessor,
+    BertConfig,
+    BertModel,
     CLIPVisionConfig,
     LlamaConfig,
     LlavaConfig,
@@ -170,6 +172,25 @@ def make_llava(folder: Path) -> Path:
         image_token="<image>",
         num_additional_image_tokens=1,
     ).save_pretrained(folder)
+    return folder
+
+
+def make_encoder(folder: Path) -> Path:
+    """A text encoder with two layers, as sentence embeddings are made of."""
+    tokenizer = _tokenizer(LLAVA_TOKENS, pad_token="<pad>", unk_token="<unk>")
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=512,
+        pad_token_id=3,
+        initializer_range=1.0,  # else all texts are nearly one
+    )
+    torch.manual_seed(0)
+    BertModel(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
     return folder
 
 
