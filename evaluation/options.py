@@ -14,8 +14,9 @@
     # scores of everything in predictions/: tables, CSV, JSON and a report to look at
     lego-arta evaluate score lego-arta predictions
     # on a cluster with Slurm, one GPU a job
-    sbatch scripts/slurm/infer.sh lego-arta evaluate run lego-arta --config all \\
-        --model Qwen/Qwen2.5-VL-7B-Instruct --attention flash_attention_2 --batch-size 3
+    sbatch scripts/slurm/infer.sh \\
+        lego-arta evaluate run lego-arta --model Qwen/Qwen2.5-VL-7B-Instruct --config all \\
+        --attention flash_attention_2 --batch-size 3
     # maps of pixels that a model of masks predicted
     lego-arta evaluate masks lego-arta --masks maps
 """
