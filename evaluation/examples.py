@@ -5,11 +5,13 @@ group, or the picture it is about.
 """
 
 import random
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from core.answers import format_boxes, parse_boxes
 from core.errors import UserError
+from core.frames import from_norm100
 from core.items import Item
 from evaluation.prompts import Example, Setting, expected_answer, question
 from tasks import TASKS
@@ -113,11 +115,20 @@ def fixed_examples(config: str, setting: Setting, words: str = "paper") -> list[
     ]
 
 
+def is_share(frame: str) -> bool:
+    """Whether boxes in a frame are shares of width and height, the same in every picture."""
+    return re.fullmatch(r"norm\d+", frame) is not None
+
+
 def _fixed_answer(answer: str, config: str, setting: Setting) -> str:
-    """The JSON form where boxes are asked for so; percent stays, no picture says otherwise."""
-    if not TASKS[config].text.in_boxes or setting.boxes == "angle":
+    """The form that boxes are asked for in; percent stay where only a picture says what they are
+    in the frame.
+    """
+    frame = setting.frame if is_share(setting.frame) else "norm100"
+    if not TASKS[config].text.in_boxes or (setting.boxes, frame) == ("angle", "norm100"):
         return answer
-    return format_boxes([(b.label, b.box) for b in parse_boxes(answer).boxes], setting.boxes)
+    boxes = [(b.label, from_norm100(b.box, frame, None)) for b in parse_boxes(answer).boxes]
+    return format_boxes(boxes, setting.boxes)
 
 
 def allowed(item: Item, candidate: Item) -> bool:

@@ -36,7 +36,7 @@ LEGO_R1_DIRECTIVE = (
     '"label": "1 object name"}]x1 and y1 for the top-left corner. '
     "x2 and y2 for the bottom-right corner."
 )
-FORMS = ("angle", "json", "fenced", "tagged", "lego-r1", "words")
+FORMS = ("angle", "json", "fenced", "tagged", "qwen-vl", "lego-r1", "words")
 # How the object directive asks for the forms but angle.
 BOX_DIRECTIVES = {
     "json": f"Give the positions as a JSON list, {_JSON}{_CORNERS}",
@@ -45,12 +45,14 @@ BOX_DIRECTIVES = {
     " A label is the number, colour and kind of a part, without its size.",
     "tagged": "Give each position as <ref>1 object name</ref><box>[[x1, y1, x2, y2]]</box>"
     f"{_CORNERS}",
+    "qwen-vl": "Give each position as <ref>1 object name</ref><box>(x1,y1),(x2,y2)</box>"
+    f"{_CORNERS}",
     "lego-r1": LEGO_R1_DIRECTIVE,
     "words": "Say where they are in words, one of upper left, upper middle, upper right, middle "
     "left, middle, middle right, lower left, lower middle, lower right: 1 object name: upper left",
 }
 # Frames that a form itself means: whoever reads it takes the numbers for nothing else.
-FORM_FRAMES = {"tagged": "norm1000", "words": "norm100"}
+FORM_FRAMES = {"tagged": "norm1000", "qwen-vl": "norm1000", "words": "norm100"}
 THINK = (
     "{question} First output the thinking process in <think> </think> tags and then output the "
     "final answer in <answer> </answer> tags."
@@ -72,8 +74,8 @@ class Setting:
     example_pictures: str = "as-question"
     previous: bool = False  # "Previous instruction: ..." before scene and state prompts (R10)
     template: str = "plain"  # plain, think
-    # angle (T11), json (R1), fenced (json in a code block), tagged (InternVL's), lego-r1 (json,
-    # asked for in its words), words (places for people)
+    # angle (T11), json (R1), fenced (json in a code block), tagged (InternVL's), qwen-vl (its
+    # tags), lego-r1 (json, asked for in its words), words (places for people)
     boxes: str = "angle"
     frame: str = "norm100"  # of the boxes in answers
     # Where frame is resized_px: least and most area of a picture, None for `smart_resize`'s own,

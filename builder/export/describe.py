@@ -32,6 +32,7 @@ _FORMS = {
     "json": "JSON `bbox_2d`",
     "fenced": "JSON `bbox_2d` in a code block",
     "tagged": "`<ref>name</ref><box>[[x0, y0, x1, y1]]</box>`",
+    "qwen-vl": "`<ref>name</ref><box>(x0,y0),(x1,y1)</box>`",
     "lego-r1": "JSON `bbox_2d`",
     "words": "a place in words (upper left)",
 }

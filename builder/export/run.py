@@ -14,6 +14,7 @@ from builder.export.units import Request
 from core.build import shards
 from core.cli import require
 from core.errors import UserError
+from evaluation.examples import is_share
 from evaluation.prompts import Setting, check_form
 from tasks import TASKS
 
@@ -84,9 +85,9 @@ def _check_setting(setting: Setting, name: str, module: ModuleType) -> None:
             f"--examples {setting.examples}: {name} has no place for them; "
             f"one of {', '.join(module.EXAMPLES)}"
         )
-    if setting.examples == "fixed" and setting.frame != "norm100":
+    if setting.examples == "fixed" and not is_share(setting.frame):
         raise UserError(
-            f"--frame {setting.frame}: the fixed examples speak of percent; "
+            f"--frame {setting.frame}: the fixed examples speak of percent, without a picture; "
             "give --examples dynamic or none, or --frame norm100"
         )
 
