@@ -133,6 +133,7 @@ def _setting(options: argparse.Namespace) -> Setting:
         options.without,
         examples=options.examples,
         example_pictures=shown,
+        example_manuals=options.example_manuals,
         shots=options.shots,
         previous=options.previous or None,
         template=options.template,

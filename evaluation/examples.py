@@ -1,7 +1,7 @@
 """In-context examples: the thesis' fixed ones, and the dynamic choice from the train split (R9).
 
 An example never comes from another split than train and never shares the item's group: its state
-group, or the picture it is about.
+group, or the picture it is about; with `example_manuals` other, not the item's manual either.
 """
 
 import random
@@ -48,11 +48,12 @@ class Chooser:
         if self.setting.examples == "fixed-train":
             return [self._example(found, "fixed_train") for found in self._same_for_all(item)]
         rng = random.Random(f"{self.seed}:{item.id}")
-        manual = self._by_manual.get(item.manual_id, [])
+        other = self.setting.example_manuals == "other"
+        manual = [] if other else self._by_manual.get(item.manual_id, [])
         if item.is_yes is not None:
             chosen = self._yes_and_no(item, manual, rng)[: self.setting.shots]
         else:
-            chosen = _nearest(item, manual, self._train, rng, self.setting.shots)
+            chosen = _nearest(item, manual, self._train, rng, self.setting.shots, self._allowed)
         return [self._example(found, how) for found, how in chosen]
 
     def _same_for_all(self, item: Item) -> list[Item]:
@@ -65,7 +66,7 @@ class Chooser:
             if len(chosen) == self.setting.shots:
                 break
             in_turn = other.is_yes is None or other.is_yes == (len(chosen) % 2 == 0)
-            if in_turn and allowed(item, other) and not other.group & taken:
+            if in_turn and self._allowed(item, other) and not other.group & taken:
                 chosen.append(other)
                 taken |= other.group
         return chosen
@@ -78,7 +79,7 @@ class Chooser:
         pools = (("same_session", session), ("same_manual", manual), ("other_manual", self._train))
         for how, pool in pools:
             for right in _shuffled(pool, rng):
-                if not right.is_yes or not allowed(item, right):
+                if not right.is_yes or not self._allowed(item, right):
                     continue
                 wrongs = [
                     other
@@ -90,6 +91,10 @@ class Chooser:
                     rng.shuffle(pair)
                     return [(other, how) for other in pair]
         return []
+
+    def _allowed(self, item: Item, candidate: Item) -> bool:
+        own = item.manual_id == candidate.manual_id
+        return allowed(item, candidate) and not (own and self.setting.example_manuals == "other")
 
     def _example(self, item: Item, how: str) -> Example:
         text = question(item.query, item.config, self.setting)
@@ -161,7 +166,12 @@ def _tiers(item: Item) -> list[Tier]:
 
 
 def _nearest(
-    item: Item, manual: Sequence[Item], train: Sequence[Item], rng: random.Random, shots: int
+    item: Item,
+    manual: Sequence[Item],
+    train: Sequence[Item],
+    rng: random.Random,
+    shots: int,
+    may: Callable[[Item, Item], bool] = allowed,
 ) -> list[tuple[Item, str]]:
     """The steps before, or as many boxes. The same manual first, then any."""
     chosen: list[tuple[Item, str]] = []
@@ -170,7 +180,7 @@ def _nearest(
         for how, fits in _tiers(item):
             if len(chosen) == shots:
                 break
-            found = _draw(item, pool, fits, rng, shots - len(chosen), how, taken)
+            found = _draw(item, pool, fits, rng, shots - len(chosen), how, taken, may)
             chosen += [(other, prefix + how) for other in found]
     return chosen[::-1]
 
@@ -183,6 +193,7 @@ def _draw(
     number: int,
     how: str,
     taken: set[str],
+    may: Callable[[Item, Item], bool],
 ) -> list[Item]:
     """Up to `number` fitting candidates whose groups are not taken yet; marks them taken."""
     candidates: Iterable[Item]
@@ -194,7 +205,7 @@ def _draw(
     for other in candidates:
         if len(found) == number:
             break
-        if fits(other) and allowed(item, other) and not other.group & taken:
+        if fits(other) and may(item, other) and not other.group & taken:
             found.append(other)
             taken |= other.group
     return found

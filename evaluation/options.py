@@ -36,7 +36,7 @@ from core.names import SPLITS
 from evaluation import masks_command
 from evaluation.examples import SOURCES
 from evaluation.families import FAMILIES
-from evaluation.prompts import EXAMPLE_PICTURES, FORMS, PAPER_SETTINGS
+from evaluation.prompts import EXAMPLE_MANUALS, EXAMPLE_PICTURES, FORMS, PAPER_SETTINGS
 from evaluation.runners import ATTENTION, RunnerOptions
 from evaluation.scoring_options import add_resamples, add_scoring
 from tasks import TASKS
@@ -176,6 +176,11 @@ def _add_prompt(command: argparse.ArgumentParser) -> None:
         "--example-pictures",
         choices=EXAMPLE_PICTURES,
         help="of train rows: shown, left out, or as the question's own (as-question)",
+    )
+    prompt.add_argument(
+        "--example-manuals",
+        choices=EXAMPLE_MANUALS,
+        help="of train rows: the question's own first, or never that (any)",
     )
     prompt.add_argument("--shots", type=positive, metavar="N", help="examples a prompt (2)")
     prompt.add_argument("--previous", action="store_true", help="say the previous instruction too")

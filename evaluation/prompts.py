@@ -72,6 +72,8 @@ class Setting:
     shots: int = 2
     # Whether examples show their pictures: yes, no, or where the question does.
     example_pictures: str = "as-question"
+    # Whose train rows: any (R9: of the own manual first), other (never of it).
+    example_manuals: str = "any"
     previous: bool = False  # "Previous instruction: ..." before scene and state prompts (R10)
     template: str = "plain"  # plain, think
     # angle (T11), json (R1), fenced (json in a code block), tagged (InternVL's), qwen-vl (its
@@ -100,6 +102,7 @@ class Setting:
         return ".".join(parts)
 
 
+PARTS = tuple(field.name for field in fields(Setting) if field.default is True)
 # Table 8.4: with and without instruction, with and without in-context examples.
 PAPER_SETTINGS = {
     "full": Setting(),
@@ -113,7 +116,7 @@ def setting_of(name: str, without: Sequence[str] = (), **changes: object) -> Set
     """A named setting with parts switched off and fields changed; raises `UserError`."""
     if name not in PAPER_SETTINGS:
         raise UserError(f"--setting {name}: unknown; one of {', '.join(PAPER_SETTINGS)}")
-    switches = {f.name for f in fields(Setting) if f.default is True} | {"examples"}
+    switches = {*PARTS, "examples"}
     for part in without:
         if part not in switches:
             raise UserError(f"--without {part}: no such part; any of {', '.join(sorted(switches))}")
@@ -192,7 +195,7 @@ def _boxes(item: Item, setting: Setting) -> list[tuple[str, Sequence[float]]]:
     return [(b.label, box) for b, box in zip(found, rounded, strict=True)]
 
 
-EXAMPLE_PICTURES = ("as-question", "yes", "no")
+EXAMPLE_PICTURES, EXAMPLE_MANUALS = ("as-question", "yes", "no"), ("any", "other")
 
 
 class Turn(NamedTuple):
@@ -220,7 +223,8 @@ class Prompt(NamedTuple):
     examples: tuple[Example, ...]
 
 
-def _shows_examples(setting: Setting) -> bool:
+def shows_examples(setting: Setting) -> bool:
+    """Whether examples of train rows have their pictures."""
     if setting.example_pictures == "as-question":
         return setting.image
     return setting.example_pictures == "yes"
@@ -230,7 +234,7 @@ def build_prompt(item: Item, setting: Setting, examples: Sequence[Example] = ())
     """Examples as turns of their own, then the question."""
     turns: list[Turn] = []
     for example in examples:
-        shown = example.item if _shows_examples(setting) else None
+        shown = example.item if shows_examples(setting) else None
         turns += [Turn("user", example.query, shown), Turn("assistant", example.answer)]
     turns.append(Turn("user", ask(item, setting), item if setting.image else None))
     return Prompt(item, tuple(turns), tuple(examples))

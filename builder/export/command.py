@@ -29,7 +29,14 @@ from core.names import SPLITS
 from evaluation.examples import SOURCES
 from evaluation.families import FAMILIES, Family
 from evaluation.families import chosen as chosen_family
-from evaluation.prompts import FORM_FRAMES, FORMS, Setting
+from evaluation.prompts import (
+    EXAMPLE_MANUALS,
+    EXAMPLE_PICTURES,
+    FORM_FRAMES,
+    FORMS,
+    PARTS,
+    Setting,
+)
 from tasks import TASKS
 from tasks.looks import Look, add_options, look_of
 
@@ -98,9 +105,29 @@ def parser() -> Parser:
     asked.add_argument("--previous", action="store_true", help="say the previous instruction too")
     asked.add_argument(
         "--examples",
-        choices=[source for source in SOURCES if source != "fixed-train"],
-        help="solved examples before a question: dynamic: train rows, of the same manual if there "
-        "are any; fixed: the thesis' two, text only; none (dynamic for otter, else none)",
+        choices=SOURCES,
+        help="solved examples before a question: dynamic: train rows, chosen for each; "
+        "fixed-train: the same train rows for all; fixed: the thesis' two, text only; "
+        "none (dynamic for otter, else none)",
+    )
+    asked.add_argument(
+        "--example-pictures",
+        choices=EXAMPLE_PICTURES,
+        help="of train rows: shown, left out, or as the question's own (no for llava, which takes "
+        "one, else as-question)",
+    )
+    asked.add_argument(
+        "--example-manuals",
+        choices=EXAMPLE_MANUALS,
+        help="of train rows: never the question's own, as a test row's are, or that first (any for "
+        "otter, which links rows of a manual, else other)",
+    )
+    asked.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        choices=PARTS,
+        help="leave a part of the question out (repeatable); image: llamafactory alone",
     )
     asked.add_argument("--shots", type=positive, metavar="N", help="examples a row (2)")
     add_options(result)
@@ -114,16 +141,21 @@ def request_of(options: argparse.Namespace, command_line: argparse.ArgumentParse
     from builder.export.units import Request
 
     module = format_of(options.format)
-    names = ("boxes", "frame", "template", "previous", "examples", "shots")
+    names = ("boxes", "frame", "template", "previous", "examples", "shots",
+             "example_pictures", "example_manuals")  # fmt: skip
     given = {name: getattr(options, name) for name in names if getattr(options, name)}
+    given |= dict.fromkeys(options.without, False)
     resize = {"min_pixels": options.min_pixels, "max_pixels": options.max_pixels}
     if module.SETTING is None and (given or options.family or any(resize.values())):
         first = next(iter(given), "family" if options.family else "max_pixels").replace("_", "-")
         command_line.error(f"--{first}: {options.format} asks no questions; leave it out")
+    given.setdefault("example_manuals", getattr(module, "EXAMPLE_MANUALS", "other"))
     if options.family:
         family = _family(options.family, command_line)
         given.setdefault("boxes", family.boxes)
         given.setdefault("frame", FORM_FRAMES.get(given["boxes"], family.frame))
+        if not family.shows_examples:
+            given.setdefault("example_pictures", "no")
     if given.get("boxes") in FORM_FRAMES:
         given.setdefault("frame", FORM_FRAMES[given["boxes"]])
     if given.get("examples") == "fixed":

@@ -8,14 +8,24 @@ stretches pictures to a grid of tiles, so boxes are thousandths of width and hei
 import json
 from typing import Any
 
-from builder.export.chat import IMAGE, QWEN, example_pictures, file_name, files, samples, turns
+from builder.export.chat import (
+    IMAGE,
+    QWEN,
+    example_pictures,
+    file_name,
+    files,
+    most_pictures,
+    samples,
+    turns,
+)
 from builder.export.job import Job, Part
 from builder.export.llamafactory import dataset_name
 from builder.export.units import Unit, every_unit, size_of
 from core.items import picture_bytes
+from evaluation.examples import SOURCES
 from evaluation.prompts import Setting
 
-EXAMPLES = ("none", "dynamic")
+EXAMPLES = SOURCES
 SETTING = Setting(examples="none", boxes="tagged", frame="norm1000")
 # Its own tokens and placeholders.
 RESERVED = (IMAGE, "<video>", "<img>", "</img>", "<IMG_CONTEXT>", "<quad>", "</quad>", QWEN)
@@ -80,7 +90,7 @@ def _described(job: Job, name: str) -> dict[str, Any]:
 
 def _write(part: Part, unit: Unit) -> None:
     name = file_name(part.request, unit, "jsonl")
-    several = part.request.setting.examples == "dynamic"
+    several = most_pictures(part.request.setting) > 1
     for sample in samples(part, unit, RESERVED):
         own = part.write_picture(sample.row.picture_name, sample.row.picture)
         images = [*example_pictures(part, sample), own]

@@ -29,6 +29,7 @@ from core.build import Manifest, manifest_of, shards
 from core.cli import command, no_build
 from core.errors import UserError
 from core.pictures.containers import ImageError
+from evaluation.examples import OF_TRAIN
 from lego_arta import FEATURES
 from tasks import part_modules
 from tasks.deployed import Outside
@@ -125,7 +126,7 @@ class Job:
     def __init__(self, request: Request, folder: Path, manifest: Mapping[str, Any], workers: int):
         self.request, self.folder, self.manifest = request, folder, manifest
         # Every worker that chooses examples holds all train rows: one is enough for the memory.
-        self.workers = 1 if request.setting.examples == "dynamic" else workers
+        self.workers = 1 if request.setting.examples in OF_TRAIN else workers
         self.counts: Counter[Any] = Counter()
         self._sizes: dict[str, int] = {}
         self._done: dict[str, int] = {}

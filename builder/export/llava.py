@@ -6,13 +6,15 @@ to a square in the middle; the boxes that LLaVA-1.5 knows are shares of that squ
 It finds the answers that it learns by ` ASSISTANT: ` and `</s>`.
 """
 
-from builder.export.chat import IMAGE, file_name, files, samples
+from builder.export.chat import IMAGE, example_pictures, file_name, files, samples, turns
 from builder.export.job import Job, Part
 from builder.export.units import Unit, every_unit
+from evaluation.examples import SOURCES
 from evaluation.prompts import Setting
 
-EXAMPLES = ("none",)  # one picture a sample leaves no room for examples'
-SETTING = Setting(examples="none", frame="padded_norm")
+EXAMPLES = SOURCES
+EXAMPLES_SEEN = False  # one picture a sample leaves no room for examples'
+SETTING = Setting(examples="none", frame="padded_norm", example_pictures="no")
 RESERVED = (IMAGE, "<s>", "</s>", " ASSISTANT:")  # where samples are cut
 TRAIN = "REPO=path/to/LLaVA bash {folder}/train.sh"
 README = """\
@@ -81,10 +83,8 @@ def write(job: Job) -> list[str]:
 
 def _write(part: Part, unit: Unit) -> None:
     name = file_name(part.request, unit, "json")
-    for row, question, answer, _ in samples(part, unit, RESERVED):
-        image = part.write_picture(row.picture_name, row.picture)
-        turns = [
-            {"from": "human", "value": f"{IMAGE}\n{question}"},
-            {"from": "gpt", "value": answer},
-        ]
-        part.add(name, {"id": row.item.id, "image": image, "conversations": turns})
+    for sample in samples(part, unit, RESERVED):
+        example_pictures(part, sample)  # there are none; they are counted
+        image = part.write_picture(sample.row.picture_name, sample.row.picture)
+        line = {"id": sample.row.item.id, "image": image}
+        part.add(name, {**line, "conversations": turns(sample, "", f"{IMAGE}\n")})

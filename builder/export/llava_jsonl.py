@@ -17,14 +17,16 @@ from builder.export.chat import (
     example_pictures,
     file_name,
     files,
+    most_pictures,
     samples,
     turns,
 )
 from builder.export.job import Job, Part
 from builder.export.llamafactory import TEXT_TOKENS, dataset_name
 from builder.export.units import Unit, every_unit
+from evaluation.examples import SOURCES
 
-EXAMPLES = ("none", "fixed", "dynamic")
+EXAMPLES = SOURCES
 SETTING = QWEN_SETTING
 # What the trainers put pictures and videos at.
 RESERVED = (IMAGE, "<video>", QWEN)
@@ -101,9 +103,8 @@ def write(job: Job) -> list[str]:
 
 def _write_training(job: Job, train: dict[str, str]) -> None:
     setting = job.request.setting
-    pictures = 1 + (setting.shots if setting.examples == "dynamic" else 0)
     given = bounds(setting)
-    length = pictures * (given["MAX_PIXELS"] // 28**2 + 1) + TEXT_TOKENS
+    length = most_pictures(setting) * (given["MAX_PIXELS"] // 28**2 + 1) + TEXT_TOKENS
     job.write_deepspeed()
     job.write_script("train.sh", _SCRIPT, NAMES=",".join(train), LENGTH=length, **given)
     (job.folder / "train.py").write_text(_PYTHON.replace("@FILES@", json.dumps(train)))

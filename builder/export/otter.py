@@ -28,7 +28,9 @@ from core.build import MANIFEST
 from evaluation.prompts import Setting
 
 EXAMPLES = ("none", "dynamic")
+EXAMPLES_SEEN = True
 SETTING = Setting(examples="dynamic")
+EXAMPLE_MANUALS = "any"  # links are to rows of the own manual
 # Otter holds a whole file in memory; its own converter cuts at 1.5 GB.
 PART_BYTES = 1_500_000_000
 RESERVED = (IMAGE, "<answer>", "<|endofchunk|>")

@@ -11,18 +11,21 @@ from typing import Any
 
 from datasets import Features, List, Value
 
-from builder.export.chat import IMAGE, QWEN, QWEN_SETTING, samples, tagged
+from builder.export.chat import IMAGE, QWEN, QWEN_SETTING, prompt_tokens, samples, tagged, turns
 from builder.export.job import Job, Part
 from builder.export.tables import write_tables
 from builder.export.units import Unit
+from core.items import picture_bytes
+from evaluation.examples import SOURCES
 from evaluation.rewards import REWARDS
 
-EXAMPLES = ("none",)
+EXAMPLES = SOURCES
 SETTING = replace(QWEN_SETTING, template="think")
 # What verl splits texts at.
 RESERVED = (IMAGE, "<video>", "<audio>", QWEN)
 PICTURES = "the build's own bytes, in `images`"
 SOURCE = "lego-arta"
+ROLES = {"human": "user", "gpt": "assistant"}
 TRAIN = "LEGO_ARTA=path/to/lego-arta bash {folder}/train.sh"
 README = """\
 Columns: `data_source`, `prompt`, `images` (bytes, with the bounds of the resize that boxes are made
@@ -61,7 +64,7 @@ train="[$(printf "'$here/%s'," "${files[@]}")]"
 python3 -m verl.trainer.main_ppo \\
     algorithm.adv_estimator=grpo algorithm.use_kl_in_reward=False \\
     data.train_files="$train" data.val_files="$train" data.image_key=images \\
-    data.train_batch_size=4 data.max_prompt_length=4096 data.max_response_length=512 \\
+    data.train_batch_size=4 data.max_prompt_length=@LENGTH@ data.max_response_length=512 \\
     data.filter_overlong_prompts=True data.seed=42 \\
     actor_rollout_ref.model.path="${MODEL:-Qwen/Qwen2.5-VL-7B-Instruct}" \\
     actor_rollout_ref.model.lora_rank=8 actor_rollout_ref.model.lora_alpha=64 \\
@@ -89,22 +92,27 @@ def write(job: Job) -> list[str]:
     names = write_tables(job, FEATURES.arrow_schema.remove_metadata(), records)
     train = [name for name in names if "train-" in name]
     if train:
-        job.write_script("train.sh", _SCRIPT, FILES=" ".join(train), REWARDS=" ".join(REWARDS))
+        job.write_script("train.sh", _SCRIPT, FILES=" ".join(train), REWARDS=" ".join(REWARDS),
+                         LENGTH=prompt_tokens(job.request.setting))  # fmt: skip
     return names
 
 
 def records(part: Part, unit: Unit) -> Iterator[dict[str, Any]]:
     """The rows of a unit, as FEATURES has them."""
     least, most = part.request.setting.pixels or (None, None)
-    for row, question, answer, _ in samples(part, unit, RESERVED):
+    for sample in samples(part, unit, RESERVED):
+        row, shown = sample.row, [e.item for e in sample.examples if e.item]
+        part.counts["with examples"] += bool(sample.examples)
+        said = turns(sample, IMAGE)[:-1]
         yield {
             "data_source": SOURCE,
-            "prompt": [{"role": "user", "content": IMAGE + question}],
+            "prompt": [{"role": ROLES[turn["from"]], "content": turn["value"]} for turn in said],
             "images": [
-                {"bytes": bytes(row.picture), "min_pixels": least, "max_pixels": most}
+                {"bytes": data, "min_pixels": least, "max_pixels": most}
+                for data in (*map(picture_bytes, shown), bytes(row.picture))
             ],
             "ability": unit.config,
-            "reward_model": {"style": "rule", "ground_truth": tagged(answer)},
+            "reward_model": {"style": "rule", "ground_truth": tagged(sample.answer)},
             "extra_info": {
                 "split": unit.split,
                 "id": row.item.id,

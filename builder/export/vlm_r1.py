@@ -19,18 +19,20 @@ from builder.export.chat import (
     IMAGE,
     QWEN,
     QWEN_SETTING,
-    Sample,
     bounds,
     example_pictures,
     file_name,
     files,
+    most_pictures,
     samples,
+    told,
 )
 from builder.export.job import Job, Part
 from builder.export.units import Request, Unit, every_unit
+from evaluation.examples import SOURCES
 from tasks import TASKS
 
-EXAMPLES = ("none", "fixed", "dynamic")
+EXAMPLES = SOURCES
 SETTING = replace(QWEN_SETTING, boxes="fenced", resize="vlm-r1")
 # VLM-R1 takes <image> out of questions and answers.
 RESERVED = (IMAGE, QWEN)
@@ -113,12 +115,12 @@ def _reward(request: Request, config: str) -> str:
 
 def _write(part: Part, unit: Unit) -> None:
     name = file_name(part.request, unit, "jsonl")
-    several = part.request.setting.examples == "dynamic"
+    several = most_pictures(part.request.setting) > 1
     for sample in samples(part, unit, RESERVED):
         own = part.write_picture(sample.row.picture_name, sample.row.picture)
         images = [*example_pictures(part, sample), own]
         turns = [
-            {"from": "human", "value": IMAGE * len(images) + _question(sample)},
+            {"from": "human", "value": IMAGE * len(images) + told(sample)},
             {"from": "gpt", "value": sample.answer},
         ]
         record = {
@@ -128,14 +130,3 @@ def _write(part: Part, unit: Unit) -> None:
             "accu_reward_method": _reward(part.request, unit.config),
         }
         part.add(name, record)
-
-
-def _question(sample: Sample) -> str:
-    """The examples as text, each with the number of its picture, then the question itself."""
-    told, shown = [], 0
-    for example in sample.examples:
-        shown += example.item is not None
-        which = f" (picture {shown})" if example.item else ""
-        told.append(f"Example{which}: {example.query.strip()}\nAnswer: {example.answer}\n")
-    last = f"Now (picture {shown + 1}): " if told and shown else "Now: " if told else ""
-    return "".join(told) + last + sample.question
