@@ -186,8 +186,9 @@ def _examples_text(job: Job, rows: int) -> str:
         return "none"
     if not number:
         return f"{setting.examples} were asked for, but no row found any"
-    told = [setting.examples, f"up to {setting.shots} a row"]
+    told = [setting.examples]
     if setting.examples in OF_TRAIN:
         told.append("with their pictures" if shows_examples(setting) else "text alone")
         told += ["never of the row's own manual"] * (setting.example_manuals == "other")
+    told.append(f"up to {setting.shots} a row")
     return f"{', '.join(told)}; {number:,} of {rows:,} rows have some"
