@@ -186,9 +186,8 @@ def prompts_command(options: argparse.Namespace) -> None:
         limit=options.limit, seed=options.seed,
     )  # fmt: skip
     number = prompt_files.write(asked, name, options.out)
-    answers = command("evaluate", "run", options.build, "--config", options.config,
-                      "--model", "replay:answers.jsonl")  # fmt: skip
-    print(f"{options.out}: {number:,} prompts; bring answers back with: {answers}")
+    print(f"{options.out}: {number:,} prompts; answers to them, lines of id and answer, are read by "
+          "--model replay:FILE")  # fmt: skip
 
 
 def _progress(

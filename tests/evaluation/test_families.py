@@ -140,7 +140,7 @@ def test_prompts_as_files(build, tmp_path, capsys):
         assert all((out / name).is_file() for name in line["images"])
         assert line["images"][-1].startswith(f"images/{line['id']}.")
         assert [m["role"] for m in line["messages"]] == ["user", "assistant"] * 2 + ["user"]
-    assert "--model replay:answers.jsonl" in capsys.readouterr().out
+    assert "--model replay:FILE" in capsys.readouterr().out
     assert evaluate.main([*words, "--family", "blip-2"]) == 1
     assert "not empty" in capsys.readouterr().err
     words[5] = str(tmp_path / "q")
