@@ -186,7 +186,7 @@ def prompts_command(options: argparse.Namespace) -> None:
         limit=options.limit, seed=options.seed,
     )  # fmt: skip
     number = prompt_files.write(asked, name, options.out)
-    print(f"{options.out}: {number:,} prompts; answers to them, lines of id and answer, are read by "
+    print(f"{options.out}: {number:,} prompts; their answers, lines of id and answer, are read by "
           "--model replay:FILE")  # fmt: skip
 
 
