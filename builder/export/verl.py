@@ -1,8 +1,8 @@
 """verl: Parquet for its `RLHFDataset`, and a script that starts GRPO.
 
-`prompt` is one user message with `<image>`; `reward_model.ground_truth` is the answer in its tags,
-`extra_info` says which row it is. A picture carries the bounds of Qwen's resize itself: verl hands
-them, with the picture, to Qwen's own helper.
+`prompt` is one user message with `<image>`, after the turns of examples;
+`reward_model.ground_truth` is the answer in its tags, `extra_info` says which row it is. A picture
+carries the bounds of Qwen's resize itself: verl hands them, with the picture, to Qwen's own helper.
 """
 
 from collections.abc import Iterator
