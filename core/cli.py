@@ -31,7 +31,7 @@ EXTRAS = {
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 # In help texts: a command of ours or of this Python, which begin a line or stand in backticks.
 _COMMAND = re.compile(r"(?m)(^ *|`)(lego-arta (?=[a-z])|python (?=-m ))")
-_OURS = re.compile(r"(?<![\w./-])(?:scripts|builder)/[\w./-]+\.(?:json|py|yaml)\b")
+_OURS = re.compile(r"(?<![\w./-])(?:scripts|builder)/[\w./-]+\.(?:json|py|sh|yaml)\b")
 
 
 def command(name: str, *words: object) -> str:

@@ -14,8 +14,10 @@ from core.errors import UserError
 from core.frames import MIN_PIXELS, RELEASED_PIXELS
 from core.selection import check_build, read_selection
 from evaluation import masks_command
+from evaluation.examples import is_share
+from evaluation.families import chosen
 from evaluation.options import parser
-from evaluation.prompts import Setting, setting_of
+from evaluation.prompts import FORM_FRAMES, Setting, setting_of
 from evaluation.runners import RunnerOptions, make_runner, split_model
 from tasks import TASKS
 from tasks.looks import METHODS, look_of
@@ -123,19 +125,33 @@ def _ask(asked: "Asked", open_model: "Callable[[], Answering]") -> None:
 
 def _setting(options: argparse.Namespace) -> Setting:
     think = options.template == "think"
-    resized = options.example_frame == "resized_px"
-    return setting_of(
+    boxes, frame, shown = options.boxes, options.example_frame, options.example_pictures
+    if options.family:
+        _, family = chosen(options.family, split_model(options.model)[1] if options.model else None)
+        frame = frame or FORM_FRAMES.get(boxes or family.boxes, family.frame)
+        boxes = boxes or family.boxes
+        shown = shown or (None if family.shows_examples else "no")
+    resized = frame == "resized_px"
+    made = setting_of(
         options.setting,
         options.without,
         examples=options.examples,
-        example_pictures=options.example_pictures,
+        example_pictures=shown,
+        example_manuals=options.example_manuals,
         shots=options.shots,
         previous=options.previous or None,
         template=options.template,
-        boxes=options.boxes or ("lego-r1" if think else None),
-        frame=options.example_frame,
+        boxes=boxes or ("lego-r1" if think else None),
+        frame=frame,
         pixels=(MIN_PIXELS, options.max_pixels or RELEASED_PIXELS[1]) if resized else None,
     )
+    in_boxes = options.config == "all" or TASKS[options.config].text.in_boxes
+    if options.family and in_boxes and made.examples == "fixed" and not is_share(made.frame):
+        raise UserError(
+            f"--family {options.family}: its boxes are {made.frame}, and the fixed examples speak "
+            "of percent; give --examples fixed-train, dynamic or none"
+        )
+    return made
 
 
 def _runner_options(options: argparse.Namespace, model: str) -> RunnerOptions:
@@ -146,6 +162,7 @@ def _runner_options(options: argparse.Namespace, model: str) -> RunnerOptions:
         batch_size=options.batch_size,
         device=options.device,
         dtype=options.dtype,
+        attention=options.attention,
         max_pixels=options.max_pixels,
         adapter=options.adapter,
         base_url=options.base_url,
@@ -156,6 +173,25 @@ def _runner_options(options: argparse.Namespace, model: str) -> RunnerOptions:
         cache=options.cache or options.out / "cache",
         parameters=dict(options.parameter),
     )
+
+
+def prompts_command(options: argparse.Namespace) -> None:
+    """`prompts`."""
+    from evaluation import prompt_files
+    from evaluation.families import family_of
+    from evaluation.run import Asked
+
+    name = chosen(options.family, options.model)[0] if options.family else None
+    if name is None and options.model:
+        name = family_of(options.model)
+    asked = Asked(
+        build=options.build, config=options.config, kind="", setting=_setting(options),
+        options=RunnerOptions(options.model or ""), out=options.out, split=options.split,
+        limit=options.limit, seed=options.seed,
+    )  # fmt: skip
+    number = prompt_files.write(asked, name, options.out)
+    print(f"{options.out}: {number:,} prompts; their answers, lines of id and answer, are read by "
+          "--model replay:FILE")  # fmt: skip
 
 
 def _progress(
@@ -243,6 +279,7 @@ def main(argv: list[str] | None = None) -> int:
         "masking": masking_command,
         "score": score_command,
         "masks": masks_command.masks_command,
+        "prompts": prompts_command,
         "tsv": tsv_command,
     }
     return run(lambda: commands[options.command](options), options.debug)

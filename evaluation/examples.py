@@ -1,15 +1,17 @@
 """In-context examples: the thesis' fixed ones, and the dynamic choice from the train split (R9).
 
 An example never comes from another split than train and never shares the item's group: its state
-group, or the picture it is about.
+group, or the picture it is about; with `example_manuals` other, not the item's manual either.
 """
 
 import random
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from core.answers import format_boxes, parse_boxes
 from core.errors import UserError
+from core.frames import from_norm100
 from core.items import Item
 from evaluation.prompts import Example, Setting, expected_answer, question
 from tasks import TASKS
@@ -46,11 +48,12 @@ class Chooser:
         if self.setting.examples == "fixed-train":
             return [self._example(found, "fixed_train") for found in self._same_for_all(item)]
         rng = random.Random(f"{self.seed}:{item.id}")
-        manual = self._by_manual.get(item.manual_id, [])
+        other = self.setting.example_manuals == "other"
+        manual = [] if other else self._by_manual.get(item.manual_id, [])
         if item.is_yes is not None:
             chosen = self._yes_and_no(item, manual, rng)[: self.setting.shots]
         else:
-            chosen = _nearest(item, manual, self._train, rng, self.setting.shots)
+            chosen = _nearest(item, manual, self._train, rng, self.setting.shots, self._allowed)
         return [self._example(found, how) for found, how in chosen]
 
     def _same_for_all(self, item: Item) -> list[Item]:
@@ -63,7 +66,7 @@ class Chooser:
             if len(chosen) == self.setting.shots:
                 break
             in_turn = other.is_yes is None or other.is_yes == (len(chosen) % 2 == 0)
-            if in_turn and allowed(item, other) and not other.group & taken:
+            if in_turn and self._allowed(item, other) and not other.group & taken:
                 chosen.append(other)
                 taken |= other.group
         return chosen
@@ -76,7 +79,7 @@ class Chooser:
         pools = (("same_session", session), ("same_manual", manual), ("other_manual", self._train))
         for how, pool in pools:
             for right in _shuffled(pool, rng):
-                if not right.is_yes or not allowed(item, right):
+                if not right.is_yes or not self._allowed(item, right):
                     continue
                 wrongs = [
                     other
@@ -88,6 +91,10 @@ class Chooser:
                     rng.shuffle(pair)
                     return [(other, how) for other in pair]
         return []
+
+    def _allowed(self, item: Item, candidate: Item) -> bool:
+        own = item.manual_id == candidate.manual_id
+        return allowed(item, candidate) and not (own and self.setting.example_manuals == "other")
 
     def _example(self, item: Item, how: str) -> Example:
         text = question(item.query, item.config, self.setting)
@@ -113,11 +120,20 @@ def fixed_examples(config: str, setting: Setting, words: str = "paper") -> list[
     ]
 
 
+def is_share(frame: str) -> bool:
+    """Whether boxes in a frame are shares of width and height, the same in every picture."""
+    return re.fullmatch(r"norm\d+", frame) is not None
+
+
 def _fixed_answer(answer: str, config: str, setting: Setting) -> str:
-    """The JSON form where boxes are asked for so; percent stays, no picture says otherwise."""
-    if not TASKS[config].text.in_boxes or setting.boxes == "angle":
+    """The form that boxes are asked for in; percent stay where only a picture says what they are
+    in the frame.
+    """
+    frame = setting.frame if is_share(setting.frame) else "norm100"
+    if not TASKS[config].text.in_boxes or (setting.boxes, frame) == ("angle", "norm100"):
         return answer
-    return format_boxes([(b.label, b.box) for b in parse_boxes(answer).boxes], setting.boxes)
+    boxes = [(b.label, from_norm100(b.box, frame, None)) for b in parse_boxes(answer).boxes]
+    return format_boxes(boxes, setting.boxes)
 
 
 def allowed(item: Item, candidate: Item) -> bool:
@@ -150,7 +166,12 @@ def _tiers(item: Item) -> list[Tier]:
 
 
 def _nearest(
-    item: Item, manual: Sequence[Item], train: Sequence[Item], rng: random.Random, shots: int
+    item: Item,
+    manual: Sequence[Item],
+    train: Sequence[Item],
+    rng: random.Random,
+    shots: int,
+    may: Callable[[Item, Item], bool] = allowed,
 ) -> list[tuple[Item, str]]:
     """The steps before, or as many boxes. The same manual first, then any."""
     chosen: list[tuple[Item, str]] = []
@@ -159,7 +180,7 @@ def _nearest(
         for how, fits in _tiers(item):
             if len(chosen) == shots:
                 break
-            found = _draw(item, pool, fits, rng, shots - len(chosen), how, taken)
+            found = _draw(item, pool, fits, rng, shots - len(chosen), how, taken, may)
             chosen += [(other, prefix + how) for other in found]
     return chosen[::-1]
 
@@ -172,6 +193,7 @@ def _draw(
     number: int,
     how: str,
     taken: set[str],
+    may: Callable[[Item, Item], bool],
 ) -> list[Item]:
     """Up to `number` fitting candidates whose groups are not taken yet; marks them taken."""
     candidates: Iterable[Item]
@@ -183,7 +205,7 @@ def _draw(
     for other in candidates:
         if len(found) == number:
             break
-        if fits(other) and allowed(item, other) and not other.group & taken:
+        if fits(other) and may(item, other) and not other.group & taken:
             found.append(other)
             taken |= other.group
     return found

@@ -13,6 +13,12 @@
     lego-arta evaluate masking lego-arta --model Qwen/Qwen2.5-VL-7B-Instruct --config object
     # scores of everything in predictions/: tables, CSV, JSON and a report to look at
     lego-arta evaluate score lego-arta predictions
+    # on a cluster with Slurm, one GPU a job
+    sbatch scripts/slurm/infer.sh \\
+        lego-arta evaluate run lego-arta --model Qwen/Qwen2.5-VL-7B-Instruct --config all \\
+        --attention flash_attention_2 --batch-size 3
+    # prompts as a family of models wants them, for a program of one's own; replay: reads answers
+    lego-arta evaluate prompts lego-arta --config object --family mplug-owl2 --out prompts
     # maps of pixels that a model of masks predicted
     lego-arta evaluate masks lego-arta --masks maps
 """
@@ -20,6 +26,7 @@
 import argparse
 import json
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +35,9 @@ from core.frames import FRAMES
 from core.names import SPLITS
 from evaluation import masks_command
 from evaluation.examples import SOURCES
-from evaluation.prompts import EXAMPLE_PICTURES, FORMS, PAPER_SETTINGS
-from evaluation.runners import RunnerOptions
+from evaluation.families import FAMILIES
+from evaluation.prompts import EXAMPLE_MANUALS, EXAMPLE_PICTURES, FORMS, PAPER_SETTINGS
+from evaluation.runners import ATTENTION, RunnerOptions
 from evaluation.scoring_options import add_resamples, add_scoring
 from tasks import TASKS
 from tasks.looks import add_options
@@ -41,7 +49,7 @@ def parser() -> Parser:
     """The command line, the whole of it."""
     result = Parser("evaluate", __doc__)
     commands = result.add_subparsers(
-        dest="command", required=True, metavar="run|masking|score|masks|tsv"
+        dest="command", required=True, metavar="run|masking|score|masks|prompts|tsv"
     )
     asking = commands.add_parser("run", help="ask a model")
     _add_run(asking)
@@ -54,6 +62,14 @@ def parser() -> Parser:
     _add_table(masking)
     _add_score(commands.add_parser("score", help="score answers"))
     masks_command.add_parser(commands)
+    prompts = commands.add_parser(
+        "prompts", help="write prompts and pictures, for a program that answers elsewhere"
+    )
+    _add_asked(prompts, TASKS)
+    prompts.add_argument("--out", type=writable, required=True, metavar="DIR", help="new or empty")
+    prompts.add_argument("--model", metavar="ID", help="whose --family auto is")
+    prompts.add_argument("--max-pixels", type=positive, help="of pictures in --family qwen2.5-vl")
+    _add_prompt(prompts)
     tsv = commands.add_parser("tsv", help="write a VLMEvalKit TSV")
     tsv.add_argument("build", type=Path, metavar="BUILD", help="a build folder")
     tsv.add_argument("--config", choices=TASKS, required=True)
@@ -66,7 +82,7 @@ def parser() -> Parser:
 
 def _add_run(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
-    add("build", type=Path, metavar="BUILD", help="a build folder")
+    _add_asked(command, (*TASKS, "all"))
     add(
         "--model",
         required=True,
@@ -74,57 +90,10 @@ def _add_run(command: argparse.ArgumentParser) -> None:
         help="who is asked: a Hub id or folder (run here with transformers), a model of an "
         "OpenAI-compatible endpoint, a file of answers, or a baseline",
     )
-    add("--config", choices=(*TASKS, "all"), required=True, help="the task, or all of them")
-    add("--split", choices=SPLITS, default="test", help="(%(default)s)")
     add("--out", type=writable, default="predictions", help="folder of answers (%(default)s)")
     add("--name", help="the model's name in tables (default: from --model)")
     add("--tuned", action="store_true", help="a model tuned on lego-arta: the w/ column")
-    add("--limit", type=positive, metavar="N", help="ask only the first N items")
-    add("--seed", type=whole, default=42, help="of the dynamic examples (%(default)s)")
-    prompt = command.add_argument_group("prompt")
-    prompt.add_argument(
-        "--setting",
-        choices=list(PAPER_SETTINGS),
-        default="full",
-        help="the four of the thesis' Table 8.4 (%(default)s: instruction and examples)",
-    )
-    prompt.add_argument(
-        "--without",
-        action="append",
-        default=[],
-        metavar="PART",
-        help="leave out token, instruction, directive, image or examples (repeatable)",
-    )
-    prompt.add_argument(
-        "--examples",
-        choices=SOURCES,
-        help="fixed: the thesis' two, text only; dynamic: train rows, of the same manual if "
-        "there are any, with pictures; fixed-train: the same train rows before every question, "
-        "with pictures; none",
-    )
-    prompt.add_argument(
-        "--example-pictures",
-        choices=EXAMPLE_PICTURES,
-        help="of train rows: shown, left out, or as the question's own (as-question)",
-    )
-    prompt.add_argument("--shots", type=positive, metavar="N", help="examples a prompt (2)")
-    prompt.add_argument("--previous", action="store_true", help="say the previous instruction too")
-    prompt.add_argument(
-        "--template",
-        choices=("plain", "think"),
-        help="think: ask for <think> and <answer>, boxes as JSON (plain)",
-    )
-    prompt.add_argument(
-        "--boxes",
-        choices=FORMS,
-        help="form of boxes asked for: <p>name</p> {<x0><y0><x1><y1>} (angle), JSON, JSON in a "
-        "code block (fenced), <ref>name</ref><box>[[..]]</box> (tagged), JSON in LEGO-R1's words",
-    )
-    prompt.add_argument(
-        "--example-frame",
-        choices=FRAMES,
-        help="frame of the boxes asked for and in examples (norm100)",
-    )
+    _add_prompt(command)
     model = command.add_argument_group("model")
     defaults = RunnerOptions("")
     model.add_argument(
@@ -133,9 +102,16 @@ def _add_run(command: argparse.ArgumentParser) -> None:
     model.add_argument(
         "--temperature", type=not_negative, default=0.0, help="(%(default)s: greedy)"
     )
-    model.add_argument("--batch-size", type=positive, default=1, help="(%(default)s)")
+    model.add_argument(
+        "--batch-size", type=positive, default=1,
+        help="prompts at a time, of models run here (%(default)s; LEGO-R1: 3)",
+    )  # fmt: skip
     model.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 (%(default)s)")
     model.add_argument("--dtype", default="auto", help="bfloat16, float32 (%(default)s)")
+    model.add_argument(
+        "--attention", choices=ATTENTION,
+        help="flash_attention_2 (LEGO-R1's) needs the package flash-attn (the model's own choice)",
+    )  # fmt: skip
     model.add_argument(
         "--max-pixels", type=positive, help="bound on a picture (LEGO-R1: 2038400, 2600*28*28)"
     )
@@ -162,6 +138,74 @@ def _add_run(command: argparse.ArgumentParser) -> None:
     )
     endpoint.add_argument(
         "--cache", type=Path, help="folder of answers by request hash (default: in --out)"
+    )
+
+
+def _add_asked(command: argparse.ArgumentParser, configs: Collection[str]) -> None:
+    add = command.add_argument
+    add("build", type=Path, metavar="BUILD", help="a build folder")
+    add("--config", choices=configs, required=True, help="the task, or all of them")
+    add("--split", choices=SPLITS, default="test", help="(%(default)s)")
+    add("--limit", type=positive, metavar="N", help="ask only the first N items")
+    add("--seed", type=whole, default=42, help="of the dynamic examples (%(default)s)")
+
+
+def _add_prompt(command: argparse.ArgumentParser) -> None:
+    prompt = command.add_argument_group("prompt")
+    prompt.add_argument(
+        "--setting",
+        choices=list(PAPER_SETTINGS),
+        default="full",
+        help="the four of the thesis' Table 8.4 (%(default)s: instruction and examples)",
+    )
+    prompt.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="PART",
+        help="leave out token, instruction, directive, image or examples (repeatable)",
+    )
+    prompt.add_argument(
+        "--examples",
+        choices=SOURCES,
+        help="fixed: the thesis' two, text only; dynamic: train rows, of the same manual if "
+        "there are any, with pictures; fixed-train: the same train rows before every question, "
+        "with pictures; none",
+    )
+    prompt.add_argument(
+        "--example-pictures",
+        choices=EXAMPLE_PICTURES,
+        help="of train rows: shown, left out, or as the question's own (as-question)",
+    )
+    prompt.add_argument(
+        "--example-manuals",
+        choices=EXAMPLE_MANUALS,
+        help="of train rows: the question's own first, or never that (any)",
+    )
+    prompt.add_argument("--shots", type=positive, metavar="N", help="examples a prompt (2)")
+    prompt.add_argument("--previous", action="store_true", help="say the previous instruction too")
+    prompt.add_argument(
+        "--template",
+        choices=("plain", "think"),
+        help="think: ask for <think> and <answer>, boxes as JSON (plain)",
+    )
+    prompt.add_argument(
+        "--boxes",
+        choices=FORMS,
+        help="form of boxes asked for: <p>name</p> {<x0><y0><x1><y1>} (angle), JSON, JSON in a "
+        "code block (fenced), <ref>name</ref><box>[[..]]</box> (tagged), "
+        "<ref>name</ref><box>(..),(..)</box> (qwen-vl), JSON in LEGO-R1's words",
+    )
+    prompt.add_argument(
+        "--family",
+        metavar="auto|NAME|ID",
+        help="boxes in the form and frame of the model's family, told by its id (auto), or of "
+        f"another: {', '.join(FAMILIES)} (the papers' form, the same for all models)",
+    )
+    prompt.add_argument(
+        "--example-frame",
+        choices=FRAMES,
+        help="frame of the boxes asked for and in examples (norm100)",
     )
 
 

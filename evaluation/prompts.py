@@ -36,7 +36,7 @@ LEGO_R1_DIRECTIVE = (
     '"label": "1 object name"}]x1 and y1 for the top-left corner. '
     "x2 and y2 for the bottom-right corner."
 )
-FORMS = ("angle", "json", "fenced", "tagged", "lego-r1", "words")
+FORMS = ("angle", "json", "fenced", "tagged", "qwen-vl", "lego-r1", "words")
 # How the object directive asks for the forms but angle.
 BOX_DIRECTIVES = {
     "json": f"Give the positions as a JSON list, {_JSON}{_CORNERS}",
@@ -45,12 +45,14 @@ BOX_DIRECTIVES = {
     " A label is the number, colour and kind of a part, without its size.",
     "tagged": "Give each position as <ref>1 object name</ref><box>[[x1, y1, x2, y2]]</box>"
     f"{_CORNERS}",
+    "qwen-vl": "Give each position as <ref>1 object name</ref><box>(x1,y1),(x2,y2)</box>"
+    f"{_CORNERS}",
     "lego-r1": LEGO_R1_DIRECTIVE,
     "words": "Say where they are in words, one of upper left, upper middle, upper right, middle "
     "left, middle, middle right, lower left, lower middle, lower right: 1 object name: upper left",
 }
 # Frames that a form itself means: whoever reads it takes the numbers for nothing else.
-FORM_FRAMES = {"tagged": "norm1000", "words": "norm100"}
+FORM_FRAMES = {"tagged": "norm1000", "qwen-vl": "norm1000", "words": "norm100"}
 THINK = (
     "{question} First output the thinking process in <think> </think> tags and then output the "
     "final answer in <answer> </answer> tags."
@@ -70,10 +72,12 @@ class Setting:
     shots: int = 2
     # Whether examples show their pictures: yes, no, or where the question does.
     example_pictures: str = "as-question"
+    # Whose train rows: any (R9: of the own manual first), other (never of it).
+    example_manuals: str = "any"
     previous: bool = False  # "Previous instruction: ..." before scene and state prompts (R10)
     template: str = "plain"  # plain, think
-    # angle (T11), json (R1), fenced (json in a code block), tagged (InternVL's), lego-r1 (json,
-    # asked for in its words), words (places for people)
+    # angle (T11), json (R1), fenced (json in a code block), tagged (InternVL's), qwen-vl (its
+    # tags), lego-r1 (json, asked for in its words), words (places for people)
     boxes: str = "angle"
     frame: str = "norm100"  # of the boxes in answers
     # Where frame is resized_px: least and most area of a picture, None for `smart_resize`'s own,
@@ -98,6 +102,7 @@ class Setting:
         return ".".join(parts)
 
 
+PARTS = tuple(field.name for field in fields(Setting) if field.default is True)
 # Table 8.4: with and without instruction, with and without in-context examples.
 PAPER_SETTINGS = {
     "full": Setting(),
@@ -111,7 +116,7 @@ def setting_of(name: str, without: Sequence[str] = (), **changes: object) -> Set
     """A named setting with parts switched off and fields changed; raises `UserError`."""
     if name not in PAPER_SETTINGS:
         raise UserError(f"--setting {name}: unknown; one of {', '.join(PAPER_SETTINGS)}")
-    switches = {f.name for f in fields(Setting) if f.default is True} | {"examples"}
+    switches = {*PARTS, "examples"}
     for part in without:
         if part not in switches:
             raise UserError(f"--without {part}: no such part; any of {', '.join(sorted(switches))}")
@@ -190,7 +195,7 @@ def _boxes(item: Item, setting: Setting) -> list[tuple[str, Sequence[float]]]:
     return [(b.label, box) for b, box in zip(found, rounded, strict=True)]
 
 
-EXAMPLE_PICTURES = ("as-question", "yes", "no")
+EXAMPLE_PICTURES, EXAMPLE_MANUALS = ("as-question", "yes", "no"), ("any", "other")
 
 
 class Turn(NamedTuple):
@@ -218,7 +223,8 @@ class Prompt(NamedTuple):
     examples: tuple[Example, ...]
 
 
-def _shows_examples(setting: Setting) -> bool:
+def shows_examples(setting: Setting) -> bool:
+    """Whether examples of train rows have their pictures."""
     if setting.example_pictures == "as-question":
         return setting.image
     return setting.example_pictures == "yes"
@@ -228,7 +234,7 @@ def build_prompt(item: Item, setting: Setting, examples: Sequence[Example] = ())
     """Examples as turns of their own, then the question."""
     turns: list[Turn] = []
     for example in examples:
-        shown = example.item if _shows_examples(setting) else None
+        shown = example.item if shows_examples(setting) else None
         turns += [Turn("user", example.query, shown), Turn("assistant", example.answer)]
     turns.append(Turn("user", ask(item, setting), item if setting.image else None))
     return Prompt(item, tuple(turns), tuple(examples))

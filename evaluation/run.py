@@ -27,7 +27,7 @@ from tasks.looks import Look, digest
 
 # Not part of what is asked: changing them does not make earlier answers another run's.
 _ONLY_HOW = ("batch_size", "concurrency", "requests_per_minute", "timeout_s", "attempts", "cache",
-             "device")  # fmt: skip
+             "device", "attention")  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ model is tuned on what it will be asked.
 """
 
 import functools
+import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -24,10 +25,10 @@ from core import store
 from core.answers import parse_boxes
 from core.build import Version, version_of
 from core.errors import UserError
-from core.frames import MAX_PIXELS, MIN_PIXELS
+from core.frames import MAX_PIXELS, MIN_PIXELS, RELEASED_PIXELS
 from core.items import Item, load_items, picture_bytes
-from evaluation.examples import Chooser
-from evaluation.prompts import Example, Setting, ask, expected_answer
+from evaluation.examples import OF_TRAIN, Chooser
+from evaluation.prompts import Example, Setting, ask, expected_answer, shows_examples
 from tasks import TASKS
 
 IMAGE = "<image>"
@@ -111,7 +112,10 @@ def _chooser(request: Request, config: str, reserved: tuple[str, ...]) -> Choose
             f"--examples {setting.examples}: not one of {len(here):,} train rows of {config} can "
             f"be said in {request.format}; leave --examples out to see why in dropped.jsonl"
         )
-    return Chooser(train, setting, request.seed)
+    choose = Chooser(train, setting, request.seed)
+    if shows_examples(setting):
+        return choose
+    return lambda item: [example._replace(item=None) for example in choose(item)]
 
 
 def _sayable(item: Item, setting: Setting, reserved: Collection[str]) -> bool:
@@ -133,13 +137,42 @@ def tagged(answer: str) -> str:
     return answer if answer.startswith("<answer>") else f"<answer>{answer}</answer>"
 
 
-def turns(sample: Sample, mark: str) -> list[dict[str, str]]:
-    """The examples and the row as turns of human and gpt; `mark` is where a picture is."""
+def most_pictures(setting: Setting) -> int:
+    """How many pictures a row may have, its examples' and its own."""
+    shown = setting.examples in OF_TRAIN and shows_examples(setting)
+    return int(setting.image) + (setting.shots if shown else 0)
+
+
+def prompt_tokens(setting: Setting, least: int = 4096) -> int:
+    """Tokens that a prompt of GRPO may take: pictures, one for 28 x 28 pixels, and texts."""
+    largest = min(bounds(setting)["MAX_PIXELS"], RELEASED_PIXELS[1]) / 28**2
+    texts = 1024 + 256 * (setting.shots if setting.examples != "none" else 0)
+    return max(least, most_pictures(setting) * math.ceil(1.1 * largest) + texts)
+
+
+def told(sample: Sample) -> str:
+    """The examples as text, each with the number of its picture, then the question itself: for
+    trainers that show all pictures first.
+    """
+    said, shown = [], 0
+    for example in sample.examples:
+        shown += example.item is not None
+        which = f" (picture {shown})" if example.item else ""
+        said.append(f"Example{which}: {example.query.strip()}\nAnswer: {example.answer}\n")
+    last = f"Now (picture {shown + 1}): " if said and shown else "Now: " if said else ""
+    return "".join(said) + last + sample.question
+
+
+def turns(sample: Sample, mark: str, own_mark: str | None = None) -> list[dict[str, str]]:
+    """The examples and the row as turns of human and gpt; `mark` is where a picture is, `own_mark`
+    where the row's own would be, if that is another.
+    """
     said = []
     for example in sample.examples:
         shown = mark if example.item else ""
         said += [("human", f"{shown}{example.query}"), ("gpt", example.answer)]
-    said += [("human", f"{mark}{sample.question}"), ("gpt", sample.answer)]
+    own = mark if own_mark is None else own_mark
+    said += [("human", f"{own}{sample.question}"), ("gpt", sample.answer)]
     return [{"from": who, "value": text} for who, text in said]
 
 

@@ -27,7 +27,16 @@ from core.errors import UserError
 from core.frames import MAX_PIXELS, MIN_PIXELS
 from core.names import SPLITS
 from evaluation.examples import SOURCES
-from evaluation.prompts import FORM_FRAMES, FORMS, Setting
+from evaluation.families import FAMILIES, Family
+from evaluation.families import chosen as chosen_family
+from evaluation.prompts import (
+    EXAMPLE_MANUALS,
+    EXAMPLE_PICTURES,
+    FORM_FRAMES,
+    FORMS,
+    PARTS,
+    Setting,
+)
 from tasks import TASKS
 from tasks.looks import Look, add_options, look_of
 
@@ -69,7 +78,8 @@ def parser() -> Parser:
         "--boxes",
         choices=FORMS,
         help="angle: <p>name</p> {<x0><y0><x1><y1>}; json: bbox_2d and label; fenced: json in a "
-        "code block; tagged: <ref>name</ref><box>[[x0, y0, x1, y1]]</box>; lego-r1: json, asked "
+        "code block; tagged: <ref>name</ref><box>[[x0, y0, x1, y1]]</box>; qwen-vl: "
+        "<ref>name</ref><box>(x0,y0),(x1,y1)</box>; lego-r1: json, asked "
         "for in LEGO-R1's words; words: places for people, as in upper left (fenced for vlm-r1, "
         "tagged for internvl, lego-r1 for legacy, "
         "angle for llava and otter, else json)",
@@ -81,6 +91,12 @@ def parser() -> Parser:
         "internvl), pixels (px, of ms-swift), shares of the picture padded to a square "
         "(padded_norm, of llava), pixels after Qwen's resize (resized_px, of all others)",
     )
+    asked.add_argument(
+        "--family",
+        metavar="NAME|ID",
+        help="--boxes and --frame of a family of models, or of that of a model's id: "
+        f"{', '.join(FAMILIES)}",
+    )
     asked.add_argument("--min-pixels", type=positive, help=f"of that resize ({MIN_PIXELS})")
     asked.add_argument("--max-pixels", type=positive, help=f"of that resize ({MAX_PIXELS})")
     asked.add_argument(
@@ -89,9 +105,29 @@ def parser() -> Parser:
     asked.add_argument("--previous", action="store_true", help="say the previous instruction too")
     asked.add_argument(
         "--examples",
-        choices=[source for source in SOURCES if source != "fixed-train"],
-        help="solved examples before a question: dynamic: train rows, of the same manual if there "
-        "are any; fixed: the thesis' two, text only; none (dynamic for otter, else none)",
+        choices=SOURCES,
+        help="solved examples before a question: dynamic: train rows, chosen for each; "
+        "fixed-train: the same train rows for all; fixed: the thesis' two, text only; "
+        "none (dynamic for otter, else none)",
+    )
+    asked.add_argument(
+        "--example-pictures",
+        choices=EXAMPLE_PICTURES,
+        help="of train rows: shown, left out, or as the question's own (no for llava, which takes "
+        "one, else as-question)",
+    )
+    asked.add_argument(
+        "--example-manuals",
+        choices=EXAMPLE_MANUALS,
+        help="of train rows: never the question's own, as a test row's are, or that first (any for "
+        "otter, which links rows of a manual, else other)",
+    )
+    asked.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        choices=PARTS,
+        help="leave a part of the question out (repeatable); image: llamafactory alone",
     )
     asked.add_argument("--shots", type=positive, metavar="N", help="examples a row (2)")
     add_options(result)
@@ -105,16 +141,25 @@ def request_of(options: argparse.Namespace, command_line: argparse.ArgumentParse
     from builder.export.units import Request
 
     module = format_of(options.format)
-    names = ("boxes", "frame", "template", "previous", "examples", "shots")
+    names = ("boxes", "frame", "template", "previous", "examples", "shots",
+             "example_pictures", "example_manuals")  # fmt: skip
     given = {name: getattr(options, name) for name in names if getattr(options, name)}
+    given |= dict.fromkeys(options.without, False)
     resize = {"min_pixels": options.min_pixels, "max_pixels": options.max_pixels}
-    if module.SETTING is None and (given or any(resize.values())):
-        first = next(iter(given), "max_pixels").replace("_", "-")
+    if module.SETTING is None and (given or options.family or any(resize.values())):
+        first = next(iter(given), "family" if options.family else "max_pixels").replace("_", "-")
         command_line.error(f"--{first}: {options.format} asks no questions; leave it out")
-    if given.get("examples") == "fixed":
-        given.setdefault("frame", "norm100")  # those speak of percent
+    given.setdefault("example_manuals", getattr(module, "EXAMPLE_MANUALS", "other"))
+    if options.family:
+        family = _family(options.family, command_line)
+        given.setdefault("boxes", family.boxes)
+        given.setdefault("frame", FORM_FRAMES.get(given["boxes"], family.frame))
+        if not family.shows_examples:
+            given.setdefault("example_pictures", "no")
     if given.get("boxes") in FORM_FRAMES:
         given.setdefault("frame", FORM_FRAMES[given["boxes"]])
+    if given.get("examples") == "fixed":
+        given.setdefault("frame", "norm100")  # those speak of percent
     setting = dataclasses.replace(module.SETTING or Setting(examples="none"), **given)
     if any(resize.values()) and setting.frame != "resized_px":
         command_line.error("--min-pixels and --max-pixels belong to --frame resized_px")
@@ -141,6 +186,13 @@ def request_of(options: argparse.Namespace, command_line: argparse.ArgumentParse
         names=options.names,
         look=_look(options, command_line),
     )
+
+
+def _family(text: str, command_line: argparse.ArgumentParser) -> Family:
+    try:
+        return chosen_family(text)[1]
+    except UserError as error:
+        command_line.error(str(error))
 
 
 def _look(options: argparse.Namespace, command_line: argparse.ArgumentParser) -> Look | None:

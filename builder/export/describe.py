@@ -14,7 +14,8 @@ from builder.export.units import Request
 from core import store
 from core.cli import ROOT, pasteable
 from core.frames import MAX_PIXELS, MIN_PIXELS
-from evaluation.prompts import FRAME_WORDS, Setting
+from evaluation.examples import OF_TRAIN
+from evaluation.prompts import FRAME_WORDS, PARTS, Setting, shows_examples
 from tasks import TASKS
 
 TEMPLATE = Path(__file__).with_name("readme.md")
@@ -32,6 +33,7 @@ _FORMS = {
     "json": "JSON `bbox_2d`",
     "fenced": "JSON `bbox_2d` in a code block",
     "tagged": "`<ref>name</ref><box>[[x0, y0, x1, y1]]</box>`",
+    "qwen-vl": "`<ref>name</ref><box>(x0,y0),(x1,y1)</box>`",
     "lego-r1": "JSON `bbox_2d`",
     "words": "a place in words (upper left)",
 }
@@ -174,7 +176,8 @@ def _frame_text(setting: Setting) -> str:
 def _answers_text(setting: Setting) -> str:
     text = {"plain": "plain", "think": "in `<answer>` tags; the question asks for `<think>` too"}
     before = "; the question begins with the previous instruction" if setting.previous else ""
-    return text[setting.template] + before
+    gone = [part for part in PARTS if not getattr(setting, part)]
+    return text[setting.template] + before + (f"; without {', '.join(gone)}" if gone else "")
 
 
 def _examples_text(job: Job, rows: int) -> str:
@@ -183,4 +186,9 @@ def _examples_text(job: Job, rows: int) -> str:
         return "none"
     if not number:
         return f"{setting.examples} were asked for, but no row found any"
-    return f"{setting.examples}, up to {setting.shots} a row; {number:,} of {rows:,} rows have some"
+    told = [setting.examples]
+    if setting.examples in OF_TRAIN:
+        told.append("with their pictures" if shows_examples(setting) else "text alone")
+        told += ["never of the row's own manual"] * (setting.example_manuals == "other")
+    told.append(f"up to {setting.shots} a row")
+    return f"{', '.join(told)}; {number:,} of {rows:,} rows have some"

@@ -8,14 +8,24 @@ stretches pictures to a grid of tiles, so boxes are thousandths of width and hei
 import json
 from typing import Any
 
-from builder.export.chat import IMAGE, QWEN, example_pictures, file_name, files, samples, turns
+from builder.export.chat import (
+    IMAGE,
+    QWEN,
+    example_pictures,
+    file_name,
+    files,
+    most_pictures,
+    samples,
+    turns,
+)
 from builder.export.job import Job, Part
 from builder.export.llamafactory import dataset_name
 from builder.export.units import Unit, every_unit, size_of
 from core.items import picture_bytes
+from evaluation.examples import SOURCES
 from evaluation.prompts import Setting
 
-EXAMPLES = ("none", "dynamic")
+EXAMPLES = SOURCES
 SETTING = Setting(examples="none", boxes="tagged", frame="norm1000")
 # Its own tokens and placeholders.
 RESERVED = (IMAGE, "<video>", "<img>", "</img>", "<IMG_CONTEXT>", "<quad>", "</quad>", QWEN)
@@ -31,6 +41,7 @@ TRAINING = "`train.sh` tunes InternVL2.5 with its own recipe for LoRA."
 _SCRIPT = """\
 #!/usr/bin/env bash
 # LoRA tuning with InternVL's own recipe:  REPO=path/to/InternVL bash train.sh
+# REPORT_TO=wandb or tensorboard: where it is logged. DEEPSPEED=FILE: instead of InternVL's stage 1.
 set -euo pipefail
 code="$(cd "${REPO:?give the folder of InternVL}" && pwd)/internvl_chat"
 cd "$(dirname "${BASH_SOURCE[0]}")"  # paths in meta.json begin here
@@ -46,8 +57,8 @@ torchrun --nproc_per_node="${GPUS:-1}" "$code/internvl/train/internvl_chat_finet
     --per_device_train_batch_size 4 --gradient_accumulation_steps 4 \\
     --learning_rate 4e-5 --weight_decay 0.05 --warmup_ratio 0.03 --lr_scheduler_type cosine \\
     --evaluation_strategy no --save_strategy steps --save_steps 200 --save_total_limit 1 \\
-    --logging_steps 1 --dataloader_num_workers 4 --report_to none \\
-    --deepspeed "$code/zero_stage1_config.json" --output_dir "${OUT:-tuned}" "$@"
+    --logging_steps 1 --dataloader_num_workers 4 --report_to "${REPORT_TO:-none}" \\
+    --deepspeed "${DEEPSPEED:-$code/zero_stage1_config.json}" --output_dir "${OUT:-tuned}" "$@"
 """
 
 
@@ -79,7 +90,7 @@ def _described(job: Job, name: str) -> dict[str, Any]:
 
 def _write(part: Part, unit: Unit) -> None:
     name = file_name(part.request, unit, "jsonl")
-    several = part.request.setting.examples == "dynamic"
+    several = most_pictures(part.request.setting) > 1
     for sample in samples(part, unit, RESERVED):
         own = part.write_picture(sample.row.picture_name, sample.row.picture)
         images = [*example_pictures(part, sample), own]

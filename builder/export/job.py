@@ -29,6 +29,7 @@ from core.build import Manifest, manifest_of, shards
 from core.cli import command, no_build
 from core.errors import UserError
 from core.pictures.containers import ImageError
+from evaluation.examples import OF_TRAIN
 from lego_arta import FEATURES
 from tasks import part_modules
 from tasks.deployed import Outside
@@ -36,6 +37,7 @@ from tasks.looks import digest
 
 RECORD, PROGRESS, DROPPED, README = "export.json", "progress.json", "dropped.jsonl", "README.md"
 IMAGES = "images"
+ZERO2 = store.ROOT / "scripts/train/zero2.json"
 T = TypeVar("T")
 
 
@@ -124,7 +126,7 @@ class Job:
     def __init__(self, request: Request, folder: Path, manifest: Mapping[str, Any], workers: int):
         self.request, self.folder, self.manifest = request, folder, manifest
         # Every worker that chooses examples holds all train rows: one is enough for the memory.
-        self.workers = 1 if request.setting.examples == "dynamic" else workers
+        self.workers = 1 if request.setting.examples in OF_TRAIN else workers
         self.counts: Counter[Any] = Counter()
         self._sizes: dict[str, int] = {}
         self._done: dict[str, int] = {}
@@ -167,6 +169,10 @@ class Job:
         path = self.folder / name
         path.write_text(text, encoding="utf-8")
         path.chmod(0o755)
+
+    def write_deepspeed(self) -> None:
+        """Write DeepSpeed's ZeRO-2 beside a script whose trainer takes such a file."""
+        shutil.copyfile(ZERO2, self.folder / ZERO2.name)
 
     def _write(self, texts: Mapping[str, str]) -> None:
         """Let files grow; how far they are whole is known when this is saved."""

@@ -22,6 +22,7 @@ from builder.export.chat import (
     example_pictures,
     file_name,
     files,
+    most_pictures,
     samples,
     turns,
 )
@@ -29,10 +30,12 @@ from builder.export.job import Job, Part
 from builder.export.units import Request, Unit, every_unit
 from core.frames import RELEASED_PIXELS
 from core.store import ROOT, sha256
+from evaluation.examples import SOURCES
 from evaluation.prompts import Setting
 from tasks import TASKS
 
-EXAMPLES = ("none", "fixed", "dynamic")
+EXAMPLES = SOURCES
+BLIND = True  # takes rows without a picture
 SETTING = replace(QWEN_SETTING, resize="llamafactory")
 # What LLaMA-Factory replaces by media, wherever it stands, and what the model's tokens begin with.
 RESERVED = (IMAGE, "<video>", "<audio>", QWEN)
@@ -67,17 +70,21 @@ def write(job: Job) -> list[str]:
     (job.folder / INFO).write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8")
     train = [name for name in names if name.endswith("train") or "_75_" in name]
     if train:
+        job.write_deepspeed()
         (job.folder / YAML).write_text(_recipe(job.request.setting, train), encoding="utf-8")
     return list(names)
 
 
 def _write(part: Part, unit: Unit) -> None:
+    seen = part.request.setting.image
     as_r1 = part.request.names == "lego-r1"
     name = r1_name(part.request, unit) if as_r1 else file_name(part.request, unit, "jsonl")
     for sample in samples(part, unit, RESERVED):
-        own = part.write_picture(sample.row.picture_name, sample.row.picture)
-        images = [*example_pictures(part, sample), own]
-        line = {"id": sample.row.item.id, "conversations": turns(sample, IMAGE), "images": images}
+        images = example_pictures(part, sample)
+        if seen:
+            images.append(part.write_picture(sample.row.picture_name, sample.row.picture))
+        said = turns(sample, IMAGE, IMAGE if seen else "")
+        line = {"id": sample.row.item.id, "conversations": said, "images": images}
         part.add(name, line)
         group = TASKS[unit.config].group_of(sample.row.columns)
         if as_r1 and fraction(f"{part.request.seed}:{group}") < FIVE:
@@ -120,12 +127,15 @@ def _recipe(setting: Setting, names: list[str]) -> str:
     if setting.examples != "none":
         recipe["mask_history"] = True
     return str(
-        "# cd here; llamafactory-cli train sft.yaml\n" + yaml.safe_dump(recipe, sort_keys=False)
+        "# cd here; llamafactory-cli train sft.yaml\n"
+        "# on several GPUs, logged (report_to: wandb or tensorboard):\n"
+        "# FORCE_TORCHRUN=1 llamafactory-cli train sft.yaml deepspeed=zero2.json report_to=wandb\n"
+        + yaml.safe_dump(recipe, sort_keys=False)
     )
 
 
 def _tokens(setting: Setting, max_pixels: int) -> int:
     """Tokens that a row with the largest pictures takes: one for each 28 x 28 pixels."""
-    pictures = 1 + (setting.shots if setting.examples == "dynamic" else 0)
+    pictures = most_pictures(setting)
     largest = min(max_pixels, RELEASED_PIXELS[1]) / 28**2
     return pictures * math.ceil(1.1 * largest) + TEXT_TOKENS  # sides may be rounded upwards

@@ -6,13 +6,15 @@ to a square in the middle; the boxes that LLaVA-1.5 knows are shares of that squ
 It finds the answers that it learns by ` ASSISTANT: ` and `</s>`.
 """
 
-from builder.export.chat import IMAGE, file_name, files, samples
+from builder.export.chat import IMAGE, example_pictures, file_name, files, samples, turns
 from builder.export.job import Job, Part
 from builder.export.units import Unit, every_unit
+from evaluation.examples import SOURCES
 from evaluation.prompts import Setting
 
-EXAMPLES = ("none",)  # one picture a sample leaves no room for examples'
-SETTING = Setting(examples="none", frame="padded_norm")
+EXAMPLES = SOURCES
+EXAMPLES_SEEN = False  # one picture a sample leaves no room for examples'
+SETTING = Setting(examples="none", frame="padded_norm", example_pictures="no")
 RESERVED = (IMAGE, "<s>", "</s>", " ASSISTANT:")  # where samples are cut
 TRAIN = "REPO=path/to/LLaVA bash {folder}/train.sh"
 README = """\
@@ -26,6 +28,7 @@ padding. It takes one file: export with `--merge` to tune on all tasks at once, 
 _SCRIPT = """\
 #!/usr/bin/env bash
 # LoRA tuning with LLaVA, with LLaVA-1.5's hyper-parameters:  REPO=path/to/LLaVA bash train.sh
+# REPORT_TO=wandb or tensorboard: where it is logged. DEEPSPEED=FILE: instead of LLaVA's zero3.json.
 # RECIPE=vsd: with those that LLaVA-VSD (arXiv 2408.04957) tells: LLaVA-1.6 with Vicuna-13B, one
 # epoch, learning rate 2e-4, batches of 16 over 8 V100, which know no bf16 (about 4 hours for its
 # 121,339 conversations). GPUS says how many there are.
@@ -46,7 +49,7 @@ esac
 cd "${REPO:?give the folder of LLaVA}"
 deepspeed llava/train/train_mem.py \\
     --lora_enable True --lora_r 128 --lora_alpha 256 --mm_projector_lr 2e-5 \\
-    --deepspeed ./scripts/zero3.json \\
+    --deepspeed "${DEEPSPEED:-./scripts/zero3.json}" \\
     --model_name_or_path "${MODEL:-$model}" --version v1 \\
     --data_path "${DATA:-$here/@FILE@}" --image_folder "$here" \\
     --vision_tower openai/clip-vit-large-patch14-336 --mm_projector_type mlp2x_gelu \\
@@ -57,7 +60,7 @@ deepspeed llava/train/train_mem.py \\
     --evaluation_strategy no --save_strategy steps --save_steps 50000 --save_total_limit 1 \\
     --learning_rate 2e-4 --weight_decay 0. --warmup_ratio 0.03 --lr_scheduler_type cosine \\
     --logging_steps 1 --model_max_length 2048 --gradient_checkpointing True \\
-    --dataloader_num_workers 4 --lazy_preprocess True --report_to none
+    --dataloader_num_workers 4 --lazy_preprocess True --report_to "${REPORT_TO:-none}"
 """
 
 
@@ -80,10 +83,8 @@ def write(job: Job) -> list[str]:
 
 def _write(part: Part, unit: Unit) -> None:
     name = file_name(part.request, unit, "json")
-    for row, question, answer, _ in samples(part, unit, RESERVED):
-        image = part.write_picture(row.picture_name, row.picture)
-        turns = [
-            {"from": "human", "value": f"{IMAGE}\n{question}"},
-            {"from": "gpt", "value": answer},
-        ]
-        part.add(name, {"id": row.item.id, "image": image, "conversations": turns})
+    for sample in samples(part, unit, RESERVED):
+        example_pictures(part, sample)  # there are none; they are counted
+        image = part.write_picture(sample.row.picture_name, sample.row.picture)
+        line = {"id": sample.row.item.id, "image": image}
+        part.add(name, {**line, "conversations": turns(sample, "", f"{IMAGE}\n")})

@@ -17,14 +17,16 @@ from builder.export.chat import (
     example_pictures,
     file_name,
     files,
+    most_pictures,
     samples,
     turns,
 )
 from builder.export.job import Job, Part
 from builder.export.llamafactory import TEXT_TOKENS, dataset_name
 from builder.export.units import Unit, every_unit
+from evaluation.examples import SOURCES
 
-EXAMPLES = ("none", "fixed", "dynamic")
+EXAMPLES = SOURCES
 SETTING = QWEN_SETTING
 # What the trainers put pictures and videos at.
 RESERVED = (IMAGE, "<video>", QWEN)
@@ -36,7 +38,8 @@ One JSON object a line: `id`, `image` (a list of paths in this folder), `convers
 """
 TRAINING = f"""\
 `train.sh` tunes Qwen2.5-VL with qwen-vl-finetune, LEGO-R1's hyper-parameters, and the bounds of the
-resize that boxes are made for; it registers the files by `train.py`.
+resize that boxes are made for; it registers the files by `train.py`. On several GPUs
+start it with `GPUS=2 DEEPSPEED=path/to/zero2.json`; that file lies here, too.
 
 LLaVA-NeXT and OneVision take `{NEXT}` as `--data_path`, with `--image_folder .`, started in this
 folder. Of a single picture they show the whole, squeezed to a square, before its tiles: export with
@@ -71,6 +74,7 @@ _SCRIPT = """\
 #!/usr/bin/env bash
 # LoRA tuning with qwen-vl-finetune, with LEGO-R1's hyper-parameters:
 #   REPO=path/to/Qwen3-VL bash train.sh
+# REPORT_TO=wandb or tensorboard: where it is logged. GPUS=2 DEEPSPEED=path/to/zero2.json: on two.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 export REPO="${REPO:?give the folder of Qwen3-VL}"
@@ -81,8 +85,8 @@ torchrun --nproc_per_node="${GPUS:-1}" "$here/train.py" \\
     --per_device_train_batch_size 1 --gradient_accumulation_steps 8 \\
     --learning_rate 1e-4 --num_train_epochs 3 --lr_scheduler_type cosine --warmup_ratio 0.1 \\
     --model_max_length @LENGTH@ --gradient_checkpointing True \\
-    --logging_steps 10 --save_steps 500 --save_total_limit 1 --report_to none \\
-    --output_dir "${OUT:-$here/tuned}" "$@"
+    --logging_steps 10 --save_steps 500 --save_total_limit 1 --report_to "${REPORT_TO:-none}" \\
+    --output_dir "${OUT:-$here/tuned}" ${DEEPSPEED:+--deepspeed "$DEEPSPEED"} "$@"
 """
 
 
@@ -99,9 +103,9 @@ def write(job: Job) -> list[str]:
 
 def _write_training(job: Job, train: dict[str, str]) -> None:
     setting = job.request.setting
-    pictures = 1 + (setting.shots if setting.examples == "dynamic" else 0)
     given = bounds(setting)
-    length = pictures * (given["MAX_PIXELS"] // 28**2 + 1) + TEXT_TOKENS
+    length = most_pictures(setting) * (given["MAX_PIXELS"] // 28**2 + 1) + TEXT_TOKENS
+    job.write_deepspeed()
     job.write_script("train.sh", _SCRIPT, NAMES=",".join(train), LENGTH=length, **given)
     (job.folder / "train.py").write_text(_PYTHON.replace("@FILES@", json.dumps(train)))
     datasets = [{"json_path": name, "sampling_strategy": "all"} for name in train.values()]

@@ -38,10 +38,12 @@ _NAMED = f", with x and y coordinates {FRAME_WORDS['px']}: "
 _SCRIPT = """\
 #!/usr/bin/env bash
 # LoRA tuning with ms-swift, with LEGO-R1's hyper-parameters:  bash train.sh
+# REPORT_TO=wandb or tensorboard: where it is logged. GPUS=2 DEEPSPEED=zero2.json: on two GPUs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"  # paths of pictures begin here
 # Boxes as a list of numbers inside the JSON, not in Qwen2-VL's own tokens.
 export QWENVL_BBOX_FORMAT=new
+[ -z "${GPUS:-}" ] || export NPROC_PER_NODE="$GPUS"
 swift sft \\
     --model "${MODEL:-Qwen/Qwen2.5-VL-7B-Instruct}" --use_hf true \\
     --dataset @FILES@ \\
@@ -49,7 +51,8 @@ swift sft \\
     --freeze_vit true --torch_dtype bfloat16 --max_length 4096 --max_pixels @MAX_PIXELS@ \\
     --per_device_train_batch_size 1 --gradient_accumulation_steps 8 \\
     --learning_rate 1e-4 --num_train_epochs 3 --lr_scheduler_type cosine --warmup_ratio 0.1 \\
-    --logging_steps 10 --save_steps 500 --output_dir "${OUT:-tuned}" "$@"
+    --logging_steps 10 --save_steps 500 --report_to "${REPORT_TO:-none}" \\
+    --output_dir "${OUT:-tuned}" ${DEEPSPEED:+--deepspeed "$DEEPSPEED"} "$@"
 """
 
 
@@ -60,6 +63,7 @@ def write(job: Job) -> list[str]:
     names = files(job, units, "jsonl")
     train = [name for name in names if name.endswith("train.jsonl")]
     if train:
+        job.write_deepspeed()
         script = _SCRIPT.replace("@FILES@", " ".join(train))
         job.write_script("train.sh", script.replace("@MAX_PIXELS@", str(MAX_PIXELS)))
     return names

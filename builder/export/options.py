@@ -6,6 +6,8 @@ from typing import Any
 
 from builder.export.units import Request, missing
 from core.store import sha256
+from evaluation.examples import OF_TRAIN
+from evaluation.prompts import PARTS, shows_examples
 
 # By the flag that chooses it, what export.json says.
 OPTIONS = {
@@ -25,6 +27,9 @@ OPTIONS = {
     "--previous": "previous",
     "--examples": "examples",
     "--shots": "shots",
+    "--example-pictures": "example_pictures",
+    "--example-manuals": "example_manuals",
+    "--without": "without",
     "--seed": "seed",
     "--deploy": "deploy",
     "--masks": "masks",
@@ -36,6 +41,7 @@ def options_of(module: ModuleType, request: Request, manifest: Mapping[str, Any]
     """What an export is of, and made with: the part of export.json that is known beforehand."""
     setting = request.setting
     asks = module.SETTING is not None
+    of_train = asks and setting.examples in OF_TRAIN
     return {
         "format": request.format,
         "build": {key: manifest[key] for key in ("version", "fingerprint")},
@@ -54,6 +60,9 @@ def options_of(module: ModuleType, request: Request, manifest: Mapping[str, Any]
         "previous": setting.previous if asks else None,
         "examples": setting.examples if asks else None,
         "shots": setting.shots if asks and setting.examples != "none" else 0,
+        "example_pictures": shows_examples(setting) if of_train else None,
+        "example_manuals": setting.example_manuals if of_train else None,
+        "without": [part for part in PARTS if not getattr(setting, part)] if asks else None,
         "seed": request.seed,
         **_look_options(request),
     }

@@ -28,7 +28,9 @@ from core.build import MANIFEST
 from evaluation.prompts import Setting
 
 EXAMPLES = ("none", "dynamic")
+EXAMPLES_SEEN = True
 SETTING = Setting(examples="dynamic")
+EXAMPLE_MANUALS = "any"  # links are to rows of the own manual
 # Otter holds a whole file in memory; its own converter cuts at 1.5 GB.
 PART_BYTES = 1_500_000_000
 RESERVED = (IMAGE, "<answer>", "<|endofchunk|>")
@@ -43,16 +45,21 @@ pixels, so shares of width and height hold; it learns the answers of the example
 _SCRIPT = """\
 #!/usr/bin/env bash
 # Instruction tuning with Otter:  REPO=path/to/Otter bash train.sh
+# REPORT_TO=wandb: it is logged there. DEEPSPEED=FILE: a file of Otter's accelerate_configs, as
+# accelerate_config_zero2.yaml, in place of its FSDP.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 export PYTHONPATH="${REPO:?give the folder of Otter}"
-accelerate launch --config_file="$REPO/pipeline/accelerate_configs/accelerate_config_fsdp.yaml" \\
+report=()
+[ "${REPORT_TO:-none}" != wandb ] || report=(--report_to_wandb)
+configs="$REPO/pipeline/accelerate_configs"
+accelerate launch --config_file="${DEEPSPEED:-$configs/accelerate_config_fsdp.yaml}" \\
     "$REPO/pipeline/train/instruction_following.py" \\
     --pretrained_model_name_or_path="${MODEL:-luodian/OTTER-Image-MPT7B}" \\
     --training_data_yaml=otter_train.yaml --model_name=otter --instruction_format=simple \\
     --external_save_dir="${OUT:-tuned}" --run_name=lego-arta --batch_size=4 --num_epochs=3 \\
     --lr_scheduler=cosine --learning_rate=1e-5 --warmup_steps_ratio=0.01 --max_seq_len=2042 \\
-    --workers=4 --save_hf_model
+    --workers=4 --save_hf_model "${report[@]}"
 """
 
 

@@ -14,7 +14,8 @@ from builder.export.units import Request
 from core.build import shards
 from core.cli import require
 from core.errors import UserError
-from evaluation.prompts import Setting, check_form
+from evaluation.examples import OF_TRAIN, is_share
+from evaluation.prompts import Setting, check_form, shows_examples
 from tasks import TASKS
 
 BYTES_FOR_WORKERS = 128 * 2**20
@@ -79,14 +80,24 @@ def _check_setting(setting: Setting, name: str, module: ModuleType) -> None:
             f"--template think: {name} marks answers with {taken[0]} itself, so no "
             "answer may hold it; leave --template out"
         )
+    if not setting.image and not getattr(module, "BLIND", False):
+        raise UserError(f"--without image: {name} takes no row without a picture; leave it out")
+    if setting.examples in OF_TRAIN and shows_examples(setting) != getattr(
+        module, "EXAMPLES_SEEN", shows_examples(setting)
+    ):
+        seen = module.EXAMPLES_SEEN
+        raise UserError(
+            f"--example-pictures {setting.example_pictures}: {name} "
+            + ("links pictures; give yes" if seen else "takes one picture a row; give no")
+        )
     if setting.examples not in module.EXAMPLES:
         raise UserError(
             f"--examples {setting.examples}: {name} has no place for them; "
             f"one of {', '.join(module.EXAMPLES)}"
         )
-    if setting.examples == "fixed" and setting.frame != "norm100":
+    if setting.examples == "fixed" and not is_share(setting.frame):
         raise UserError(
-            f"--frame {setting.frame}: the fixed examples speak of percent; "
+            f"--frame {setting.frame}: the fixed examples speak of percent, without a picture; "
             "give --examples dynamic or none, or --frame norm100"
         )
 

@@ -1,8 +1,8 @@
 """verl: Parquet for its `RLHFDataset`, and a script that starts GRPO.
 
-`prompt` is one user message with `<image>`; `reward_model.ground_truth` is the answer in its tags,
-`extra_info` says which row it is. A picture carries the bounds of Qwen's resize itself: verl hands
-them, with the picture, to Qwen's own helper.
+`prompt` is one user message with `<image>`, after the turns of examples;
+`reward_model.ground_truth` is the answer in its tags, `extra_info` says which row it is. A picture
+carries the bounds of Qwen's resize itself: verl hands them, with the picture, to Qwen's own helper.
 """
 
 from collections.abc import Iterator
@@ -11,17 +11,21 @@ from typing import Any
 
 from datasets import Features, List, Value
 
-from builder.export.chat import IMAGE, QWEN, QWEN_SETTING, samples, tagged
+from builder.export.chat import IMAGE, QWEN, QWEN_SETTING, prompt_tokens, samples, tagged, turns
 from builder.export.job import Job, Part
 from builder.export.tables import write_tables
 from builder.export.units import Unit
+from core.items import picture_bytes
+from evaluation.examples import SOURCES
+from evaluation.rewards import REWARDS
 
-EXAMPLES = ("none",)
+EXAMPLES = SOURCES
 SETTING = replace(QWEN_SETTING, template="think")
 # What verl splits texts at.
 RESERVED = (IMAGE, "<video>", "<audio>", QWEN)
 PICTURES = "the build's own bytes, in `images`"
 SOURCE = "lego-arta"
+ROLES = {"human": "user", "gpt": "assistant"}
 TRAIN = "LEGO_ARTA=path/to/lego-arta bash {folder}/train.sh"
 README = """\
 Columns: `data_source`, `prompt`, `images` (bytes, with the bounds of the resize that boxes are made
@@ -45,17 +49,22 @@ FEATURES = Features(
 _SCRIPT = """\
 #!/usr/bin/env bash
 # GRPO with verl, with LEGO-R1's hyper-parameters:  LEGO_ARTA=path/to/lego-arta bash train.sh
+# REWARDS="accuracy format": those of LEGO-R1's own script. REPORT_TO=wandb or tensorboard: where it
+# is logged beside the console. (verl shards by FSDP; there is no place for DeepSpeed.)
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 code="$(cd "${LEGO_ARTA:?give the folder of lego-arta}" && pwd)"
 export PYTHONPATH="$code${PYTHONPATH:+:$PYTHONPATH}"
 reward="$code/scripts/train/verl_reward.py"
 files=(@FILES@)
+rewards="${REWARDS:-@REWARDS@}"
+logger="['console']"
+[ "${REPORT_TO:-none}" = none ] || logger="['console','$REPORT_TO']"
 train="[$(printf "'$here/%s'," "${files[@]}")]"
 python3 -m verl.trainer.main_ppo \\
     algorithm.adv_estimator=grpo algorithm.use_kl_in_reward=False \\
     data.train_files="$train" data.val_files="$train" data.image_key=images \\
-    data.train_batch_size=4 data.max_prompt_length=4096 data.max_response_length=512 \\
+    data.train_batch_size=4 data.max_prompt_length=@LENGTH@ data.max_response_length=512 \\
     data.filter_overlong_prompts=True data.seed=42 \\
     actor_rollout_ref.model.path="${MODEL:-Qwen/Qwen2.5-VL-7B-Instruct}" \\
     actor_rollout_ref.model.lora_rank=8 actor_rollout_ref.model.lora_alpha=64 \\
@@ -71,9 +80,10 @@ python3 -m verl.trainer.main_ppo \\
     actor_rollout_ref.ref.log_prob_micro_batch_size_per_gpu=1 \\
     reward.custom_reward_function.path="$reward" \\
     reward.custom_reward_function.name=compute_score \\
+    "++reward.custom_reward_function.reward_kwargs.rewards='$rewards'" \\
     trainer.n_gpus_per_node="${GPUS:-1}" trainer.nnodes=1 trainer.total_training_steps=500 \\
     trainer.val_before_train=False trainer.test_freq=-1 trainer.save_freq=100 \\
-    trainer.logger="['console']" trainer.default_local_dir="${OUT:-$here/tuned}" "$@"
+    trainer.logger="$logger" trainer.default_local_dir="${OUT:-$here/tuned}" "$@"
 """
 
 
@@ -82,22 +92,27 @@ def write(job: Job) -> list[str]:
     names = write_tables(job, FEATURES.arrow_schema.remove_metadata(), records)
     train = [name for name in names if "train-" in name]
     if train:
-        job.write_script("train.sh", _SCRIPT, FILES=" ".join(train))
+        job.write_script("train.sh", _SCRIPT, FILES=" ".join(train), REWARDS=" ".join(REWARDS),
+                         LENGTH=prompt_tokens(job.request.setting))  # fmt: skip
     return names
 
 
 def records(part: Part, unit: Unit) -> Iterator[dict[str, Any]]:
     """The rows of a unit, as FEATURES has them."""
     least, most = part.request.setting.pixels or (None, None)
-    for row, question, answer, _ in samples(part, unit, RESERVED):
+    for sample in samples(part, unit, RESERVED):
+        row, shown = sample.row, [e.item for e in sample.examples if e.item]
+        part.counts["with examples"] += bool(sample.examples)
+        said = turns(sample, IMAGE)[:-1]
         yield {
             "data_source": SOURCE,
-            "prompt": [{"role": "user", "content": IMAGE + question}],
+            "prompt": [{"role": ROLES[turn["from"]], "content": turn["value"]} for turn in said],
             "images": [
-                {"bytes": bytes(row.picture), "min_pixels": least, "max_pixels": most}
+                {"bytes": data, "min_pixels": least, "max_pixels": most}
+                for data in (*map(picture_bytes, shown), bytes(row.picture))
             ],
             "ability": unit.config,
-            "reward_model": {"style": "rule", "ground_truth": tagged(answer)},
+            "reward_model": {"style": "rule", "ground_truth": tagged(sample.answer)},
             "extra_info": {
                 "split": unit.split,
                 "id": row.item.id,

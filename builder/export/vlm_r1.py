@@ -19,18 +19,20 @@ from builder.export.chat import (
     IMAGE,
     QWEN,
     QWEN_SETTING,
-    Sample,
     bounds,
     example_pictures,
     file_name,
     files,
+    most_pictures,
     samples,
+    told,
 )
 from builder.export.job import Job, Part
 from builder.export.units import Request, Unit, every_unit
+from evaluation.examples import SOURCES
 from tasks import TASKS
 
-EXAMPLES = ("none", "fixed", "dynamic")
+EXAMPLES = SOURCES
 SETTING = replace(QWEN_SETTING, boxes="fenced", resize="vlm-r1")
 # VLM-R1 takes <image> out of questions and answers.
 RESERVED = (IMAGE, QWEN)
@@ -53,7 +55,9 @@ _SCRIPT = """\
 # GRPO with VLM-R1, with LEGO-R1's hyper-parameters:  REPO=path/to/VLM-R1 bash train.sh
 # Boxes are written for the rewards below. VLM-R1 as released has accuracy (each row's
 # accu_reward_method) and format, and reads boxes in code blocks (--boxes fenced). LEGO-R1's fork
-# has accuracy format state_acc grnd, CUSTOM=true TASK=rec, and reads bare lists (--boxes lego-r1).
+# has accuracy format state_acc grnd, CUSTOM=true TASK=rec, and reads bare lists (--boxes lego-r1);
+# its own script trained with REWARDS="accuracy format". REPORT_TO=wandb or tensorboard: where it is
+# logged. DEEPSPEED=FILE: instead of VLM-R1's zero2.json. ATTENTION=sdpa: without flash-attn.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 case "$here" in *:*) echo "VLM-R1 splits paths at ':'; move this folder" >&2; exit 1 ;; esac
@@ -71,7 +75,9 @@ torchrun --nproc_per_node="${GPUS:-1}" src/open_r1/grpo_jsonl.py \\
     --per_device_train_batch_size 4 --gradient_accumulation_steps 2 --max_steps 500 \\
     --use_peft true --lora_r 8 --lora_alpha 64 --lora_dropout 0.05 --lora_task_type CAUSAL_LM \\
     --freeze_vision_modules true --gradient_checkpointing true --bf16 \\
-    --deepspeed local_scripts/zero2.json --data_seed 42 --save_steps 100 --logging_steps 1 \\
+    --deepspeed "${DEEPSPEED:-local_scripts/zero2.json}" --data_seed 42 \\
+    --save_steps 100 --logging_steps 1 \\
+    --report_to "${REPORT_TO:-none}" --attn_implementation "${ATTENTION:-flash_attention_2}" \\
     --dataset-name not_used
 """
 
@@ -109,12 +115,12 @@ def _reward(request: Request, config: str) -> str:
 
 def _write(part: Part, unit: Unit) -> None:
     name = file_name(part.request, unit, "jsonl")
-    several = part.request.setting.examples == "dynamic"
+    several = most_pictures(part.request.setting) > 1
     for sample in samples(part, unit, RESERVED):
         own = part.write_picture(sample.row.picture_name, sample.row.picture)
         images = [*example_pictures(part, sample), own]
         turns = [
-            {"from": "human", "value": IMAGE * len(images) + _question(sample)},
+            {"from": "human", "value": IMAGE * len(images) + told(sample)},
             {"from": "gpt", "value": sample.answer},
         ]
         record = {
@@ -124,14 +130,3 @@ def _write(part: Part, unit: Unit) -> None:
             "accu_reward_method": _reward(part.request, unit.config),
         }
         part.add(name, record)
-
-
-def _question(sample: Sample) -> str:
-    """The examples as text, each with the number of its picture, then the question itself."""
-    told, shown = [], 0
-    for example in sample.examples:
-        shown += example.item is not None
-        which = f" (picture {shown})" if example.item else ""
-        told.append(f"Example{which}: {example.query.strip()}\nAnswer: {example.answer}\n")
-    last = f"Now (picture {shown + 1}): " if told and shown else "Now: " if told else ""
-    return "".join(told) + last + sample.question

@@ -106,9 +106,9 @@ def parse_boxes(text: str) -> BoxAnswer:
 
 def format_boxes(boxes: Sequence[tuple[str, Sequence[float]]], form: str, digits: int = 2) -> str:
     """Answer text of (label, box) pairs in the dataset's form (`angle`), in JSON (`json`, LEGO-R1),
-    in JSON in a code block (`fenced`), in InternVL's tags (`tagged`) or as places in words
-    (`words`: "2 red tiles: upper left", for people; nothing reads it as boxes); coordinates have
-    at most `digits` decimals.
+    in JSON in a code block (`fenced`), in InternVL's tags (`tagged`) or Qwen-VL's, or as places in
+    words (`words`: "2 red tiles: upper left", for people; nothing reads it as boxes); coordinates
+    have at most `digits` decimals.
     """
     if form == "angle":
         return " and ".join(
@@ -120,6 +120,13 @@ def format_boxes(boxes: Sequence[tuple[str, Sequence[float]]], form: str, digits
     if form == "tagged":
         return "\n".join(
             f"<ref>{label}</ref><box>{[[_plain(value, digits) for value in box]]}</box>"
+            for label, box in boxes
+        )
+    if form == "qwen-vl":
+        return "".join(
+            "<ref>{}</ref><box>({},{}),({},{})</box>".format(
+                label, *(_plain(value, digits) for value in box)
+            )
             for label, box in boxes
         )
     text = json.dumps(

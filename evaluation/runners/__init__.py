@@ -27,6 +27,7 @@ class RunnerOptions:
     # transformers
     device: str = "auto"
     dtype: str = "auto"
+    attention: str | None = None  # the model's own choice
     max_pixels: int | None = None
     adapter: str | None = None
     # an endpoint
@@ -59,6 +60,7 @@ class Reply(NamedTuple):
 
 Answering = Callable[[Sequence[Prompt]], Iterator[Reply]]
 
+ATTENTION = ("sdpa", "flash_attention_2", "eager")
 # Prefix of --model -> module. No prefix: a Hub id or a folder, run here.
 KINDS = {
     "openai": "evaluation.runners.openai_endpoint",

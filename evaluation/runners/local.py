@@ -12,6 +12,7 @@ from PIL import Image
 from core.cli import pip_install
 from core.errors import UserError
 from core.items import Item, picture_bytes
+from evaluation.families import FAMILIES, family_of, prompt_text
 from evaluation.prompts import Prompt
 from evaluation.runners import Answering, Reply, RunnerOptions
 
@@ -44,10 +45,11 @@ def load_model(options: RunnerOptions) -> tuple[Any, Any]:
     device = options.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    attention = attention_of(options.attention)
     try:
         processor = AutoProcessor.from_pretrained(options.model)
         model: Any = AutoModelForImageTextToText.from_pretrained(
-            options.model, dtype=_dtype(options.dtype, device)
+            options.model, dtype=_dtype(options.dtype, device), **attention
         )
         if options.adapter:
             model = _with_adapter(model, options.adapter)
@@ -71,6 +73,16 @@ def cannot_load(model: str, error: Exception) -> str:
     if not isinstance(error, OSError) and importlib.util.find_spec("torchvision") is None:
         cure = "it may need torchvision (Qwen's does): install the one that fits your torch"
     return f"--model {model}: can't be loaded ({' '.join(str(error).split())[:300]}); {cure}"
+
+
+def attention_of(name: str | None) -> dict[str, str]:
+    """What `from_pretrained` is told of attention; raises `UserError` for what is not installed."""
+    if name == "flash_attention_2" and importlib.util.find_spec("flash_attn") is None:
+        raise UserError(
+            f"--attention {name}: flash-attn is not installed; install the one that fits your "
+            "torch, or give --attention sdpa"
+        )
+    return {"attn_implementation": name} if name else {}
 
 
 def limit_pixels(processor: Any, max_pixels: int, min_pixels: int | None = None) -> bool:
@@ -108,8 +120,10 @@ def _picture(item: Item) -> Image.Image:
     return Image.open(io.BytesIO(picture_bytes(item))).convert("RGB")
 
 
-def chat_text(prompt: Prompt, processor: Any) -> str:
-    """The prompt as the model's own chat template writes it, up to where the answer begins."""
+def chat_text(prompt: Prompt, processor: Any, family: str | None = None) -> str:
+    """The prompt as the model's own chat template writes it, else its family's, up to where the
+    answer begins.
+    """
     messages = [
         {
             "role": turn.role,
@@ -120,6 +134,9 @@ def chat_text(prompt: Prompt, processor: Any) -> str:
     ]
     if getattr(processor, "chat_template", None):
         return str(processor.apply_chat_template(messages, add_generation_prompt=True))
+    template = FAMILIES[family].template if family else None
+    if template:
+        return prompt_text(prompt.turns, template)
     # A base model without a template: plain lines.
     sign = getattr(processor, "image_token", "<image>")
     lines = [
@@ -135,9 +152,15 @@ def _batch(
     import torch
 
     started = time.monotonic()
+    family = family_of(model.config.model_type)
     pictures = [[_picture(t.image) for t in p.turns if t.image is not None] for p in prompts]
+    if family and not FAMILIES[family].shows_examples and max(map(len, pictures)) > 1:
+        raise UserError(
+            f"--model {options.model}: {family} sees one picture, so examples have none; give "
+            "--example-pictures no"
+        )
     inputs = processor(
-        text=[chat_text(prompt, processor) for prompt in prompts],
+        text=[chat_text(prompt, processor, family) for prompt in prompts],
         images=[several for several in pictures if several] or None,
         padding=True,
         return_tensors="pt",
@@ -156,7 +179,9 @@ def _batch(
             f"--batch-size {options.batch_size}: not enough memory on {model.device}; "
             "give a smaller one, or --max-pixels"
         ) from error
-    new = output[:, inputs["input_ids"].shape[1] :]
+    # An encoder reads the prompt apart (BLIP-2 with T5): the output is the answer alone.
+    apart = not getattr(model.config, "use_decoder_only_language_model", True)
+    new = output if apart else output[:, inputs["input_ids"].shape[1] :]
     tokenizer = getattr(processor, "tokenizer", processor)
     texts = tokenizer.batch_decode(new, skip_special_tokens=True)
     seconds = (time.monotonic() - started) / len(prompts)

@@ -2,6 +2,9 @@
 
     lego-arta train sft lego-arta --out tuned/sft
     lego-arta train grpo lego-arta --out tuned/grpo
+    sbatch scripts/slurm/tune.sh \\
+        python -m accelerate.commands.launch --num_processes 2 scripts/train/grpo.py \\
+        lego-arta --out tuned/grpo --report-to wandb
     lego-arta train masking lego-arta --out tuned/masking --predict maps
 
 sft and grpo have LEGO-R1's hyper-parameters and save an adapter, which `lego-arta evaluate run

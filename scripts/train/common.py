@@ -1,15 +1,18 @@
 """What both recipes share: arguments, the model, its adapter."""
 
 import argparse
+import importlib.util
 import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.build import configs_of
-from core.cli import command, positive, require, whole, writable
+from core.cli import command, positive, python_module, require, whole, writable
 from core.errors import UserError
 from core.frames import MAX_PIXELS, MIN_PIXELS
+from evaluation.runners import ATTENTION
+from scripts.train import curves
 from tasks import TASKS
 
 if TYPE_CHECKING:
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 MODEL = "Qwen/Qwen2.5-VL-7B-Instruct"
 # LEGO-R1 keeps the vision side frozen: adapters go on the language side only.
 VISION = r".*(visual|vision_tower|vision_model|multi_modal_projector|merger).*"
+REPORTS = ("none", "wandb", "tensorboard")
 FACTOR = 28  # sides of what Qwen2-VL and Qwen2.5-VL see are multiples of it
 
 
@@ -44,6 +48,13 @@ def add_options(command: argparse.ArgumentParser) -> None:
     )
     add("--seed", type=whole, default=42, help="(%(default)s)")
     add("--deepspeed", type=Path, metavar="JSON", help="e.g. scripts/train/zero2.json")
+    add("--attention", choices=ATTENTION, help="(LEGO-R1: flash_attention_2, of flash-attn)")
+    add(
+        "--report-to",
+        choices=REPORTS,
+        default="none",
+        help="where the training is logged beside --out (%(default)s)",
+    )
     add("--resume", action="store_true", help="go on from the last checkpoint in --out")
     add("--debug", action="store_true", help="show the traceback of an error")
 
@@ -52,6 +63,11 @@ def prepare(options: argparse.Namespace) -> None:
     """Refuse what can't be done before any work, and fill in what was left out."""
     for extra in ("train", "evaluate"):
         require(extra, "training")
+    name = options.report_to
+    if name != "none" and importlib.util.find_spec(name) is None:
+        raise UserError(
+            f"--report-to {name}: {name} is not installed; {python_module('pip', 'install', name)}"
+        )
     options.configs = options.configs or configs_in(options.build)
 
 
@@ -80,14 +96,14 @@ def load(options: argparse.Namespace) -> tuple[Any, Any, bool]:
     import torch
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
-    from evaluation.runners.local import LOADING_ERRORS, cannot_load, limit_pixels
+    from evaluation.runners.local import LOADING_ERRORS, attention_of, cannot_load, limit_pixels
 
-    made = bounds(options)
+    made, attention = bounds(options), attention_of(options.attention)
     bf16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
     try:
         processor = AutoProcessor.from_pretrained(options.model)
         model = AutoModelForImageTextToText.from_pretrained(
-            options.model, dtype=torch.bfloat16 if bf16 else torch.float32
+            options.model, dtype=torch.bfloat16 if bf16 else torch.float32, **attention
         )
     except LOADING_ERRORS as error:
         raise UserError(cannot_load(options.model, error)) from error
@@ -124,7 +140,7 @@ def shared_arguments(options: argparse.Namespace, bf16: bool) -> dict[str, Any]:
         "gradient_checkpointing": bf16,
         "logging_steps": 1 if 0 < options.max_steps < 10 else 10,
         "save_total_limit": 2,
-        "report_to": "none",
+        "report_to": options.report_to,
         "disable_tqdm": not sys.stderr.isatty(),
         "deepspeed": str(options.deepspeed) if options.deepspeed else None,
     }
@@ -137,8 +153,10 @@ def finish(trainer: Any, options: argparse.Namespace, template: str = "plain") -
     if not losses or not all(map(math.isfinite, losses)):
         raise UserError(f"the loss is not a number ({losses[-1:]}); try a lower learning rate")
     trainer.save_model(str(options.out))
+    if trainer.is_world_process_zero():
+        curves.write(trainer.state.log_history, options.out)
     print(f"{options.out}: adapter saved after {trainer.state.global_step} steps, "
-          f"loss {losses[-1]:.4f}")  # fmt: skip
+          f"loss {losses[-1]:.4f}; every logged step is in {curves.TABLE}")  # fmt: skip
     if is_build(options.build):
         asking = command("evaluate", "run", options.build, "--model", options.model,
                          "--adapter", options.out, "--config", options.configs[0],

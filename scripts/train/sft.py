@@ -10,7 +10,7 @@ LEGO-R1 saw 500 rows a task (--max-samples 500); the default is all of them.
 import argparse
 from dataclasses import replace
 
-from core.cli import run_file
+from core.cli import command, run_file
 from scripts.train import common
 
 
@@ -49,7 +49,12 @@ def train(options: argparse.Namespace) -> float:
             task_type="CAUSAL_LM",
         ),
     )
-    return common.finish(trainer, options)
+    last = common.finish(trainer, options)
+    out = options.out.with_name(f"{options.out.name}-grpo")
+    further = command("train", "grpo", options.build, "--model", options.model,
+                      "--adapter", options.out, "--out", out)  # fmt: skip
+    print(f"go on with rewards: {further}")
+    return last
 
 
 add_options, prepare = common.add_options, common.prepare

@@ -81,6 +81,17 @@ def test_pictures_can_be_bounded(build, model, tmp_path, capsys):
     assert "fixed size" in capsys.readouterr().err
 
 
+def test_attention_is_how_not_what(build, model, tmp_path):
+    """Both ways give the same answers, and one goes on where the other stopped."""
+    first = run(build, model, tmp_path, "--limit", "2", "--attention", "eager")
+    whole = run(build, model, tmp_path, "--limit", "4", "--attention", "sdpa")
+    assert list(whole)[:2] == list(first) and len(whole) == 4
+    again = run(build, model, tmp_path / "sdpa", "--limit", "4", "--attention", "sdpa")
+    assert {k: v["answer"] for k, v in again.items()} == {k: v["answer"] for k, v in whole.items()}
+    loaded, _ = local.load_model(RunnerOptions(str(model), attention="eager"))
+    assert loaded.config._attn_implementation == "eager"
+
+
 def test_a_run_goes_on_and_asks_nothing_twice(build, model, tmp_path, monkeypatch):
     first = run(build, model, tmp_path, "--limit", "4")
     asked = []

@@ -1,6 +1,10 @@
 """The tuning recipes end to end on tiny random models, and the rewards through TRL's own call."""
 
+import csv
 import json
+import re
+import shlex
+import sys
 from dataclasses import replace
 
 import pytest
@@ -10,7 +14,8 @@ from export_build import all_rows
 from needs_torch import torch
 from outside import MODEL_TEST, ROOT
 from painted_build import enclosed, painted_build, qwen_picture, qwen_processor, same_share
-from tiny_models import MAKERS
+from PIL import Image
+from tiny_models import MAKERS, make_encoder
 
 from core.frames import MAX_PIXELS
 from core.items import load_items
@@ -18,6 +23,7 @@ from evaluation.prompts import FRAME_WORDS
 from evaluation.rewards import ALL_REWARDS, REWARDS
 from evaluation.training import PLAIN, THINK, Bounds, training_rows
 from scripts.train import command as train
+from scripts.train import common, curves
 
 pytest.importorskip("trl", reason="needs the extra `train`")
 pytestmark = [*MODEL_TEST, pytest.mark.usefixtures("own_cache")]
@@ -61,6 +67,44 @@ def test_grpo_two_steps(build, qwen, tmp_path, capsys):
     config = json.loads((out / "adapter_config.json").read_text())
     assert (config["r"], config["lora_alpha"], config["lora_dropout"]) == (8, 64, 0.05)
     assert weights(out)
+
+
+def test_grpo_goes_on_from_what_sft_has_learnt(build, qwen, tmp_path, capsys):
+    """The adapter of SFT is trained on, and the policy is held to it; curves are written."""
+    sft, both = tmp_path / "sft", tmp_path / "both"
+    shared = [str(build), "--model", str(qwen), *TINY]
+    assert train.main(["sft", *shared, "--out", str(sft)]) == 0
+    further = re.search(r"go on with rewards: (.*)", capsys.readouterr().out)[1]
+    assert shlex.split(further)[1:3] == ["train", "grpo"] and f"--adapter {sft}" in further
+    encoder = make_encoder(tmp_path / "bert")
+    rewards = ["--rewards", "accuracy", "format", "state_acc", "semantic"]
+    more = ["--adapter", str(sft), "--embedding", str(encoder), "--max-completion-length", "8"]
+    assert train.main(["grpo", *shared, "--out", str(both), *rewards, *more]) == 0
+    before, after = weights(sft), weights(both)
+    assert before.keys() == after.keys() and not (both / "ref").exists()
+    moved = [name for name in before if not torch.equal(before[name], after[name])]
+    assert moved
+    for name in before:  # a step of 1e-5: it began where SFT ended
+        assert (before[name] - after[name]).abs().max() < 1e-3
+    alphas = {
+        json.loads((f / "adapter_config.json").read_text())["lora_alpha"] for f in (sft, both)
+    }
+    assert alphas == {16}  # SFT's own: another would scale what it learnt
+    with (both / "log.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    assert [line["step"] for line in lines] == ["1", "2"]
+    for name in rewards[1:]:
+        assert all(0 <= float(line[f"rewards/{name}/mean"]) <= 1 for line in lines)
+    for out in (sft, both):
+        with Image.open(out / "curves.png") as picture:
+            assert picture.format == "PNG" and picture.size == (960, 480)
+    assert curves.curves_of(lines[0]) == {f"rewards/{name}/mean": name for name in rewards[1:]}
+
+
+def test_an_adapter_that_is_none_is_told_before_any_work(build, tmp_path, capsys):
+    arguments = ["grpo", str(build), "--out", str(tmp_path / "o"), "--adapter", str(tmp_path)]
+    assert train.main(arguments) == 1
+    assert "no adapter in it" in capsys.readouterr().err
 
 
 def test_the_rewards_through_trl_s_own_call(build, qwen, tmp_path):
@@ -148,6 +192,27 @@ def test_the_recipes_have_the_papers_numbers():
     zero = json.loads((ROOT / "scripts/train/zero2.json").read_text())
     assert zero["zero_optimization"]["stage"] == 2
     assert MAX_PIXELS == 2_038_400
+
+
+def test_where_a_training_is_logged(build, tmp_path, capsys, monkeypatch):
+    """The trainer is told; what is not installed is told before any work."""
+    out = ["sft", str(build), "--out", str(tmp_path / "o"), "--model", "none/such"]
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    assert train.main([*out, "--report-to", "wandb"]) == 1
+    assert re.search(r"wandb is not installed; \S+ -m pip install wandb$", capsys.readouterr().err)
+    options = train.parser().parse_args([*out, "--report-to", "tensorboard"])
+    assert common.shared_arguments(options, False)["report_to"] == "tensorboard"
+    plain = train.parser().parse_args(out)
+    assert common.shared_arguments(plain, False)["report_to"] == "none"
+
+
+def test_the_attention_asked_for_is_the_model_s(build, qwen, tmp_path, capsys):
+    arguments = ["sft", str(build), "--out", str(tmp_path), "--model", str(qwen), "--attention"]
+    options = train.parser().parse_args([*arguments, "eager"])
+    common.prepare(options)
+    assert common.load(options)[0].config._attn_implementation == "eager"
+    assert train.main([*arguments, "flash_attention_2"]) == 1
+    assert "flash-attn is not installed" in capsys.readouterr().err
 
 
 def test_bad_input_gives_one_line(build, tmp_path, capsys):

@@ -12,16 +12,25 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     AutoProcessor,
+    BertConfig,
+    BertModel,
+    Blip2Config,
+    Blip2ForConditionalGeneration,
+    Blip2Processor,
+    Blip2QFormerConfig,
+    Blip2VisionConfig,
     CLIPVisionConfig,
     LlamaConfig,
     LlavaConfig,
     LlavaForConditionalGeneration,
     LlavaProcessor,
+    OPTConfig,
     PreTrainedTokenizerFast,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
     Qwen2_5_VLProcessor,
 )
+from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 from transformers.processing_utils import ProcessorMixin
@@ -170,6 +179,52 @@ def make_llava(folder: Path) -> Path:
         image_token="<image>",
         num_additional_image_tokens=1,
     ).save_pretrained(folder)
+    return folder
+
+
+def make_blip(folder: Path) -> Path:
+    """BLIP-2 with two layers and OPT, without a chat template, as it is on the Hub."""
+    tokenizer = _tokenizer(
+        LLAVA_TOKENS, bos_token="<s>", eos_token="</s>", pad_token="<pad>", unk_token="<unk>"
+    )
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+             "intermediate_size": 64}  # fmt: skip
+    config = Blip2Config(
+        vision_config=Blip2VisionConfig(**sizes, image_size=28, patch_size=14).to_dict(),
+        qformer_config=Blip2QFormerConfig(
+            **sizes, encoder_hidden_size=32, vocab_size=len(tokenizer)
+        ).to_dict(),
+        text_config=OPTConfig(
+            vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, ffn_dim=64,
+            num_attention_heads=4, max_position_embeddings=2048, word_embed_proj_dim=32,
+            bos_token_id=1, eos_token_id=2, pad_token_id=3,
+        ).to_dict(),
+        num_query_tokens=4,
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+    )  # fmt: skip
+    torch.manual_seed(0)
+    Blip2ForConditionalGeneration(config).save_pretrained(folder)
+    pictures = BlipImageProcessorPil(size={"height": 28, "width": 28})
+    Blip2Processor(pictures, tokenizer, num_query_tokens=4).save_pretrained(folder)
+    return folder
+
+
+def make_encoder(folder: Path) -> Path:
+    """A text encoder with two layers, as sentence embeddings are made of."""
+    tokenizer = _tokenizer(LLAVA_TOKENS, pad_token="<pad>", unk_token="<unk>")
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=512,
+        pad_token_id=3,
+        initializer_range=1.0,  # else all texts are nearly one
+    )
+    torch.manual_seed(0)
+    BertModel(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
     return folder
 
 

@@ -349,7 +349,7 @@ def test_wrong_usage(build, tmp_path, name, more):
     [
         ("coco", ["--config", "scene"], ("scene", "object, state")),
         ("legacy", ["--merge"], ("one layout",)),
-        ("llava", ["--examples", "fixed"], ("llava", "none")),
+        ("ms-swift", ["--examples", "dynamic"], ("ms-swift", "none")),
         ("otter", ["--examples", "fixed"], ("otter", "dynamic")),
         ("vlm-r1", ["--examples", "fixed", "--frame", "px"], ("px", "percent")),
     ],

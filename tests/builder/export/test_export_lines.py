@@ -28,6 +28,8 @@ from core.answers import parse_boxes
 from core.frames import from_norm100
 
 SIDE = 448
+# The build has one manual of train.
+OWN_MANUAL = ["--examples", "dynamic", "--example-manuals", "any"]
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +75,7 @@ def qwen_messages(line: dict) -> list[dict]:
 @pytest.mark.parametrize(
     "more",
     [[], ["--max-pixels", "200000"], ["--min-pixels", "900000", "--max-pixels", "1100000"],
-     ["--examples", "dynamic"]],
+     OWN_MANUAL],
     ids=["default", "most", "least", "examples"],
 )  # fmt: skip
 def test_qwen_vl_finetune(build, tmp_path, more):
@@ -100,7 +102,7 @@ def test_qwen_vl_finetune(build, tmp_path, more):
                 same_share(messages[-1]["content"], row, "resized_px", picture.shape[1::-1])
                 seen += 1
     assert seen
-    if more == ["--examples", "dynamic"]:
+    if more == OWN_MANUAL:
         assert any(len(line["image"]) > 1 for line in records(out / "object_train.jsonl"))
 
 
@@ -151,7 +153,8 @@ def llava_next_samples(data_path: Path) -> list[dict]:
 def test_llava_next(build, tmp_path, monkeypatch, examples):
     """A single picture is squeezed to a square, before its tiles; several are padded each."""
     rows, frame = all_rows(build), "norm1000" if examples == "none" else "padded_norm"
-    out = run(build, tmp_path / "x", "llava-jsonl", "--examples", examples, "--frame", frame)
+    out = run(build, tmp_path / "x", "llava-jsonl", "--examples", examples, "--frame", frame,
+              "--example-manuals", "any")  # fmt: skip
     monkeypatch.chdir(out)
     samples, seen = llava_next_samples(Path("llava_next.yaml")), 0
     assert {line["id"] for line in samples} == {

@@ -57,7 +57,9 @@ FRAMES = [[], ["--max-pixels", "589824"], ["--max-pixels", "200000"],
 
 
 @pytest.mark.parametrize(
-    "more", [*FRAMES, ["--examples", "dynamic"]], ids=lambda more: more[-1] if more else "default"
+    "more",
+    [*FRAMES, ["--example-manuals", "any", "--examples", "dynamic"]],
+    ids=lambda more: more[-1] if more else "default",
 )
 def test_llamafactory(build, tmp_path, more):
     """Its loader, converter, template, label masking and picture plugin, with its own recipe."""

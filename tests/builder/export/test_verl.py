@@ -124,7 +124,9 @@ def test_easyr1(build, tmp_path, more):
     bounds = int(given["data.min_pixels"]), int(given["data.max_pixels"])
     assert list(bounds) == json.loads((out / "export.json").read_text())["pixels"]
     # Its newer versions know no worker.reward.reward_type; all take a batch without it.
-    assert [key for key in given if ".reward." in key] == ["worker.reward.reward_function"]
+    assert [key for key in given if ".reward." in key] == [
+        "worker.reward.reward_function", "worker.reward.reward_function_kwargs.rewards"
+    ]  # fmt: skip
     file, name = given["worker.reward.reward_function"].rsplit(":", 1)
     assert Path(file).is_file() and callable(getattr(verl_reward, name))
     loaded = load_dataset("parquet", data_dir=given["data.train_files"], split="train")
