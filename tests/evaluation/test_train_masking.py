@@ -1,5 +1,6 @@
 """The model of masks: both sizes trained for real on a toy build, and what they write."""
 
+import contextlib
 import json
 
 import numpy as np
@@ -147,6 +148,9 @@ def test_what_cannot_be_done_is_said_in_a_line(build, trained, tmp_path, capsys)
     assert "not weights" in refused(capsys, build, "--load", tmp_path, *maps)
     full = ("--size", "full", *maps)
     assert "recipe.json" in refused(capsys, build, "--load", tmp_path, *full)
+    assert "--epochs: only --size small" in refused(capsys, build, *out, *full, "--epochs", "1")
+    assert "--accumulate: only --size full" in refused(capsys, build, *out, "--accumulate", "1")
+    assert "--resume: only --size full" in refused(capsys, build, *out, "--resume")
 
 
 def test_the_ablation_trains_four_models_and_draws_one_plot(build, tmp_path, capsys):
@@ -220,6 +224,44 @@ def test_the_large_model_trains_lora_and_head_alone_and_predicts(build, sam, tmp
     for name in sorted(ids)[:3]:
         first, second = ((tmp_path / f"{d}/{name}.png").read_bytes() for d in ("m", "again"))
         assert first == second  # what was saved is what predicted
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_the_large_model_goes_on_where_it_was_stopped(build, sam, tmp_path, monkeypatch, capsys):
+    """Killed in the second epoch: the same weights as without."""
+    pytest.importorskip("peft", reason="needs the extra `train`")
+    from safetensors.torch import load_file
+
+    from scripts.train import masking_full as full
+
+    llava = MAKERS["llava"](tmp_path / "llava")
+    words = ["masking", str(build), "--size", "full", "--model", str(llava), "--vision", str(sam),
+             "--max-steps", "6", "--accumulate", "1", "--max-samples", "4", "--out"]  # fmt: skip
+    assert train.main([*words, f"{tmp_path}/whole"]) == 0
+    assert not (tmp_path / "whole" / full.CHECKPOINT).exists()  # done
+    loss_of, steps = full.loss_of, []
+
+    def stopped(*given):
+        steps.append(1)
+        if len(steps) == 6:
+            raise KeyboardInterrupt
+        return loss_of(*given)
+
+    monkeypatch.setattr(full, "loss_of", stopped)
+    with contextlib.suppress(KeyboardInterrupt, SystemExit):
+        train.main([*words, f"{tmp_path}/o"])
+    assert (tmp_path / "o" / full.CHECKPOINT).is_file()
+    monkeypatch.setattr(full, "loss_of", loss_of)
+    capsys.readouterr()
+    assert train.main([*words, f"{tmp_path}/o", "--resume", "--unweighted"]) == 1
+    assert "was made with unweighted False" in capsys.readouterr().err
+    assert train.main([*words, f"{tmp_path}/o", "--resume"]) == 0
+    assert "going on after step 4" in capsys.readouterr().out
+    for name in (full.HEAD_FILE, f"{full.ADAPTER}/adapter_model.safetensors"):
+        one, two = (load_file(tmp_path / where / name) for where in ("whole", "o"))
+        assert all(torch.equal(one[key], two[key]) for key in one)
+    assert train.main([*words, f"{tmp_path}/o", "--resume"]) == 1
+    assert "no checkpoint.pt" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("own_cache")
