@@ -14,7 +14,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from core import scenes
 from core.masks import mask_iou
 from core.pictures.containers import ImageError
 from core.pictures.media import Picture
@@ -89,13 +88,13 @@ def true_mask(context: Context, row: ManualRow) -> np.ndarray | None:
     scene."""
     if row.is_eop:
         picture = context.scene_picture(row.instruction)
-        return None if picture is None else scenes.read_masks(context.folder, picture) > 0
+        return None if picture is None else context.part_numbers(picture) > 0
     drawn = exact_scene(context, row)
     if drawn is None:
         return None
     step, picture = drawn
     new = [n for n, shown in enumerate(picture.shown, 1) if shown.part_id in set(step.new_ids)]
-    return np.isin(scenes.read_masks(context.folder, picture), new)
+    return np.isin(context.part_numbers(picture), new)
 
 
 def worse_view(view: View, faults: Faults, rng: np.random.Generator) -> View:
