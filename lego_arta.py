@@ -109,6 +109,7 @@ _MASK = {
     "quality": _FLOAT,
     "uses_gold_mask": Value("bool"),
     "failure": _TEXT,
+    "diversified": Value("bool"),
 }
 FEATURES: dict[str, Features] = {
     "scene": Features({**_COMMON, "eop_distance": Value("int32")}),

@@ -9,6 +9,7 @@ lego-arta bench export --out lego-arta # exports against a plain copy, and their
 lego-arta bench review --out lego-arta # rating pages in a browser
 lego-arta bench score --out lego-arta  # as many predictions as the paper's rows
 lego-arta bench push --copies 2        # to a Hub on loopback against a bare copy and hash
+lego-arta bench masks --work .work     # CPU of mask rows besides encoding, and of samples
 lego-arta bench annotate               # MiniGPT-v2 at full size, random weights, on a GPU
 """
 
@@ -30,6 +31,7 @@ BENCHES = {
     "review": ("benchmarks.review", "first screen and next sample of rating pages, in Chromium"),
     "score": ("benchmarks.score", "time to score predictions of the paper's number"),
     "push": ("benchmarks.push", "a push to a Hub on loopback against a bare copy and hash"),
+    "masks": ("benchmarks.masks", "CPU of a mask row besides encoding, and of samples"),
     "annotate": ("benchmarks.annotate", "MiniGPT-v2 (full-size, random weights) by batch size"),
 }
 DEV = ("playwright", "psutil")  # only measuring and testing need them
@@ -50,6 +52,8 @@ def parser() -> Parser:
         add[name]("--workers", type=positive, default=2, help="processes (%(default)s)")
     for name in ("encode", "load", "export", "review", "score"):
         add[name]("--out", type=Path, default=Path("lego-arta"), help="build (%(default)s)")
+    add["masks"]("--work", type=Path, default=Path(".work"), help="of a build (%(default)s)")
+    add["masks"]("--manuals", type=positive, default=4, help="the first so many (%(default)s)")
     add["encode"]("--sample", type=positive, default=40, help="pictures (%(default)s)")
     for name, rounds in (("load", 3), ("export", 1), ("push", 3)):
         add[name]("--rounds", type=positive, default=rounds, help="the best counts (%(default)s)")

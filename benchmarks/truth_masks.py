@@ -17,7 +17,6 @@ from benchmarks import degrade
 from builder.annotate import foreground
 from builder.release import discriminator
 from builder.release.discriminator import Reservoir, Sample
-from builder.release.weighing import notes_of
 from core.masks import mask_iou, read_mask
 from core.pictures.media import Picture
 from core.records import Annotation, Instruction, Manual, load
@@ -25,6 +24,7 @@ from core.store import ANNOTATE, CRAWL, PARSE, ROWS
 from synthesis.worse import drawn_faults, made_worse, smaller_mask
 from tasks.context import Context
 from tasks.mask import mixture, rows
+from tasks.mask.notes import notes_of
 from tasks.mask.quality import Discriminator, quality_of
 from tasks.mask.samples import true_mask
 from tasks.options import TaskOptions
@@ -85,7 +85,7 @@ CONDITIONS: dict[str, Worsen | None] = {
 def mask_measures(work: Path, manual_ids: Sequence[str]) -> dict[str, float]:
     """Mean IoU of parts, of new parts, of these with their anchor; how far quality tells it; none
     of manuals that nobody drew. The first few manuals are looked at."""
-    drawn = [one for one in manual_ids if _context(Context, work, one).scene is not None]
+    drawn = [one for one in manual_ids if context_of(Context, work, one).scene is not None]
     measures: dict[str, float] = {}
     for condition, worsen in CONDITIONS.items():
         ious: dict[str, list[float]] = defaultdict(list)
@@ -125,12 +125,12 @@ def _without(work: Path, manual_ids: Sequence[str], left_out: str) -> Discrimina
 def _seen(work: Path, manual_id: str, worsen: Worsen | None) -> Iterator[Seen]:
     """Every mask of a manual's find pictures and steps. A row that the source has and machines
     don't is no mask that was found."""
-    exact, flat = _context(Context, work, manual_id), _context(FlatContext, work, manual_id)
+    exact, flat = context_of(Context, work, manual_id), context_of(FlatContext, work, manual_id)
     flat.__dict__["scene"], flat.worsen, flat.drawn = None, worsen, dict(flat.annotations)
     truth = {_place(row): row["mask"]["bytes"] for row in rows.make(exact)}
     for row in flat.rows():
         if row.is_eop and row.instruction.VLM.img_path:
-            _annotate(flat, row)
+            annotate_flat(flat, row)
     for row in flat.rows():
         if row.instruction.VLM.task_label is None:
             continue
@@ -159,14 +159,16 @@ def _place(row: dict) -> tuple:
     return row["origin"], row["provenance"]["source_images"][0]["path"], names
 
 
-def _annotate(context: Context, row: ManualRow) -> None:
+def annotate_flat(context: Context, row: ManualRow) -> None:
+    """Find the boxes of a find picture anew."""
     step, picture = row.instruction, context.picture(row.instruction)
     if picture is not None:
         said = foreground.annotate(picture, step.img_sha256 or "", step)
         context.annotations[step.instruction_id] = said
 
 
-def _context(kind: type[Kind], work: Path, manual_id: str) -> Kind:
+def context_of(kind: type[Kind], work: Path, manual_id: str) -> Kind:
+    """A manual of a work folder."""
     annotations = load(work / ANNOTATE / manual_id / "annotations.json", dict[str, Annotation])
     return kind(
         load(work / PARSE / manual_id / "manual.json", Manual),

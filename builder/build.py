@@ -265,8 +265,9 @@ def report(manifest: Manifest, out: Path, built: int, manuals: int, seconds: flo
         told = ", ".join(f"{n:,} {what.replace('_', ' ')}" for what, n in reviewed.items())
         print(f"rows reviewed: {told}")
     if asked := manifest.get("rewritten"):
-        counted = ", ".join(f"{n:,} {what}" for what, n in asked["counts"].items())
-        print(f"other words by {asked['model']}: {counted}")
+        for config, counts in asked["counts"].items():
+            counted = ", ".join(f"{n:,} {what}" for what, n in counts.items())
+            print(f"other words by {asked['model']} ({config}): {counted}")
     if disagreements := manifest["records"]["disagreements"]:
         print(f"to look at (object): {disagreements:,} rows where annotators disagree, "
               f"{out / records_file('disagreements')}")  # fmt: skip

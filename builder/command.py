@@ -65,8 +65,9 @@ def parser() -> Parser:
         choices=("none", "rules", "endpoint"),
         default="none",
         help="answers of spatial rows as they are, or put into other words: by rules, or by a "
-        "model of an OpenAI-compatible endpoint, whose sentences are kept where they still say the "
-        "same; a row says so in its column diversified",
+        "model of an OpenAI-compatible endpoint, which is asked for instructions of mask rows, "
+        "too, and whose sentences are kept where they still say the same; a row says so in its "
+        "column diversified",
     )
     add("--endpoint-model", metavar="NAME", help="of --diversify endpoint")
     add("--endpoint-url", metavar="URL", help="of its endpoint, up to and with /v1")

@@ -6,9 +6,8 @@ plain difference above 12: 0.922 and 0.839).
 
 import cv2
 import numpy as np
-from scipy.ndimage import binary_fill_holes
 
-from synthesis.pixels import difference
+from synthesis.pixels import difference, filled
 
 # A channel differs by more than this; a part in the colour of what it covers differs by little.
 CHANGED_MIN, LOSSY_CHANGED_MIN = 4, 24
@@ -43,7 +42,7 @@ def changed_parts(
     _, labels, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
     keep = stats[:, cv2.CC_STAT_AREA] >= SPECK_PX_AT_960 * scale**2
     keep[0] = False
-    found: np.ndarray = binary_fill_holes(keep[labels])
+    found: np.ndarray = filled(keep[labels])
     return found
 
 

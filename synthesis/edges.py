@@ -6,9 +6,8 @@ vignettes, which deceive a model of the background, have no edge and do not coun
 
 import cv2
 import numpy as np
-from scipy.ndimage import binary_fill_holes
 
-from synthesis.pixels import channel_max
+from synthesis.pixels import channel_max, filled
 
 # An edge rises by so many levels within a 3 x 3 window; ringing and noise of lossy pictures too.
 EDGE_MIN, LOSSY_EDGE_MIN = 12, 36
@@ -28,7 +27,7 @@ def enclosed(rgb: np.ndarray, lossy: bool = False) -> np.ndarray:
     strong = (edge_strength(rgb, lossy) >= (LOSSY_EDGE_MIN if lossy else EDGE_MIN)).astype(np.uint8)
     size = max(3, round(GAP_PX_AT_960 * rgb.shape[1] / 960)) | 1
     closed = cv2.morphologyEx(strong, cv2.MORPH_CLOSE, np.ones((size, size), np.uint8))
-    filled = binary_fill_holes(closed).astype(np.uint8)
+    inside = filled(closed).astype(np.uint8)
     # An edge is as wide as its window: one pixel of it lies outside the part.
-    found: np.ndarray = cv2.erode(filled, np.ones((3, 3), np.uint8)) > 0
+    found: np.ndarray = cv2.erode(inside, np.ones((3, 3), np.uint8)) > 0
     return found

@@ -14,3 +14,12 @@ def channel_max(picture: np.ndarray) -> np.ndarray:
 def difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Largest channel difference (H, W) uint8 of two (H, W, 3) uint8 pictures of one size."""
     return channel_max(cv2.absdiff(a, b))
+
+
+def filled(mask: np.ndarray) -> np.ndarray:
+    """(H, W) bool of a (H, W) mask with its holes: what no path of pixels side by side leads to
+    from the border. As scipy's `binary_fill_holes`, which takes ten times as long."""
+    around = cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    cv2.floodFill(around, None, (0, 0), 2, flags=4)
+    found: np.ndarray = around[1:-1, 1:-1] != 2
+    return found

@@ -18,7 +18,7 @@ from core.pictures.containers import ImageError
 from core.pictures.media import Picture, check_shape, encode, pixel_hash, read_picture
 from core.records import Annotation, Drop, Instruction, Manual
 from core.scenes import FOLDER as SCENE_FOLDER
-from core.scenes import ManualScene, ScenePicture, StepScene, load_scene
+from core.scenes import ManualScene, ScenePicture, StepScene, load_scene, read_masks
 from tasks.options import TaskOptions as TaskOptions  # callers take it from here
 from tasks.outline import SessionColor, session_color
 from tasks.prompts import instruction_text
@@ -30,6 +30,7 @@ from tasks.task import Row
 PICTURE_CACHE_BYTES = 160 * 2**20
 ENCODED_CACHE_BYTES = 64 * 2**20
 STANDING_CACHE_BYTES = 96 * 2**20
+PART_NUMBERS_CACHE_BYTES = 32 * 2**20
 
 
 @dataclass
@@ -67,6 +68,9 @@ class Context:
         self.standing: LRUCache[str, tuple[np.ndarray, np.ndarray]] = LRUCache(
             STANDING_CACHE_BYTES, getsizeof=lambda masks: sum(mask.nbytes for mask in masks)
         )
+        self._part_numbers: LRUCache[str, np.ndarray] = LRUCache(
+            PART_NUMBERS_CACHE_BYTES, getsizeof=lambda numbers: numbers.nbytes
+        )
         self._encoded: LRUCache[str, EncodedImage] = LRUCache(
             ENCODED_CACHE_BYTES, getsizeof=lambda image: len(image.data)
         )
@@ -101,6 +105,17 @@ class Context:
     def scene_picture(self, instruction: Instruction) -> ScenePicture | None:
         """What is known of a row's picture."""
         return self._scene_pictures.get(instruction.img_sha256 or "")
+
+    def part_numbers(self, picture: ScenePicture) -> np.ndarray:
+        """(H, W) numbers of parts in a picture of the scene, read once for all tasks; not to be
+        written to."""
+        numbers = self._part_numbers.get(picture.masks_file)
+        if numbers is None:
+            numbers = read_masks(self.folder, picture)
+            numbers.flags.writeable = False
+            if numbers.nbytes < PART_NUMBERS_CACHE_BYTES:
+                self._part_numbers[picture.masks_file] = numbers
+        return numbers
 
     def picture(self, instruction: Instruction) -> Picture | None:
         """The decoded picture of a row, None when it has none. Raises `ImageError`."""

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core import scenes
 from core.pictures.containers import ImageError
 from core.pictures.media import encode_rgba
 from synthesis.boundary import color_mask
@@ -137,7 +136,7 @@ def _exact(context: Context, row: ManualRow) -> StepRegions | str | None:
     if drawn is None or context.scene is None:
         return None
     step, picture = drawn
-    numbers = scenes.read_masks(context.folder, picture)
+    numbers = context.part_numbers(picture)
     place = {shown.part_id: number for number, shown in enumerate(picture.shown, 1)}
     boxes = {one.part_id: as_box(one.box_xyxy_px) for one in picture.shown if one.box_xyxy_px}
     new = []

@@ -36,9 +36,10 @@ PLAIN = ("id", "manual_id", "session_id", "query", "answer", "instruction", "con
          "sample_weight")  # fmt: skip
 REST = "columns"
 README = """\
-Each sample is `<id>.webp` (or `.png`) and `<id>.json`, which holds every other column of the row
-with its own box frames (`box_px`, `box_norm100`). With `--merge` it holds the columns that no row
-of any task lacks, and all others as a JSON text, `columns`.
+Each sample is `<id>.webp` (or `.png`), of mask rows `<id>.mask.png` as well, and `<id>.json`, which
+holds every other column of the row with its own box frames (`box_px`, `box_norm100`). With
+`--merge` it holds the columns that no row of any task lacks, and all others as a JSON text,
+`columns`.
 
 ```python
 import webdataset as wds
@@ -106,18 +107,20 @@ def front_matter(job: Job, names: Sequence[str]) -> str:
     """YAML on top of README.md: which shards are of which task and split, and what types."""
     pictures = sorted(what.removeprefix("pictures: ") for what in job.counts
                       if what.startswith("pictures: "))  # fmt: skip
-    features = {name: _features(name, pictures) for name in config_names(job.request)}
+    features = {
+        name: _features(name, pictures, job.request.configs) for name in config_names(job.request)
+    }
     return yaml_of(job, names, features, ".tar")
 
 
-def _features(name: str, pictures: Sequence[str]) -> Features:
+def _features(name: str, pictures: Sequence[str], configs: Sequence[str]) -> Features:
     text = Value("string")
     columns: dict[str, Any] = {"config": text, "split": text}
+    own = configs if name == "default" else [name]
+    others = {c: None for config in own for c in picture_columns(FEATURES[config])[1:]}
     if name == "default":
         columns |= {**{c: FEATURES["scene"][c] for c in PLAIN}, REST: text}
     else:
-        others = picture_columns(FEATURES[name])
-        columns |= {c: kind for c, kind in FEATURES[name].items() if c not in others}
-        pictures = [*pictures, *(f"{other}.png" for other in others if other != "image")]
-    shown = {suffix: Image() for suffix in pictures}
+        columns |= {c: kind for c, kind in FEATURES[name].items() if c not in ("image", *others)}
+    shown = {suffix: Image() for suffix in (*pictures, *(f"{other}.png" for other in others))}
     return Features({**shown, "json": columns, "__key__": text, "__url__": text})

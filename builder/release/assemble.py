@@ -261,9 +261,10 @@ def _finish(
     parts = card_parts.parts(folder, write_samples(folder), tallies) | card.state_parts(
         settings, probed, screened
     )
-    parts["relations"] += card_text(options.rewritten)
+    parts["relations"] += card_text(options.rewritten, relations.CONFIG)
     parts["split_rule"] = card.split_text(options.split, exceptions)
     parts["mask_quality"] = mask_quality.card_text(folder, weighing)
+    parts["mask_quality"] += card_text(options.rewritten, areas.CONFIG)
     text = card.render(infos, numbers, splits, drop_counts, settings, options.terms, parts)
     (folder / croissant.FILE).write_text(
         croissant.croissant_text(

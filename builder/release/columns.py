@@ -105,7 +105,10 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "what a reviewer saw wrong: missing_target, misguided_target, "
         "insufficient_reasoning; null if nothing",
     ),
-    "diversified": ("", "whether the answer was put into other words, by rules or a model"),
+    "diversified": (
+        "",
+        "whether a model or rules put the answer or instruction into other words",
+    ),
 }
 
 

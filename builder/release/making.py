@@ -89,8 +89,9 @@ def _planned(
             verdicts = {i: manual.reviewed.verdicts[i] for i in points}
             values = set_by_hand(config, points, verdicts, failures)
             work_out = working_out(path, config, weighing, points)
-            if manuals.rewritten and config == rewritten.CONFIG:
-                work_out = partial(rewritten.other_words, manuals.work, manual.manual_id)
+            if manuals.rewritten and config in rewritten.CONFIGS:
+                said = (manuals.work, manual.manual_id, config)
+                work_out = partial(rewritten.other_words, *said, work_out)
             sides = [rule.in_test(config, manual.stats.set_number, row) for row in rows]
             for split in SPLITS:
                 wanted = [

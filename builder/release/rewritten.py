@@ -1,5 +1,6 @@
-"""Answers that a model has put into other words: in the rows of a build, and on its card."""
+"""What a model has put into other words: in the rows of a build, and on its card."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -7,15 +8,16 @@ from core.records import load
 from core.shards import Values
 from core.store import rewritten_file
 
-CONFIG = "spatial"  # whose answers may come in other words
+# Whose words may be others, and what of them.
+CONFIGS = {"spatial": "answers", "mask": "instructions"}
 
 
 class Rewritten(NamedTuple):
-    """Who was asked, and how many lines were kept and refused, by reason."""
+    """Who was asked, and by config how many lines were kept and refused, by reason."""
 
     model: str
     base_url: str
-    counts: dict[str, int]
+    counts: dict[str, dict[str, int]]
 
     @property
     def as_json(self) -> dict[str, Any]:
@@ -23,10 +25,13 @@ class Rewritten(NamedTuple):
         return self._asdict()
 
 
-def other_words(work: Path, manual_id: str) -> Values:
-    """What shards say of a manual's spatial rows whose answers are others now, by row id."""
-    answers = load(rewritten_file(work, manual_id), dict[str, str])
-    return {"answer": answers, "diversified": dict.fromkeys(answers, True)}
+def other_words(
+    work: Path, manual_id: str, config: str, besides: Callable[[], Values] | None = None
+) -> Values:
+    """What shards say of a manual's rows of a config whose words are others now, by column and row
+    id; `besides` works out other columns."""
+    told = load(rewritten_file(work, manual_id), dict[str, dict[str, dict[str, Any]]])
+    return {**(besides() if besides else {}), **told[config]}
 
 
 def diversified(by_rules: bool, rewritten: Rewritten | None) -> str:
@@ -36,15 +41,15 @@ def diversified(by_rules: bool, rewritten: Rewritten | None) -> str:
     return "rules" if by_rules else "none"
 
 
-def card_text(rewritten: Rewritten | None) -> str:
-    """What the card says of it, under the counts of spatial rows; empty without a model."""
+def card_text(rewritten: Rewritten | None, config: str) -> str:
+    """What the card says of it, beside the numbers of a config; empty without a model."""
     if rewritten is None:
         return ""
-    counts = dict(rewritten.counts)
+    counts = dict(rewritten.counts[config])
     lines, kept = counts.pop("lines"), counts.pop("kept")
     others = ", ".join(f"{number:,} {why}" for why, number in counts.items() if number)
     return (
-        f"\n`{rewritten.model}` was asked to put {lines:,} answers into other words. {kept:,} are "
-        "in the rows (`diversified`), for they\nname the same things and say the same relations"
-        f"{'; the rest stayed as it was: ' + others if others else ''}.\n"
+        f"\n`{rewritten.model}` was asked to put {lines:,} {CONFIGS[config]} into other words. "
+        f"{kept:,} are in the rows (`diversified`), for they\nname the same things and say the "
+        f"same relations{'; the rest stayed as it was: ' + others if others else ''}.\n"
     )

@@ -23,7 +23,7 @@ from core.parquet import Index
 from core.records import load
 from core.shards import Values
 from core.store import ROWS
-from tasks.mask.notes import FILE, MaskNote, MaskNotes
+from tasks.mask.notes import MaskNote, MaskNotes, notes_of
 from tasks.mask.quality import WEIGHT_MIN, Discriminator, quality_of, weight_of
 
 CONFIG = "mask"
@@ -55,12 +55,6 @@ class Weighing:
             "mean_quality": self.mean,
             "discriminator": msgspec.to_builtins(self.model),
         }
-
-
-def notes_of(rows: Path) -> MaskNotes:
-    """The notes in a manual's folder of rows; none where its rows were made elsewhere."""
-    path = rows / FILE
-    return load(path, MaskNotes) if path.is_file() else MaskNotes()
 
 
 def weigh(manuals: Manuals, seed: int, others: bool) -> Weighing:

@@ -1,1 +1,1 @@
-"""Answers of spatial rows in the words of a language model, kept where they still say the same."""
+"""Spatial answers and mask instructions in a model's words, kept where they still say the same."""

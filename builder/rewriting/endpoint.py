@@ -1,44 +1,31 @@
-"""Ask an OpenAI-compatible endpoint for other words (LLaVA-VSD, 2.3), and judge what it says.
+"""Ask an OpenAI-compatible endpoint for other words, and judge what it says.
 
-Rows stay as they are on the disk; a build takes the new answers when it writes its shards. What was
+Rows stay as they are on the disk; a build takes the new words when it writes its shards. What was
 asked is cached by the hash of the request, so a second build asks nothing and is the same, and a
-killed one goes on. A new sentence counts only if the same relations of the same names are read from
-it and no two words in a row are kept.
+killed one goes on. What is asked and what counts is said by `spatial.py` and `masks.py`.
 """
 
 import collections
 import logging
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Protocol
 
-import pyarrow.parquet as pq
-
+from builder.rewriting import masks, spatial
+from builder.rewriting.lines import Line, sentence_of
 from core import store
-from core.answers import final_text
-from core.build import Place
 from core.errors import UserError
-from core.items import Item, item_of
 from core.records import dump
-from evaluation.prompts import Prompt, Turn
+from evaluation.prompts import Prompt
 from evaluation.runners import RunnerOptions
 from evaluation.runners.openai_endpoint import runner
-from tasks.spatial.diversify import refusal
-from tasks.spatial.text import LINE_BREAK
 
 log = logging.getLogger("lego_arta")
 
-CONFIG, OPTION = "spatial", "--diversify endpoint"
-# The paper's; it has no picture to go with, for the line alone is rewritten.
-PROMPT = (
-    "Given the image and a concise spatial relationship description between {one} and {other}: "
-    "'{line}', generate a simpler sentence with a similar meaning. Keep the main structure of the "
-    "sentence, but replace words or phrases with simpler adjectives, verbs, or synonyms, ensuring "
-    "no consecutive words from the original description remain the same."
-)
-_QUOTES = " \t\"'`*\u201c\u201d\u2018\u2019"
+OPTION = "--diversify endpoint"
+KINDS: tuple[Any, ...] = (spatial, masks)
+FIRST = {"lines", "kept"}
 
 
 @dataclass(frozen=True)
@@ -51,19 +38,18 @@ class Endpoint:
     concurrency: int = 4
 
 
-class Line(NamedTuple):
-    """A row and the line of its answer that is put into other words."""
-
-    item: Item
-    line: str
-    pair_id: str
+class Rewritable(Protocol):
+    """A line and what may stand in its place; rows of one group say nothing twice."""
 
     @property
-    def prompt(self) -> Prompt:
-        """What is asked."""
-        one, other = self.item.names
-        text = PROMPT.format(one=one, other=other, line=self.line)
-        return Prompt(self.item, (Turn("user", text),), ())
+    def line(self) -> Line: ...
+
+    @property
+    def group(self) -> str: ...
+
+    def refusal(self, new: str) -> str:
+        """Why a new sentence does not count, empty if it does."""
+        ...
 
 
 def endpoint_of(model: str | None, base_url: str | None, api_key_env: str) -> Endpoint:
@@ -80,9 +66,12 @@ def endpoint_of(model: str | None, base_url: str | None, api_key_env: str) -> En
     return Endpoint(model, base_url, api_key_env)
 
 
-def rewrite_all(work: Path, manual_ids: Sequence[str], endpoint: Endpoint) -> dict[str, int]:
-    """Ask for every line of the manuals' spatial rows; the accepted ones go to `REWRITTEN` in the
-    work folder, a file a manual. Returns how many were asked, kept, and refused by reason."""
+def rewrite_all(
+    work: Path, manual_ids: Sequence[str], endpoint: Endpoint
+) -> dict[str, dict[str, int]]:
+    """Ask for every line of the manuals' rows; what rows have instead goes to `REWRITTEN` in the
+    work folder, a file a manual. Returns by config how many were asked, kept, and refused by
+    reason."""
     answering = runner(
         RunnerOptions(
             endpoint.model,
@@ -92,34 +81,28 @@ def rewrite_all(work: Path, manual_ids: Sequence[str], endpoint: Endpoint) -> di
             cache=work / store.ANSWERS / "rewritten",
         )
     )
-    counts = collections.Counter({"lines": 0, "kept": 0})
+    counts = {kind.CONFIG: collections.Counter({"lines": 0, "kept": 0}) for kind in KINDS}
     for number, manual_id in enumerate(manual_ids, 1):
-        lines = list(lines_of(work / store.ROWS / manual_id / f"{CONFIG}.parquet"))
-        replies = list(answering(distinct(line.prompt for line in lines)))
+        lines = [list(kind.lines_of(work / store.ROWS / manual_id)) for kind in KINDS]
+        prompts = distinct(one.line.prompt for several in lines for one in several)
+        replies = list(answering(prompts))
         said = {one.prompt.turns[0].text: one.text for one in replies if one.error is None}
         errors = [one.error for one in replies if one.error is not None]
         if errors:
             log.warning(
-                "other words: %d requests of %s failed (%s); their answers stay as they are, until "
+                "other words: %d requests of %s failed (%s); their rows stay as they are, until "
                 "a build asks again", len(errors), manual_id, errors[0],
             )  # fmt: skip
-        found = accepted(lines, said, counts)
-        store.write_bytes(store.rewritten_file(work, manual_id), dump(found))
+        values = {
+            kind.CONFIG: kind.values_of(accepted(several, said, counts[kind.CONFIG]))
+            for kind, several in zip(KINDS, lines, strict=True)
+        }
+        store.write_bytes(store.rewritten_file(work, manual_id), dump(values))
         log.info("other words: %d of %d manuals", number, len(manual_ids))
-    refused = sorted(why for why in counts if why.startswith("refused"))
-    return {name: counts[name] for name in ("lines", "kept", *refused)}
-
-
-def lines_of(path: Path) -> Iterator[Line]:
-    """Of a manual's rows the line to rewrite: that of a phrase, and the last of three, as rules do.
-    Rows whose words are others already are left alone."""
-    with pq.ParquetFile(path) as file:
-        names = [name for name in file.schema_arrow.names if name != "image"]
-        for group in range(file.num_row_groups):
-            for row in file.read_row_group(group, columns=names).to_pylist():
-                item = item_of(row, CONFIG, "", Place(path, 0, 0))
-                if item.conversation != "classification" and not row["diversified"]:
-                    yield Line(item, item.answer.split(LINE_BREAK)[-1], row["pair_id"])
+    return {
+        config: {name: own[name] for name in ("lines", "kept", *sorted(own.keys() - FIRST))}
+        for config, own in counts.items()
+    }
 
 
 def distinct(prompts: Iterable[Prompt]) -> list[Prompt]:
@@ -128,34 +111,23 @@ def distinct(prompts: Iterable[Prompt]) -> list[Prompt]:
 
 
 def accepted(
-    lines: Sequence[Line], said: Mapping[str, str | None], counts: collections.Counter[str]
-) -> dict[str, str]:
-    """New answers by row id, in the order of rows; `counts` learns what was kept and refused. A
-    pair's rows say nothing twice."""
-    found: dict[str, str] = {}
+    lines: Sequence[Rewritable], said: Mapping[str, str | None], counts: collections.Counter[str]
+) -> list[tuple[Any, str]]:
+    """Lines with their new sentences, in the order of rows; `counts` learns what was kept and
+    refused. Rows of one group say nothing twice."""
+    found: list[tuple[Any, str]] = []
     taken: set[tuple[str, str]] = set()
-    for line in lines:
+    for one in lines:
         counts["lines"] += 1
-        new = sentence_of(said.get(line.prompt.turns[0].text))
-        why = refusal(new, line.line, line.item.names) if new else "no answer"
-        why = why if line.prompt.turns[0].text in said else "the request failed"
-        if not why and (line.pair_id, new) in taken:
+        new = sentence_of(said.get(one.line.asking))
+        why = one.refusal(new) if new else "no answer"
+        why = why if one.line.asking in said else "the request failed"
+        if not why and (one.group, new) in taken:
             why = "said twice"
         if why:
             counts[f"refused: {why}"] += 1
             continue
-        taken.add((line.pair_id, new))
+        taken.add((one.group, new))
         counts["kept"] += 1
-        found[line.item.id] = LINE_BREAK.join([*line.item.answer.split(LINE_BREAK)[:-1], new])
+        found.append((one, new))
     return found
-
-
-def sentence_of(text: str | None) -> str:
-    """The sentence of an answer: what stands after thinking, without quotes, with a capital and a
-    full stop; empty for none and for several lines, of which nobody knows which is meant."""
-    lines = [line.strip(_QUOTES) for line in final_text(text or "").splitlines()]
-    lines = [line for line in lines if line]
-    if len(lines) != 1:
-        return ""
-    line = re.sub(r"\s+", " ", lines[0])
-    return f"{line[:1].upper()}{line[1:].rstrip('.')}."

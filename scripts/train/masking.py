@@ -17,7 +17,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.cli import command, positive, require, run_file, whole, writable
 from core.errors import UserError
@@ -31,6 +31,17 @@ if TYPE_CHECKING:
 
 SIZES = ("small", "full")
 SOURCES = ("exact", "human", "machine")
+# Options of one size alone, filled in late: what the user gave of the other is refused.
+OWN: dict[str, dict[str, Any]] = {
+    "small": {"side": 96, "epochs": 28, "batch": 24, "threads": 1},
+    "full": {
+        "model": "llava-hf/llava-1.5-7b-hf",
+        "vision": "facebook/sam-vit-huge",
+        "max_steps": 1_000_000,
+        "accumulate": 8,
+        "resume": False,
+    },
+}
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -58,23 +69,24 @@ def add_options(command: argparse.ArgumentParser) -> None:
     add("--learning-rate", type=_rate, metavar="R", help="(3e-3; full: 1e-4)")
     add("--seed", type=whole, default=42, help="(%(default)s)")
     add("--debug", action="store_true", help="show the traceback of an error")
-    small = command.add_argument_group("small")
-    add = small.add_argument
-    add("--side", type=positive, default=96, metavar="PX",
-        help="the longer side of pictures as the network sees them (%(default)s)")  # fmt: skip
-    add("--epochs", type=positive, default=28, metavar="N", help="(%(default)s)")
-    add("--batch", type=positive, default=24, metavar="N", help="rows a step (%(default)s)")
-    add("--threads", type=positive, default=1, metavar="N",
-        help="of the CPU; another number may give other weights (%(default)s)")  # fmt: skip
-    full = command.add_argument_group("full")
-    add = full.add_argument
-    add("--model", default="llava-hf/llava-1.5-7b-hf", metavar="ID|DIR",
-        help="who reads: any image-text-to-text model (%(default)s)")  # fmt: skip
-    add("--vision", default="facebook/sam-vit-huge", metavar="ID|DIR",
-        help="who sees the pixels: a SAM (%(default)s)")  # fmt: skip
-    add("--max-steps", type=positive, default=1_000_000, metavar="N",
-        help="iterations (%(default)s, the paper's)")  # fmt: skip
-    add("--accumulate", type=positive, default=8, metavar="N", help="rows a step (%(default)s)")
+    group = command.add_argument_group("small")
+    add, given = group.add_argument, OWN["small"]
+    add("--side", type=positive, metavar="PX",
+        help=f"the longer side of pictures as the network sees them ({given['side']})")  # fmt: skip
+    add("--epochs", type=positive, metavar="N", help=f"({given['epochs']})")
+    add("--batch", type=positive, metavar="N", help=f"rows a step ({given['batch']})")
+    add("--threads", type=positive, metavar="N",
+        help=f"of the CPU; another number may give other weights ({given['threads']})")  # fmt: skip
+    group = command.add_argument_group("full")
+    add, given = group.add_argument, OWN["full"]
+    add("--model", metavar="ID|DIR",
+        help=f"who reads: any image-text-to-text model ({given['model']})")  # fmt: skip
+    add("--vision", metavar="ID|DIR", help=f"who sees the pixels: a SAM ({given['vision']})")
+    add("--max-steps", type=positive, metavar="N",
+        help=f"iterations ({given['max_steps']:,}, the paper's)")  # fmt: skip
+    add("--accumulate", type=positive, metavar="N", help=f"rows a step ({given['accumulate']})")
+    add("--resume", action="store_true", default=None,
+        help="go on from the checkpoint in --out, which is written after every epoch")  # fmt: skip
 
 
 def _rate(text: str) -> float:
@@ -93,8 +105,20 @@ def prepare(options: argparse.Namespace) -> None:
         require("train", "training")
     else:
         require("train", "training", "torch")
+    for size, own in OWN.items():
+        for name, value in own.items():
+            given = getattr(options, name)
+            if given is not None and size != options.size:
+                raise UserError(
+                    f"--{name.replace('_', '-')}: only --size {size} has it; leave it out, or give "
+                    f"--size {size}"
+                )
+            if given is None:
+                setattr(options, name, value)
     if bool(options.out) == bool(options.load):
         raise UserError("give --out DIR to train, or --load DIR to use what was trained")
+    if options.load and options.resume:
+        raise UserError("--resume: it goes on with a training; leave --load out")
     if options.load and not options.predict:
         raise UserError("--load: nothing to do without --predict DIR")
     if options.shuffle_instructions and not options.predict:

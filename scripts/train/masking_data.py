@@ -85,7 +85,7 @@ def rows_of(
         source = SOURCES[told["source"]]
         if source not in sources:
             continue
-        number = _picture(found, numbers, told["image"]["bytes"], side)
+        number = picture_number(found, numbers, told["image"]["bytes"], side)
         picture = found.pictures[number]
         mask = read_mask(told["mask"]["bytes"], picture.size_wh)
         texts = dict.fromkeys(one["text"] for one in told["instruction_variants"])
@@ -111,7 +111,7 @@ def questions_of(build: Path, config: str, split: str, side: int) -> Rows:
     found, numbers = Rows([], []), dict[str, int]()
     for row in read_rows(build, config, split, ("id", "manual_id", "query", "image")):
         told = row.columns
-        number = _picture(found, numbers, told["image"]["bytes"], side)
+        number = picture_number(found, numbers, told["image"]["bytes"], side)
         text = take_apart(told["query"], config).instruction
         nothing = np.zeros(found.pictures[number].rgb.shape[:2], np.float32)
         found.samples.append(
@@ -122,7 +122,7 @@ def questions_of(build: Path, config: str, split: str, side: int) -> Rows:
     return found
 
 
-def _picture(found: Rows, numbers: dict[str, int], data: bytes, side: int) -> int:
+def picture_number(found: Rows, numbers: dict[str, int], data: bytes, side: int) -> int:
     """The number of a picture among those of some rows, where it is kept once."""
     key = hashlib.sha256(data).hexdigest()
     if key not in numbers:

@@ -28,6 +28,11 @@ from scripts.train.masking_data import Rows, Sample, rows_of
 from scripts.train.masking_small import CLIP_NORM, loss_of
 
 HEAD_FILE, RECIPE_FILE, ADAPTER = "head.safetensors", "recipe.json", "adapter"
+CHECKPOINT = "checkpoint.pt"
+# What must be the same for a training to go on.
+SAME = (
+    "model", "vision", "seed", "accumulate", "learning_rate", "sources", "max_samples", "unweighted"
+)  # fmt: skip
 RANK, ALPHA, LEARNING_RATE = 8, 16, 1e-4
 LAYERS, HEADS = 2, 8
 # Of ImageNet, which SAM's pictures are normalised with.
@@ -132,16 +137,17 @@ def work(options: argparse.Namespace) -> float | None:
         last = fit(network, rows, options)
         _save(network, options)
     if options.predict:
-        from scripts.train.masking import texts_of, write_maps
+        from scripts.train.masking import rows_to_ask, texts_of, write_maps
 
-        asked = rows_of(options.build, options.split, KEPT_SIDE)
+        asked = rows_to_ask(options, KEPT_SIDE)
         write_maps(options, predict(network, asked.samples, texts_of(asked.samples, options)))
     return last
 
 
 def fit(network: FullMasker, rows: Rows, options: argparse.Namespace) -> float:
     """Train for --max-steps, each of --accumulate rows; returns the mean loss of the last tenth.
-    Raises `UserError` when the loss is no number."""
+    After every epoch all that is needed to go on is written to --out, which --resume does to the
+    same weights. Raises `UserError` when the loss is no number."""
     rng = np.random.default_rng(options.seed)
     rate = options.learning_rate or LEARNING_RATE
     optimizer = torch.optim.AdamW(network.trained, rate)
@@ -153,11 +159,14 @@ def fit(network: FullMasker, rows: Rows, options: argparse.Namespace) -> float:
     weights = np.array([1.0 if options.unweighted else s.weight for s in rows.samples])
     relative = weights / weights.mean()  # a step has one row: their weights are told by its size
     order: list[int] = []
-    for step in range(options.max_steps):
-        total = 0.0
+    if options.resume:
+        losses, order = _resumed(network, optimizer, rng, options)
+    for step in range(len(losses), options.max_steps):
+        total, epoch_ends = 0.0, False
         for _ in range(options.accumulate):
             order = order or rng.permutation(len(rows.samples)).tolist()
             number = order.pop()
+            epoch_ends |= not order
             sample = rows.samples[number]
             logits = network([picture_of(sample)], [str(rng.choice(sample.texts))])
             target = _target(rows, sample, logits.shape[1:]).to(logits)
@@ -171,6 +180,8 @@ def fit(network: FullMasker, rows: Rows, options: argparse.Namespace) -> float:
         losses.append(total / options.accumulate)
         if not np.isfinite(losses[-1]):
             raise UserError("the loss is not a number; try a lower --learning-rate")
+        if epoch_ends:
+            _write_checkpoint(network, optimizer, rng, losses, order, options)
         if step == 0 or (step + 1) % max(1, options.max_steps // 100) == 0:
             print(f"step {step + 1:,} of {options.max_steps:,}: loss {losses[-1]:.4f}", flush=True)
     return float(np.mean(losses[-max(1, len(losses) // 10) :]))
@@ -259,7 +270,49 @@ def _save(network: FullMasker, options: argparse.Namespace) -> None:
     told = {"model": str(Path(options.model)), "vision": str(Path(options.vision))}
     with writing(options.out / RECIPE_FILE) as temporary:
         temporary.write_text(json.dumps(told, indent=2) + "\n")
+    (options.out / CHECKPOINT).unlink(missing_ok=True)
     print(f"{options.out}: {ADAPTER}, {HEAD_FILE}")
+
+
+def _write_checkpoint(
+    network: FullMasker, optimizer: torch.optim.Optimizer, rng: np.random.Generator,
+    losses: list[float], order: list[int], options: argparse.Namespace,
+) -> None:  # fmt: skip
+    told = {
+        "weights": {k: v.detach() for k, v in network.named_parameters() if v.requires_grad},
+        "optimizer": optimizer.state_dict(),
+        "random": json.dumps(rng.bit_generator.state),
+        "torch_random": torch.get_rng_state(),
+        "losses": losses,
+        "order": order,
+        "options": {name: _plain(getattr(options, name)) for name in SAME},
+    }
+    with writing(options.out / CHECKPOINT) as temporary:
+        torch.save(told, temporary)
+
+
+def _resumed(
+    network: FullMasker, optimizer: torch.optim.Optimizer, rng: np.random.Generator,
+    options: argparse.Namespace,
+) -> tuple[list[float], list[int]]:  # fmt: skip
+    """Losses so far and what is left of the epoch; raises `UserError` where nothing can go on."""
+    path = options.out / CHECKPOINT
+    if not path.is_file():
+        raise UserError(f"--resume: no {CHECKPOINT} in {options.out}; train without --resume")
+    told = torch.load(path, map_location="cpu", weights_only=True)
+    for name, value in told["options"].items():
+        if value != _plain(getattr(options, name)):
+            raise UserError(f"--resume: {path} was made with {name} {value}; give the same")
+    network.load_state_dict(told["weights"], strict=False)
+    optimizer.load_state_dict(told["optimizer"])
+    rng.bit_generator.state = json.loads(told["random"])
+    torch.set_rng_state(told["torch_random"])
+    print(f"going on after step {len(told['losses']):,}", flush=True)
+    return told["losses"], told["order"]
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value
 
 
 def _device() -> str:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 import cv2
 import numpy as np
-from scipy.ndimage import binary_fill_holes
 
 from synthesis.edges import enclosed
 from synthesis.foreground import DIFFERENCE_MIN, LOSSY_DIFFERENCE_MIN, find_foreground
+from synthesis.pixels import filled
 from synthesis.rims import half_covered
 from synthesis.segmentation import INNER_BAND_PX_AT_960, segment
 from tasks.mask.candidates import Candidate, numbered, numbers_in_boxes
@@ -38,7 +38,7 @@ def by_foreground(view: View) -> np.ndarray | None:
         found = find_foreground(view.picture.rgb, view.picture.alpha, _difference_min(view))
         sure = found.mask if found.core is None else found.core
         # The bright face of a part on a bright ground differs by its edges alone.
-        return half_covered(view.picture.rgb, binary_fill_holes(sure & ~view.now[1]))
+        return half_covered(view.picture.rgb, filled(sure & ~view.now[1]))
     standing, _ = view.now
     gained = standing if view.then is None else standing & ~view.then[0]
     opened = cv2.morphologyEx(gained.astype(np.uint8), cv2.MORPH_OPEN, view.square(RIM_PX_AT_960))

@@ -5,14 +5,27 @@ They lie in `masks.json` of the manual's rows. Values that depend on all manuals
 weights do, are set when shards are written (`builder/release/discriminator.py`).
 """
 
+from pathlib import Path
+
 import msgspec
+
+from core.records import load
 
 FILE = "masks.json"
 
 
+class Seen(msgspec.Struct, frozen=True):
+    """Equal parts that a row's picture shows, and whether its mask does."""
+
+    color: str
+    label: str
+    count: int
+    meant: bool
+
+
 class MaskNote(msgspec.Struct, frozen=True):
-    """One mask row: where it comes from, whether the source knows the pixels, and the measures
-    (`features.NAMES`) of a machine's mask; null where there are none."""
+    """One mask row: where it comes from, whether the source knows the pixels, the measures
+    (`features.NAMES`) of a machine's mask, null where there are none, and what is to be seen."""
 
     id: str
     origin: str
@@ -20,6 +33,7 @@ class MaskNote(msgspec.Struct, frozen=True):
     step_num: int | None
     exact: bool
     features: list[float] | None = None
+    seen: list[Seen] = []
 
 
 class MaskSample(msgspec.Struct, frozen=True):
@@ -36,3 +50,9 @@ class MaskNotes(msgspec.Struct, frozen=True):
 
     rows: list[MaskNote] = []
     samples: list[MaskSample] = []
+
+
+def notes_of(rows: Path) -> MaskNotes:
+    """The notes in a manual's folder of rows; none where its rows were made elsewhere."""
+    path = rows / FILE
+    return load(path, MaskNotes) if path.is_file() else MaskNotes()

@@ -9,13 +9,13 @@ from tasks.context import Context
 from tasks.mask import instructions
 from tasks.mask.instructions import Refused, Variant
 from tasks.mask.targets import Target, joined
-from tasks.regions import EXACT, StepRegions, exact_scene, parts_before
+from tasks.regions import EXACT, Region, StepRegions, exact_scene, parts_before
 from tasks.sessions import ManualRow
 from tasks.spatial import space
 from tasks.spatial.pairs import CONFIDENCE, Pair, gold_of, pairs_of_step
 from tasks.spatial.wording import short_lines
 
-Made = tuple[Target, list[Variant], list[Refused]]
+Made = tuple[Target, list[Region], list[Variant], list[Refused]]
 
 
 def of_step(
@@ -47,7 +47,7 @@ def of_step(
         sure = min(target.confidence, CONFIDENCE[gold.source])
         confidence = target.confidence if regions.source == EXACT else sure
         made = Target(target.mask, target.names, target.instances_px, target.found_by, confidence)
-        return made, variants, refused
+        return made, [one, other], variants, refused
     return None
 
 

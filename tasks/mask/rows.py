@@ -25,7 +25,7 @@ from tasks.mask import instructions, pairs
 from tasks.mask.candidates import numbers_in_boxes
 from tasks.mask.instructions import Refused, Variant
 from tasks.mask.mixture import Judged, judged, with_chosen
-from tasks.mask.notes import MaskNote
+from tasks.mask.notes import MaskNote, Seen
 from tasks.mask.targets import (
     Target,
     boxes_in_collage,
@@ -36,7 +36,7 @@ from tasks.mask.targets import (
 )
 from tasks.object.rows import Collage, fitted_cell
 from tasks.prompts import found_text, instruction_text
-from tasks.regions import EXACT, step_regions
+from tasks.regions import EXACT, Region, StepRegions, step_regions
 from tasks.sessions import ManualRow
 from tasks.spatial.reading import Placing, read_placing
 from tasks.task import Row, Rows
@@ -56,6 +56,7 @@ class Asked(NamedTuple):
     sources: list[Instruction]
     target: Target
     variants: list[Variant]
+    seen: list[Seen]
     # Of a target that is not exact: what annotators come to, and the box of what the row would show
     # with the (H, W) bool mask of one of them.
     judged: Judged | None = None
@@ -121,7 +122,8 @@ def _of_find(context: Context, row: ManualRow, first: Mapping[str, int]) -> Iter
         )  # fmt: skip
         box_of = functools.partial(_box_within, target.instances_px)
         image = context.source_image(step)
-        yield Asked("object", row, image, [step], target, variants, said, box_of, index)
+        seen = _of_labels(labels, [labels[index]])
+        yield Asked("object", row, image, [step], target, variants, seen, said, box_of, index)
     collage = context.collages.get(step.instruction_id)
     if collage is not None:
         masks = [region.mask for region in regions]
@@ -177,7 +179,15 @@ def _of_collage(
         box = of_mask(mask)
         return None if box is None else boxes_in_collage([box], own, cell, cell_wh)[0]
 
-    return Asked("object", row, image, sources, target, variants, box_of=box_of)
+    seen = _of_labels([*labels, *others], labels)
+    return Asked("object", row, image, sources, target, variants, seen, box_of=box_of)
+
+
+def _of_labels(labels: Sequence[PartLabel], meant: Sequence[PartLabel]) -> list[Seen]:
+    return [
+        Seen(one.color, one.theme, one.number, any(one is other for other in meant))
+        for one in labels
+    ]
 
 
 def _box_within(boxes_px: Sequence[Box], mask: np.ndarray) -> Box | None:
@@ -226,14 +236,29 @@ def _of_step(context: Context, row: ManualRow) -> Iterator[Asked]:
                 context.drop(CONFIG, step, "no_unique_instruction", origin)
                 continue
             box_of = functools.partial(_box_beside, told.target, said)
-            yield Asked(origin, row, image, [step], told.target, variants, said, box_of)
+            seen = _of_regions(regions, [*told.new, *told.anchors])
+            yield Asked(origin, row, image, [step], told.target, variants, seen, said, box_of)
     pair = pairs.of_step(context, row, (flat, regions), rng)
     if pair is not None:
-        target, variants, refused = pair
+        target, meant, variants, refused = pair
         _count(context, step, refused)
         if variants:
             box_of = functools.partial(_box_beside, target, said)
-            yield Asked("spatial", row, image, [step], target, variants, said, box_of)
+            seen = _of_regions(regions, meant)
+            yield Asked("spatial", row, image, [step], target, variants, seen, said, box_of)
+
+
+def _of_regions(regions: StepRegions, meant: Sequence[Region]) -> list[Seen]:
+    """All parts that a step shows, by their names. Anchors may be earlier parts taken together."""
+    own = {i for one in meant for i in one.part_ids}
+    others = [
+        one
+        for one in (*regions.new, *regions.earlier)
+        if not any(one is other for other in meant) and not (own and own >= set(one.part_ids))
+    ]
+    return [Seen(one.color, one.label, one.count, False) for one in others] + [
+        Seen(one.color, one.label, one.count, True) for one in meant
+    ]
 
 
 def _box_beside(target: Target, said: Judged | None, mask: np.ndarray) -> Box | None:
@@ -290,13 +315,14 @@ def _row(context: Context, asked: Asked) -> Row:
         **found,
         "uses_gold_mask": asked.origin in TELLS_ANSWER,
         "failure": None,
+        "diversified": False,
     }
 
 
 def _note(row: Row, asked: Asked) -> MaskNote:
     return MaskNote(
         row["id"], asked.origin, row["session_id"], row["step_num"], asked.target.is_exact,
-        None if asked.judged is None else asked.judged.features,
+        None if asked.judged is None else asked.judged.features, asked.seen,
     )  # fmt: skip
 
 

@@ -2,8 +2,8 @@
 annotators give without knowing it.
 
 Annotators are nearly right on clean drawings, and what they are asked about elsewhere is not clean;
-so all but one in five are made worse first (`synthesis/worse.py`), and the truth with them. True
-masks are taken from the clean pictures, as rows have them; each stands in the place of the chosen
+so all but one of a manual are made worse first (`synthesis/worse.py`), and the truth with them. The
+true mask is taken from the clean picture, as rows have it; it stands in the place of the chosen
 annotator's, so it is compared with the same others. A machine's mask that nobody could tell from
 the true one is as good.
 """
@@ -14,7 +14,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from core import scenes
 from core.masks import mask_iou
 from core.pictures.containers import ImageError
 from core.pictures.media import Picture
@@ -31,9 +30,8 @@ from tasks.mask.views import View, view_of
 from tasks.regions import exact_scene
 from tasks.sessions import ManualRow
 
-# Of a manual at most, of find pictures and of steps: what costs a second or two.
-AT_MOST = 5
-CLEAN_EVERY = 5
+# Of a manual at most, of find pictures and of steps: what costs less than a second.
+AT_MOST = 3
 # A mask that overlaps the true one by so much differs from it by a rim at most.
 GOOD_IOU_MIN = 0.9
 
@@ -43,12 +41,13 @@ def samples(context: Context) -> Iterator[MaskSample]:
     if context.scene is None:
         return
     rows = [row for row in context.rows() if row.instruction.VLM.task_label is not None]
+    clean = _seed(context, "clean") % 2 > 0  # which kind has it
     for is_eop in (True, False):
         own = [row for row in rows if row.is_eop == is_eop]
         rng = np.random.default_rng(_seed(context, f"samples {is_eop}"))
         for place, index in enumerate(rng.permutation(len(own))[:AT_MOST]):
             try:
-                yield from _of_row(context, own[index], place % CLEAN_EVERY > 0)
+                yield from _of_row(context, own[index], place > 0 or is_eop != clean)
             except ImageError:  # a drop where rows are made of it
                 continue
 
@@ -89,13 +88,13 @@ def true_mask(context: Context, row: ManualRow) -> np.ndarray | None:
     scene."""
     if row.is_eop:
         picture = context.scene_picture(row.instruction)
-        return None if picture is None else scenes.read_masks(context.folder, picture) > 0
+        return None if picture is None else context.part_numbers(picture) > 0
     drawn = exact_scene(context, row)
     if drawn is None:
         return None
     step, picture = drawn
     new = [n for n, shown in enumerate(picture.shown, 1) if shown.part_id in set(step.new_ids)]
-    return np.isin(scenes.read_masks(context.folder, picture), new)
+    return np.isin(context.part_numbers(picture), new)
 
 
 def worse_view(view: View, faults: Faults, rng: np.random.Generator) -> View:

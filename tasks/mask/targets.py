@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from core import scenes
 from core.part_names import is_named
 from core.records import Annotation, PartLabel
 from core.scenes import PartInstance, ScenePicture
@@ -80,7 +79,7 @@ def found_parts(
     them. Raises `ImageError`."""
     drawn = context.scene_picture(row.instruction)
     if drawn is not None and context.scene is not None:
-        numbers = scenes.read_masks(context.folder, drawn)
+        numbers = context.part_numbers(drawn)
         masks = [_named_pixels(context.scene.parts, drawn, numbers, one.label)
                  for one in annotation.labels]  # fmt: skip
     else:
@@ -223,7 +222,7 @@ def _regions_of(
     context: Context, picture: ScenePicture, parts: Sequence[PartInstance], rests: bool
 ) -> tuple[list[Region], bool] | str:
     """Parts by their name, as far as they are seen; the reason where one kind is hidden."""
-    numbers = scenes.read_masks(context.folder, picture)
+    numbers = context.part_numbers(picture)
     place = {shown.part_id: number for number, shown in enumerate(picture.shown, 1)}
     boxes = {one.part_id: as_box(one.box_xyxy_px) for one in picture.shown if one.box_xyxy_px}
     kinds: dict[tuple[str, str], list[int]] = {}

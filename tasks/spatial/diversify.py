@@ -61,13 +61,14 @@ def refusal(
     else all that the old sentence says and no other."""
     if not all(name.lower() in new.lower() for name in names):
         return "a name is lost"
-    bare_new, bare_old = (_without(text, names) for text in (new, old))
+    bare_new, bare_old = (without(text, names) for text in (new, old))
     if read_relations(bare_new) != (read_relations(bare_old) if relations is None else relations):
         return "another relation"
     return "words kept" if _bigrams(bare_new) & _bigrams(bare_old) else ""
 
 
-def _without(text: str, names: Sequence[str]) -> str:
+def without(text: str, names: Sequence[str]) -> str:
+    """A text with a sign in the place of every name: what it says besides."""
     for name in sorted(names, key=len, reverse=True):
         text = re.sub(re.escape(name), "@", text, flags=re.IGNORECASE)
     return text

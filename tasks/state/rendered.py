@@ -168,7 +168,7 @@ def _keep_part(step: Step) -> None:
     picture = context.picture(step.row.instruction)
     if picture is None:
         return
-    numbers = scenes.read_masks(context.folder, step.picture)
+    numbers = context.part_numbers(step.picture)
     places = [i for i, one in enumerate(step.picture.shown, 1) if one.part_id in step.scene.new_ids]
     mask = np.isin(numbers, places)
     x0, y0, x1, y1 = (int(v) for v in step.box(step.picture, step.scene.says))

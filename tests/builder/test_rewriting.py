@@ -14,12 +14,16 @@ from builder import make
 from builder.release import validate
 from builder.release.assemble import AssembleOptions, assemble
 from builder.release.rewritten import Rewritten, card_text
-from builder.rewriting import endpoint
+from builder.rewriting import endpoint, masks, spatial
+from builder.rewriting.lines import sentence_of
 from builder.stages import BuildOptions, build_manual
 from core.build import manifest_of, read_rows
 from core.errors import UserError
 from core.relations import CONVERSATIONS, read_relations
 from core.store import ROWS, rewritten_file
+from tasks.mask.diversify import refusal as mask_refusal
+from tasks.mask.notes import Seen
+from tasks.mask.text import LEVELS
 from tasks.spatial.diversify import refusal
 from tasks.spatial.text import LINE_BREAK
 
@@ -36,14 +40,22 @@ def built(tmp_path_factory):
     return work
 
 
-def asked(body: dict) -> tuple[str, str, str]:
-    """The two names and the line that a request is about."""
+def asked(body: dict) -> tuple[str, str, str] | None:
+    """The two names and the line that a request about a spatial row is about."""
     found = re.search(r"between (.+?) and (.+?): '(.+?)', generate", question_of(body))
-    return found[1], found[2], found[3]
+    return found and (found[1], found[2], found[3])
+
+
+def asked_of_mask(body: dict) -> str:
+    """The instruction that a request about a mask row is about."""
+    return re.match(r"Here is an instruction about a picture: '(.+?)' Say it", question_of(body))[1]
 
 
 def atop(body: dict) -> str:
-    """Other words, told apart by the line: no two rows of a pair may say the same."""
+    """Other words, told apart by the line: no two rows of a pair may say the same. Instructions of
+    masks are said with a verb before them."""
+    if asked(body) is None:
+        return f"Please look for {asked_of_mask(body)}"
     one, other, line = asked(body)
     return f'"You see one {one}, number {len(line)}, put atop that {other}"'
 
@@ -77,20 +89,20 @@ def test_what_is_refused_and_why(new, old, why):
      ("<think>hm\nhm</think>\nA brick.", "A brick."), ("One.\nTwo.", ""), ("", ""), (None, "")],
 )  # fmt: skip
 def test_an_answer_is_one_sentence(text, sentence):
-    assert endpoint.sentence_of(text) == sentence
+    assert sentence_of(text) == sentence
 
 
 def test_every_line_is_asked_with_the_papers_words_and_once(built):
-    files = [built / ROWS / manual_id / "spatial.parquet" for manual_id in MANUALS]
-    rows = [line for file in files for line in endpoint.lines_of(file)]
+    folders = [built / ROWS / manual_id for manual_id in MANUALS]
+    rows = [line for folder in folders for line in spatial.lines_of(folder)]
     with serving() as server:
         server.answer = atop
-        counts = rewrite(built, server)
+        counts = rewrite(built, server)["spatial"]
     assert counts["lines"] == len(rows) == 18 and counts["kept"] + sum(
         number for why, number in counts.items() if why.startswith("refused")
     ) == len(rows)  # fmt: skip
-    texts = [question_of(body) for body in server.bodies]
-    assert len(texts) == len(set(texts)) == len({line.prompt.turns[0].text for line in rows})
+    texts = [question_of(body) for body in server.bodies if asked(body)]
+    assert len(texts) == len(set(texts)) == len({one.line.asking for one in rows})
     for text in texts:
         assert text.startswith("Given the image and a concise spatial relationship description")
         assert text.endswith("ensuring no consecutive words from the original description remain "
@@ -124,7 +136,7 @@ def test_kept_answers_are_in_the_build_and_a_second_one_asks_nothing(built, tmp_
     rows = {row.id: row.columns for row in read_rows(tmp_path / "a", "spatial")}
     assert rows.keys() == before.keys()
     kept = {i for i in rows if rows[i]["diversified"]}
-    assert len(kept) == counts["kept"] > 6
+    assert len(kept) == counts["spatial"]["kept"] > 6
     for i, row in rows.items():
         if i not in kept:
             assert row == before[i]
@@ -138,13 +150,17 @@ def test_kept_answers_are_in_the_build_and_a_second_one_asks_nothing(built, tmp_
         assert read_relations(new) == {row["relations"][0]}
         assert CONVERSATIONS[row["conversation_type"]] != "classification"
     card = (tmp_path / "a" / "README.md").read_text()
-    assert f"{counts['kept']:,} are in the rows" in card and "tiny" in card
+    assert f"{counts['spatial']['kept']:,} are in the rows" in card and "tiny" in card
+    assert f"{counts['mask']['lines']:,} instructions into other words" in card
 
 
 def test_a_model_that_says_something_else_changes_nothing(built, tmp_path):
     work = shutil.copytree(built, tmp_path / "w")
 
     def wrong(body: dict) -> str:
+        if asked(body) is None:
+            line = asked_of_mask(body)
+            return [line, f"All but {line}", "The purple plate 9x9.", "Yes."][len(line) % 4]
         one, other, line = asked(body)
         return [line, f"One {one} beneath that {other}.", "Yes.", f"{line}\n{line}"][len(line) % 4]
 
@@ -154,10 +170,12 @@ def test_a_model_that_says_something_else_changes_nothing(built, tmp_path):
         said = Rewritten("tiny", server.url, counts)
         options = AssembleOptions(tmp_path / "a", "demo", probe=False, rewritten=said)
         assemble(list(MANUALS), BuildOptions(work), options)
-    assert counts["kept"] == 0 and sum(counts.values()) == 2 * counts["lines"]
-    assert {"refused: words kept", "refused: another relation"} <= counts.keys()
-    assert not any(row.columns["diversified"] for row in read_rows(tmp_path / "a", "spatial"))
-    assert "0 are in the rows" in card_text(said) and "refused: words kept" in card_text(said)
+    for config, own in counts.items():
+        assert own["kept"] == 0 and sum(own.values()) == 2 * own["lines"] > 0
+        assert not any(row.columns["diversified"] for row in read_rows(tmp_path / "a", config))
+        assert "0 are in the rows" in card_text(said, config)
+    assert {"refused: words kept", "refused: another relation"} <= counts["spatial"].keys()
+    assert "refused: words kept" in card_text(said, "spatial")
 
 
 def test_a_pair_says_nothing_twice(built):
@@ -165,12 +183,11 @@ def test_a_pair_says_nothing_twice(built):
     with serving() as server:
         server.answer = lambda body: "One {} atop that {}.".format(*asked(body)[:2])
         work_counts = collections.Counter()
-        lines = list(endpoint.lines_of(built / ROWS / MANUALS[0] / "spatial.parquet"))
-        said = {line.prompt.turns[0].text: server.answer(
-            {"messages": [{"content": line.prompt.turns[0].text}]}) for line in lines}  # fmt: skip
+        lines = list(spatial.lines_of(built / ROWS / MANUALS[0]))
+        said = {one.line.asking: server.answer({"messages": [{"content": one.line.asking}]})
+                for one in lines}  # fmt: skip
         found = endpoint.accepted(lines, said, work_counts)
-    pairs = {line.item.id: line.pair_id for line in lines}
-    assert len(found) == len({pairs[i] for i in found}) == len(set(pairs.values()))
+    assert len(found) == len({one.pair_id for one, _ in found}) == len({o.pair_id for o in lines})
     assert work_counts["refused: said twice"] > 0
 
 
@@ -186,6 +203,65 @@ def test_what_is_missing_is_told_before_any_work(tmp_path, capsys, options, word
     (said,) = capsys.readouterr().err.splitlines()
     assert said.startswith("error:") and words in said
     assert not (tmp_path / "w").exists()
+
+
+SEEN = [
+    Seen("red", "plate 1x2", 2, True),
+    Seen("blue", "brick 2x4", 1, True),
+    Seen("blue", "plate 1x2", 1, False),
+]
+ASKED = "The 2 red plates 1x2 and the blue brick 2x4."
+
+
+@pytest.mark.parametrize(
+    ("new", "why"),
+    [
+        ("Point out the blue brick 2x4 and both red plates 1x2 in the picture.", ""),
+        ("Where can I see 2 red plates 1x2 and one blue brick 2x4?", ""),
+        ("Point out the red plates 1x2.", "another region"),  # one is lost
+        ("Mark 2 red plates 1x2, the blue brick 2x4 and the blue plate 1x2.", "another region"),
+        ("Mark 3 red plates 1x2 and the blue brick 2x4.", "another region"),
+        ("Mark the plates 1x2 and the blue brick 2x4.", "another region"),  # the blue one as well
+        ("Mark 2 red plates 1x2, the blue brick 2x4 and the green arch.", "another region"),
+        ("Mark the 2 red plates 1x2 on the blue brick 2x4.", "another relation"),
+        ("Mark all but the 2 red plates 1x2 and the blue brick 2x4.", "a negation"),
+        ("the 2 red plates 1x2, and the blue brick 2x4", "the same words"),
+    ],
+)
+def test_an_instruction_is_kept_where_its_things_are_those_of_the_mask(new, why):
+    assert mask_refusal(new, ASKED, SEEN) == why
+
+
+def test_instructions_are_asked_that_name_all_of_their_region_and_stay_beside_the_new(
+    built, tmp_path
+):
+    """In a build: only such rows change, the old instruction is still one of the variants, weights
+    and quality are those of the build without, and the exporting check finds nothing."""
+    work = shutil.copytree(built, tmp_path / "w")
+    with serving() as server:
+        server.answer = atop
+        counts = rewrite(work, server)["mask"]
+        told = Rewritten("tiny", server.url, rewrite(work, server))
+    lines = [one for i in MANUALS for one in masks.lines_of(work / ROWS / i)]
+    assert counts["lines"] == len(lines) and counts["kept"] > 2
+    for name, said in (("a", told), ("b", None)):
+        options = AssembleOptions(tmp_path / name, "demo", probe=False, rewritten=said)
+        assemble(list(MANUALS), BuildOptions(work), options)
+    assert list(validate.violations(tmp_path / "a")) == []
+    rows, before = (
+        {row.id: row.columns for row in read_rows(tmp_path / name, "mask")} for name in "ab"
+    )
+    kept = {i for i in rows if rows[i]["diversified"]}
+    assert len(kept) == counts["kept"] and kept <= {one.line.item.id for one in lines}
+    own = ("query", "instruction_variants", "diversified")
+    for i, row in rows.items():
+        assert {**row, **dict.fromkeys(own)} == {**before[i], **dict.fromkeys(own)}
+        if i not in kept:
+            assert row == before[i]
+            continue
+        *old, new = row["instruction_variants"]
+        assert old == before[i]["instruction_variants"] and new["text"] == row["query"]
+        assert row["query"].startswith("Please look for ") and new["level"] in LEVELS
 
 
 def test_nobody_at_the_endpoint_is_one_line(built, tmp_path):
@@ -206,12 +282,15 @@ def test_the_command_builds_with_an_endpoint_and_tells_what_it_kept(tmp_path, ca
         ]  # fmt: skip
         assert make.main(command) == 0
         told = manifest_of(tmp_path / "o")["rewritten"]
-        lines, kept = told["counts"]["lines"], told["counts"]["kept"]
-        assert f"other words by tiny: {lines} lines, {kept} kept" in capsys.readouterr().out
+        printed = capsys.readouterr().out
+        for config, counts in told["counts"].items():
+            lines, kept = counts["lines"], counts["kept"]
+            assert f"other words by tiny ({config}): {lines} lines, {kept} kept" in printed
+            assert lines >= kept > 0
         asked_before = len(server.bodies)
         written = (tmp_path / "o" / "build.json").stat().st_mtime_ns
         assert make.main(command) == 0
-        assert len(server.bodies) == asked_before > 0 and lines >= kept > 0
+        assert len(server.bodies) == asked_before > 0
     assert (tmp_path / "o" / "build.json").stat().st_mtime_ns == written
 
 

@@ -1,5 +1,6 @@
 """The model of masks: both sizes trained for real on a toy build, and what they write."""
 
+import contextlib
 import json
 
 import numpy as np
@@ -10,9 +11,12 @@ from outside import MODEL_TEST
 from tiny_models import MAKERS
 
 from core.masks import mask_iou, read_map
+from core.store import ROWS
 from evaluation import command as evaluate
 from evaluation.masks import wanted_rows
 from scripts.train import command as train
+from scripts.train import masking_ablation as ablation
+from scripts.train import masking_damage as damage
 from scripts.train import masking_data as data
 from scripts.train import masking_small as small
 
@@ -147,6 +151,9 @@ def test_what_cannot_be_done_is_said_in_a_line(build, trained, tmp_path, capsys)
     assert "not weights" in refused(capsys, build, "--load", tmp_path, *maps)
     full = ("--size", "full", *maps)
     assert "recipe.json" in refused(capsys, build, "--load", tmp_path, *full)
+    assert "--epochs: only --size small" in refused(capsys, build, *out, *full, "--epochs", "1")
+    assert "--accumulate: only --size full" in refused(capsys, build, *out, "--accumulate", "1")
+    assert "--resume: only --size full" in refused(capsys, build, *out, "--resume")
 
 
 def test_the_ablation_trains_four_models_and_draws_one_plot(build, tmp_path, capsys):
@@ -163,6 +170,43 @@ def test_the_ablation_trains_four_models_and_draws_one_plot(build, tmp_path, cap
     one_kind = write_mask_build(tmp_path / "b")
     assert train.main([words[0], str(one_kind), "--out", str(tmp_path / "c")]) == 1
     assert "no train row has a mask of source machine" in capsys.readouterr().err
+
+
+def test_careless_masks_are_bad_and_their_quality_tells_it_without_the_truth(demo):
+    """One manual of the demo as if nobody had drawn it, half of its masks careless."""
+    work = demo / "w"
+    ids = sorted(path.name for path in (work / ROWS).iterdir() if (path / "index.json").is_file())
+    found = data.Rows([], [])
+    faults = damage.Faults(0, 0.5, 7)
+    told = damage.damaged_rows(work, ids, ids[:1], faults, found, 64)
+    bad = [one for one in told if one.iou < 0.9]
+    assert 0.3 < len(bad) / len(told) < 0.7 and len(told) > 30
+    good = [one.quality for one in told if one.iou >= 0.9]
+    assert np.mean(good) > np.mean([one.quality for one in bad]) + 0.05
+    for one in told:
+        picture = found.pictures[one.machine.picture]
+        assert one.machine.target.shape == one.exact.target.shape == picture.rgb.shape[:2]
+        assert (one.machine.source, one.exact.source) == ("machine", "exact")
+    weights = [sample.weight for sample in damage.weighted(told, len(told))]
+    assert 0.1 <= min(weights) < max(weights) <= 3
+    arms = ablation.Data(data.Rows(found.pictures, damage.weighted(told, 1)), told)
+    by_truth = {arm.truth: arms.of(arm) for arm in ablation.KNOWING}
+    assert len(by_truth["left-out"]) == sum(one.iou >= ablation.BAD_IOU for one in told)
+    assert [s.weight for s in by_truth["weights"]] == [max(1e-3, one.iou) for one in told]
+    assert by_truth["masks"] == [one.exact for one in told]
+    with pytest.raises(data.UserError, match="lego-1-none-readscr"):
+        damage.damaged_rows(work, ids, ["lego-1-none-readscr"], faults, found, 64)
+
+
+@pytest.mark.parametrize("how", damage.FAILURES)
+def test_each_carelessness_spoils_a_mask_its_way(how):
+    mask = np.zeros((80, 160), bool)
+    mask[20:40, 30:60] = True
+    mask[40:50, 30:35] = True  # an L, which no box fits
+    found = damage.failed(mask, how)
+    shared = (found & mask).sum() / mask.sum()
+    assert 0.02 <= found.mean() < 0.5 and mask_iou(found, mask) < 0.96
+    assert (shared == 0) == (how == "elsewhere") and (shared == 1) == (how in ("boxes", "too much"))
 
 
 # The large one, of tiny random models -------------------------------------------------------------
@@ -220,6 +264,44 @@ def test_the_large_model_trains_lora_and_head_alone_and_predicts(build, sam, tmp
     for name in sorted(ids)[:3]:
         first, second = ((tmp_path / f"{d}/{name}.png").read_bytes() for d in ("m", "again"))
         assert first == second  # what was saved is what predicted
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_the_large_model_goes_on_where_it_was_stopped(build, sam, tmp_path, monkeypatch, capsys):
+    """Killed in the second epoch: the same weights as without."""
+    pytest.importorskip("peft", reason="needs the extra `train`")
+    from safetensors.torch import load_file
+
+    from scripts.train import masking_full as full
+
+    llava = MAKERS["llava"](tmp_path / "llava")
+    words = ["masking", str(build), "--size", "full", "--model", str(llava), "--vision", str(sam),
+             "--max-steps", "6", "--accumulate", "1", "--max-samples", "4", "--out"]  # fmt: skip
+    assert train.main([*words, f"{tmp_path}/whole"]) == 0
+    assert not (tmp_path / "whole" / full.CHECKPOINT).exists()  # done
+    loss_of, steps = full.loss_of, []
+
+    def stopped(*given):
+        steps.append(1)
+        if len(steps) == 6:
+            raise KeyboardInterrupt
+        return loss_of(*given)
+
+    monkeypatch.setattr(full, "loss_of", stopped)
+    with contextlib.suppress(KeyboardInterrupt, SystemExit):
+        train.main([*words, f"{tmp_path}/o"])
+    assert (tmp_path / "o" / full.CHECKPOINT).is_file()
+    monkeypatch.setattr(full, "loss_of", loss_of)
+    capsys.readouterr()
+    assert train.main([*words, f"{tmp_path}/o", "--resume", "--unweighted"]) == 1
+    assert "was made with unweighted False" in capsys.readouterr().err
+    assert train.main([*words, f"{tmp_path}/o", "--resume"]) == 0
+    assert "going on after step 4" in capsys.readouterr().out
+    for name in (full.HEAD_FILE, f"{full.ADAPTER}/adapter_model.safetensors"):
+        one, two = (load_file(tmp_path / where / name) for where in ("whole", "o"))
+        assert all(torch.equal(one[key], two[key]) for key in one)
+    assert train.main([*words, f"{tmp_path}/o", "--resume"]) == 1
+    assert "no checkpoint.pt" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("own_cache")

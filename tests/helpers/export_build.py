@@ -141,6 +141,7 @@ def _mask_row(row: dict) -> dict:
         "quality": 1.0,
         "uses_gold_mask": True,
         "failure": None,
+        "diversified": False,
     }  # fmt: skip
 
 

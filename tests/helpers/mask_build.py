@@ -71,5 +71,5 @@ def _row(manual: int, number: int, name: str, mask: np.ndarray, picture: bytes, 
         "area_ratio": float(mask.mean()),
         "instruction_variants": [{"level": level, "text": text}],
         "origin": number % 4, "source": 2 if wide else 0, "candidates": [], "n_annotators": 1,
-        "quality": 0.5 if wide else 1.0, "uses_gold_mask": False,
+        "quality": 0.5 if wide else 1.0, "uses_gold_mask": False, "diversified": False,
     }  # fmt: skip

@@ -3,9 +3,11 @@
 import cv2
 import numpy as np
 import pytest
+from scipy.ndimage import binary_fill_holes
 
 from synthesis.boundary import LOSSY_TOLERANCE, color_mask, inked
 from synthesis.edges import enclosed
+from synthesis.pixels import filled
 from synthesis.rims import half_covered
 from synthesis.worse import Faults, drawn_faults, made_worse, smaller_mask
 
@@ -92,3 +94,10 @@ def test_a_smaller_mask_has_the_pixels_that_are_half_covered(share):
     assert small.tolist() == [[False, False], [False, False]]
     mask[:4, : round(4 * share)] = True
     assert smaller_mask(mask, (2, 2))[0, 0] == (share >= 0.5)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.55, 0.65, 0.75, 1.0])
+def test_holes_are_those_that_scipy_fills(share):
+    mask = np.random.default_rng(7).random((90, 121)) < share
+    assert (filled(mask) == binary_fill_holes(mask)).all()
+    assert (filled(mask.astype(np.uint8)) == binary_fill_holes(mask)).all()

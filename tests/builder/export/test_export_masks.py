@@ -1,11 +1,13 @@
 """Masks in `--format ivm` and `coco`: what their readers make of them."""
 
 import json
+import tarfile
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from datasets import load_dataset
 from export_build import all_rows, export_build, pixels
 from exported import records, run
 from hypothesis import given
@@ -195,3 +197,30 @@ def test_numbers_of_categories_are_those_without_masks(build, tmp_path):
         numbers.append({one["id"]: one["name"] for one in found})
     assert numbers[0].items() < numbers[1].items()
     assert numbers[1][max(numbers[1])] == "what the instruction is about"
+
+
+@pytest.mark.parametrize("merge", [False, True])
+def test_webdataset_gives_masks_back(build, tmp_path, monkeypatch, merge):
+    """From the tar itself and through `datasets`, beside rows of tasks that have none."""
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    rows = all_rows(build)
+    out = run(build, tmp_path / "x", "webdataset", *(["--merge"] if merge else []))
+    wanted = {i: row["mask"]["bytes"] for i, row in rows.items() if row["config"] == "mask"}
+    in_tars: dict[str, bytes] = {}
+    for path in sorted(out.glob("*.tar")):
+        with tarfile.open(path) as tar:
+            in_tars |= {
+                member.name.removesuffix(".mask.png"): tar.extractfile(member).read()
+                for member in tar if member.name.endswith(".mask.png")
+            }  # fmt: skip
+    assert in_tars == wanted
+    seen = {}
+    for loaded in load_dataset(str(out), "default" if merge else "mask").values():
+        for sample in loaded:
+            seen[sample["__key__"]] = sample["mask.png"]
+    assert seen.keys() == (rows if merge else wanted).keys()
+    for i, picture in seen.items():
+        if i in wanted:
+            assert (np.asarray(picture) > 0).tolist() == read_mask(wanted[i]).tolist()
+        else:
+            assert picture is None
