@@ -176,12 +176,12 @@ def _scene(context: Context, row: ManualRow, subject: Thing, other: Thing) -> li
     if drawn is None or context.scene is None or subject.region is None:
         return None
     parts, camera = context.scene.parts, drawn[1].camera
-    one = space.as_seen(np.array([parts[i].box_mm for i in subject.region.part_ids]), camera)
+    one = space.as_seen(space.boxes_of(parts[i] for i in subject.region.part_ids), camera)
     if other.region is None:
         before = parts_before(context, drawn[0])
         floor = min(box[2] for box in (*(p.box_mm for p in before), *one.tolist()))
         return ["on"] if (abs(one[:, 2] - floor) <= space.NEAR_MM).all() else ["above"]
-    two = space.as_seen(np.array([parts[i].box_mm for i in other.region.part_ids]), camera)
+    two = space.as_seen(space.boxes_of(parts[i] for i in other.region.part_ids), camera)
     if other.name == MIDDLE:
         return space.place_within(one, two)
     return space.relations_between(one, two)
