@@ -8,13 +8,13 @@ from itertools import pairwise
 from builder.sources.demo import anchoring
 from builder.sources.demo.brick_parts import Part
 from builder.sources.demo.builds import Group, Step
+from builder.sources.drawn import standing
 from builder.sources.drawn.lines import Line
 from builder.sources.drawn.words import LAYOUTS, PLACES
 
 Span = tuple[int, int]
 
 SIDE_OF = {"left": "low", "right": "high", "front": "low", "back": "high", "middle": "middle"}
-BESIDE_SHARE, NEXT_SHARE = 0.7, 0.25  # of the lines that could say what a part is beside
 FREE = {"free_left": "on the left", "free_front": "at the front"}
 SIDES = ("front", "right", "back", "left")  # where a slope falls, by turn
 
@@ -245,16 +245,14 @@ def _without(facts: Facts, name: str) -> Facts:
 
 
 def _anchored(roll: float, facts: Facts, group: Group, before: Sequence[Part]) -> Facts:
-    """The facts with what the group stands to in place of what it rests on, as often as `roll`
-    says: what is in, under or above something nearly always, what is beside it now and then.
-    """
+    """The facts with what the group stands to in place of what it rests on, as `roll` says."""
     found = anchoring.stands_to(group.parts, before)
-    if found is None or roll > (BESIDE_SHARE if found.relation in anchoring.SIDES else 0.9):
+    if found is None:
         return facts
-    relation = found.relation
-    near = anchoring.holds("next", found.anchor, group.parts, before)
-    if relation in anchoring.SIDES and near and roll < NEXT_SHARE:
-        relation = "next"
+    is_next = anchoring.holds("next", found.anchor, group.parts, before)
+    relation = standing.worded(found.relation, roll, is_next)
+    if relation is None:
+        return facts
     changed: dict[str, object] = {"relation": relation, "support": None, "anchor": found.anchor}
     if relation == "in":  # "on the left" would be heard as the frame's
         changed |= {"x": None, "depth": None}
@@ -303,7 +301,7 @@ def _free_clause(facts: Facts) -> str | None:
 def where_words(facts: Facts) -> Line:
     """ "on top of the plate 2x4", "behind the brick 1x2": what the parts stand to."""
     if facts.anchor is not None:
-        return [("", anchoring.WORDS[str(facts.relation)]), ("target", f"the {facts.anchor}")]
+        return [("", standing.WORDS[str(facts.relation)]), ("target", f"the {facts.anchor}")]
     if facts.relation == "table":
         return [("", "on"), ("target", "the table")]
     if facts.support:
