@@ -14,7 +14,8 @@ from tasks.spatial.things import Thing
 _VERBS = {
     "on": (("sits", "sit"), ("rests", "rest"), ("is attached", "are attached")),
     "in": (("sits", "sit"), ("is set", "are set")),
-    "under": (("is attached", "are attached"), ("sits", "sit")),
+    "under": (("is placed", "are placed"), ("sits", "sit")),
+    "above": (("is placed", "are placed"), ("can be seen", "can be seen")),
 }
 _OTHER_VERBS = (("stands", "stand"), ("is placed", "are placed"), ("can be seen", "can be seen"))
 
