@@ -317,7 +317,7 @@ def _alone(rng: random.Random, deck: Deck) -> Move | None:
     w, d = deck.size_wd
     if deck.span or w < 2 or d < 2:
         return None
-    at_back = rng.random() < 0.35
+    at_back = rng.random() < 0.5
     families = ("brick", "round brick") if at_back else ("plate", "flat tile", "round plate")
     sizes = [(n, 1) for n in range(1, w + 1)]
     pw, _, (kind, turn) = _one_that_is_there(rng, families, sizes)
