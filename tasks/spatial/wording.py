@@ -5,6 +5,7 @@ The patterns are those of the data that visual spatial description is trained on
 """
 
 import random
+import re
 from collections.abc import Callable, Sequence
 
 from core.relations import OPPOSITE, WORDS
@@ -18,6 +19,7 @@ _VERBS = {
     "above": (("is placed", "are placed"), ("can be seen", "can be seen")),
 }
 _OTHER_VERBS = (("stands", "stand"), ("is placed", "are placed"), ("can be seen", "can be seen"))
+_FLAT = re.compile(r"(?<!roof )\b(?:tiles?|plates?|frames?)\b")  # these lie, they do not stand
 
 
 def _phrase(one: Thing, words: str, other: Thing, verb: str) -> str:
@@ -64,6 +66,8 @@ def short_lines(
     verbs = _VERBS.get(relation, ()) or _OTHER_VERBS
     if not other.is_part:  # nothing is attached to a table
         verbs = tuple(verb for verb in verbs if "attached" not in verb[0]) or _OTHER_VERBS
+    if _FLAT.search(one.bare):
+        verbs = tuple(("lies", "lie") if verb[0] == "stands" else verb for verb in verbs)
     chosen = rng.sample(usable, min(number, len(usable)))
     return [
         sentence(pattern(one, WORDS[relation], other, rng.choice(verbs)[one.count > 1]))
@@ -80,7 +84,7 @@ def richer_line(
 ) -> str:
     """v2: colour, size, number, how the part lies, and a third part or a second relation."""
     words = WORDS[relations[0]]
-    if third is not None:
+    if third is not None and third[0] != relations[0]:  # not "left of one is left of the other"
         beside = f"{WORDS[third[0]]} {third[1].definite}"
         return sentence(f"{one.definite} {beside} {one.verb} {words} {other.definite}")
     lie = "lie" if one.count > 1 else "lies"
