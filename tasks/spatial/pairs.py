@@ -97,11 +97,13 @@ def _pairs(context: Context, row: ManualRow, regions: StepRegions) -> list[Pair]
 
 def _placings(row: ManualRow, regions: StepRegions) -> list[Placing]:
     """What is said of each kind of new parts: a line a kind, or all lines of the only one."""
-    lines = row.instruction.text
-    themes = [entity["theme"] for entity in row.instruction.entities if "theme" in entity]
-    read = [read_placing(line, themes) for line in lines]
+    lines, themes = row.instruction.text, _themes_by_line(row)
+    read = [read_placing(line, own) for line, own in zip(lines, themes, strict=True)]
     if len(read) == len(regions.new):
         return read
+    naming = [said for said, own in zip(read, themes, strict=True) if own]
+    if len(naming) == len(regions.new):  # without "Turn the model around."
+        return naming
     nothing = Placing(None, None, ())
     if len(regions.new) == 1 and read:
         first = next((one for one in read if one.relation), read[0])
@@ -113,13 +115,29 @@ def _placings(row: ManualRow, regions: StepRegions) -> list[Placing]:
     ]  # fmt: skip
 
 
+def _themes_by_line(row: ManualRow) -> list[list[str]]:
+    """The names of the parts that each line puts; what another line puts may be its anchor."""
+    found: list[list[str]] = []
+    for entity in row.instruction.entities:
+        if "this_line" in entity:
+            found.append([])
+        elif "theme" in entity:
+            found = found or [[]]
+            found[-1].append(entity["theme"])
+    if len(found) == len(row.instruction.text):
+        return found
+    return [[name for own in found for name in own] for _ in row.instruction.text]
+
+
 def _anchor(
     context: Context, row: ManualRow, regions: StepRegions, new: Region, placing: Placing
 ) -> Thing | None:
     """What the text puts the parts to; what stands there where it names nothing."""
     size_wh = new.size_wh
-    if placing.anchor == TABLE or regions.assembly is None:
-        return things.table(size_wh) if row.step_before is None or placing.anchor else None
+    if placing.anchor == TABLE:
+        return things.table(size_wh)
+    if placing.anchor is None and regions.assembly is None:
+        return things.table(size_wh) if row.step_before is None else None
     if placing.anchor is None:
         return things.model(_rest(regions, new))
     others = [one for one in (*regions.earlier, *regions.new) if one is not new]

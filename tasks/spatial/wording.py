@@ -43,8 +43,8 @@ def _there(one: Thing, words: str, other: Thing, verb: str) -> str:
 
 
 def _has(one: Thing, words: str, other: Thing, verb: str) -> str:
-    pronoun = "them" if other.count > 1 else "it"
-    has = "have" if other.count > 1 else "has"
+    pronoun = "them" if other.several else "it"
+    has = "have" if other.several else "has"
     return f"{other.definite} {has} {one.indefinite} {words} {pronoun}"
 
 
@@ -70,7 +70,7 @@ def short_lines(
         verbs = tuple(("lies", "lie") if verb[0] == "stands" else verb for verb in verbs)
     chosen = rng.sample(usable, min(number, len(usable)))
     return [
-        sentence(pattern(one, WORDS[relation], other, rng.choice(verbs)[one.count > 1]))
+        sentence(pattern(one, WORDS[relation], other, rng.choice(verbs)[one.several]))
         for pattern in chosen
     ]
 
@@ -87,15 +87,15 @@ def richer_line(
     if third is not None and third[0] != relations[0]:  # not "left of one is left of the other"
         beside = f"{WORDS[third[0]]} {third[1].definite}"
         return sentence(f"{one.definite} {beside} {one.verb} {words} {other.definite}")
-    lie = "lie" if one.count > 1 else "lies"
+    lie = "lie" if one.several else "lies"
     if orientation == "upright":
-        lie = "stand" if one.count > 1 else "stands"
-    verb = f"{lie} {orientation}" if orientation else ("rest" if one.count > 1 else "rests")
+        lie = "stand" if one.several else "stands"
+    verb = f"{lie} {orientation}" if orientation else ("rest" if one.several else "rests")
     if relations[0] not in ("on", "in") and not orientation:
-        verb = "are located" if one.count > 1 else "is located"
+        verb = "are located" if one.several else "is located"
     text = f"{one.definite} {verb} {words} {other.definite}"
     more = [WORDS[name] for name in relations[1:2] if name not in ("next", relations[0])]
-    return sentence(f"{text} and {more[0]} it" if more and other.count == 1 else text)
+    return sentence(f"{text} and {more[0]} it" if more and not other.several else text)
 
 
 def false_line(one: Thing, holds: Sequence[str], other: Thing, known: bool) -> str | None:
