@@ -12,7 +12,7 @@ _UNITS = (STUD_LDU, STUD_LDU, PLATE_LDU) * 2
 
 def anchored(roll: float, facts: Facts, group: list[Body], before: Ground) -> Facts:
     """The facts with what a part stands to in place of what it rests on, as `roll` says."""
-    found = _stands_to(group, before)
+    found = _stands_to(group, before, facts.get("relation") == "on")
     if found is None or facts.get("relation") == "under":  # it hangs there, whatever is beside it
         return facts
     solid, name, relation = found
@@ -35,8 +35,9 @@ def holds(facts: Facts, group: list[Body], before: Ground) -> bool:
     )  # fmt: skip
 
 
-def _stands_to(group: list[Body], before: Ground) -> tuple[Solid, str, str] | None:
-    """The nearest part that can be named, and the relation to it; for parts put one by one."""
+def _stands_to(group: list[Body], before: Ground, on_studs: bool) -> tuple[Solid, str, str] | None:
+    """The nearest part that can be named, and the relation to it; for parts put one by one. Under
+    or over it is only what is `on_studs` itself: a minifigure's leg is not put under its bag."""
     body = group[0]
     if len(group) > 1 or body.unit.assembly or not body.solids[0].is_square:
         return None
@@ -47,7 +48,9 @@ def _stands_to(group: list[Body], before: Ground) -> tuple[Solid, str, str] | No
         name = next((name for name in _names(solid) if before.kinds[name] == 1), None)
         if name is None or solid.piece.kind[0] == body.unit.kind[0]:
             continue
-        relation = standing.side(one, box) or standing.level(one, box, boxes)
+        relation = standing.side(one, box)
+        if relation is None and on_studs:
+            relation = standing.level(one, box, boxes)
         if relation is not None:
             gap, shared = standing.gap_and_shared(one, box)
             rank = 1 if relation in standing.SIDES else 0
