@@ -20,7 +20,7 @@ from tasks.spatial.reading import read_placing
 
 # Facts of the truth as labels; a place may be told from an edge on or from beyond it.
 _PLACED = {"left": "left", "right": "right", "front": "in front of", "back": "behind"}
-_HELD = {"on": "on", "table": "on", "under": "under"}
+_HELD = {name: name for name in WORDS} | {"table": "on"}
 
 
 def text_measures(truth: Iterable[dict]) -> dict[str, float]:

@@ -11,7 +11,7 @@ left corner of the first pixel, boxes are `[x0, y0, x1, y1]` with x1 and y1 excl
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -37,6 +37,25 @@ Box = tuple[int, int, int, int]
 Line = list[tuple[str, str]]
 
 
+Number = TypeVar("Number", int, float)
+Box3 = tuple[Number, Number, Number, Number, Number, Number]  # x0, y0, z0, x1, y1, z1
+
+
+def walls_around(hole: Box3[Number], box: Box3[Number]) -> list[Box3[Number]]:
+    """The four boxes that are left of a box when a hole goes through it from below to its top.
+
+    >>> walls_around((1, 1, 0, 3, 3, 1), (0, 0, 0, 4, 4, 1))[0]
+    (0, 0, 0, 4, 1, 1)
+    """
+    (x0, y0, z0, x1, y1, z1), (left, front, _, right, back, _) = box, hole
+    return [
+        (x0, y0, z0, x1, front, z1),
+        (x0, back, z0, x1, y1, z1),
+        (x0, front, z0, left, back, z1),
+        (right, front, z0, x1, back, z1),
+    ]
+
+
 class Camera(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A parallel projection: `xy_px = matrix_px_per_mm @ xyz_mm + offset_px`.
 
@@ -55,6 +74,7 @@ class PartInstance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name in the source; `pose_mm` is (3, 4): rotation and translation of the shape's own frame;
     `box_mm` is x0, y0, z0, x1, y1, z1 in the world, without the studs on top; `step` is the
     number of the step in the session that adds it, from 0, null for parts in a find picture.
+    `hole_mm` is the opening that goes through a frame from below to its top, null in other parts.
     """
 
     id: int
@@ -66,6 +86,13 @@ class PartInstance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     box_mm: tuple[float, float, float, float, float, float]
     session: str
     step: int | None
+    hole_mm: tuple[float, float, float, float, float, float] | None = None
+
+    @property
+    def solid_boxes_mm(self) -> list[Box3[float]]:
+        """Boxes that together take up the part's room: one, or the four walls of a frame."""
+        hole = self.hole_mm
+        return [self.box_mm] if hole is None else walls_around(hole, self.box_mm)
 
 
 class Shown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,8 +122,8 @@ class ScenePicture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class StatedGroup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Equal parts of a step, and the facts that its sentence states of them.
 
-    `facts` are by name (relation, support, x, depth, orientation, layout, slope, ...); what the
-    sentence does not say is not there.
+    `facts` are by name (relation, support, anchor, x, depth, orientation, layout, slope, ...); what
+    the sentence does not say is not there.
     """
 
     label: str

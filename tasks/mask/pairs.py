@@ -2,9 +2,6 @@
 
 import random
 
-import numpy as np
-
-from core.scenes import PartInstance
 from tasks.context import Context
 from tasks.mask import instructions
 from tasks.mask.instructions import Refused, Variant
@@ -62,14 +59,10 @@ def _relation_unique(context: Context, row: ManualRow, pair: Pair, relations: li
     taken = {*one.part_ids, *other.part_ids}
     new = [context.scene.parts[i] for i in step.new_ids]
     others = [p for p in (*parts_before(context, step), *new) if p.id not in taken]
-    anchor = _boxes([context.scene.parts[i] for i in other.part_ids])
+    anchor = space.boxes_of(context.scene.parts[i] for i in other.part_ids)
+    seen = space.as_seen(anchor, picture.camera)
     return not any(
-        relations[0] in space.relations_between(
-            space.as_seen(_boxes([part]), picture.camera), space.as_seen(anchor, picture.camera)
-        )
+        relations[0]
+        in space.relations_between(space.as_seen(space.boxes_of([part]), picture.camera), seen)
         for part in others
-    )  # fmt: skip
-
-
-def _boxes(parts: list[PartInstance]) -> np.ndarray:
-    return np.array([part.box_mm for part in parts])
+    )

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.relations import MIDDLE, OPPOSITE, by_information
+from core.relations import MIDDLE, MODEL, OPPOSITE, by_information
 from tasks.context import Context
 from tasks.regions import Region, StepRegions, exact_scene, parts_before, region
 from tasks.sessions import ManualRow
@@ -97,11 +97,13 @@ def _pairs(context: Context, row: ManualRow, regions: StepRegions) -> list[Pair]
 
 def _placings(row: ManualRow, regions: StepRegions) -> list[Placing]:
     """What is said of each kind of new parts: a line a kind, or all lines of the only one."""
-    lines = row.instruction.text
-    themes = [entity["theme"] for entity in row.instruction.entities if "theme" in entity]
-    read = [read_placing(line, themes) for line in lines]
+    lines, themes = row.instruction.text, _themes_by_line(row)
+    read = [read_placing(line, own) for line, own in zip(lines, themes, strict=True)]
     if len(read) == len(regions.new):
         return read
+    naming = [said for said, own in zip(read, themes, strict=True) if own]
+    if len(naming) == len(regions.new):  # without "Turn the model around."
+        return naming
     nothing = Placing(None, None, ())
     if len(regions.new) == 1 and read:
         first = next((one for one in read if one.relation), read[0])
@@ -113,13 +115,29 @@ def _placings(row: ManualRow, regions: StepRegions) -> list[Placing]:
     ]  # fmt: skip
 
 
+def _themes_by_line(row: ManualRow) -> list[list[str]]:
+    """The names of the parts that each line puts; what another line puts may be its anchor."""
+    found: list[list[str]] = []
+    for entity in row.instruction.entities:
+        if "this_line" in entity:
+            found.append([])
+        elif "theme" in entity:
+            found = found or [[]]
+            found[-1].append(entity["theme"])
+    if len(found) == len(row.instruction.text):
+        return found
+    return [[name for own in found for name in own] for _ in row.instruction.text]
+
+
 def _anchor(
     context: Context, row: ManualRow, regions: StepRegions, new: Region, placing: Placing
 ) -> Thing | None:
     """What the text puts the parts to; what stands there where it names nothing."""
     size_wh = new.size_wh
-    if placing.anchor == TABLE or regions.assembly is None:
-        return things.table(size_wh) if row.step_before is None or placing.anchor else None
+    if placing.anchor == TABLE:
+        return things.table(size_wh)
+    if placing.anchor is None and regions.assembly is None:
+        return things.table(size_wh) if row.step_before is None else None
     if placing.anchor is None:
         return things.model(_rest(regions, new))
     others = [one for one in (*regions.earlier, *regions.new) if one is not new]
@@ -176,15 +194,18 @@ def _scene(context: Context, row: ManualRow, subject: Thing, other: Thing) -> li
     if drawn is None or context.scene is None or subject.region is None:
         return None
     parts, camera = context.scene.parts, drawn[1].camera
-    one = space.as_seen(np.array([parts[i].box_mm for i in subject.region.part_ids]), camera)
+    one = space.as_seen(space.boxes_of(parts[i] for i in subject.region.part_ids), camera)
     if other.region is None:
         before = parts_before(context, drawn[0])
         floor = min(box[2] for box in (*(p.box_mm for p in before), *one.tolist()))
         return ["on"] if (abs(one[:, 2] - floor) <= space.NEAR_MM).all() else ["above"]
-    two = space.as_seen(np.array([parts[i].box_mm for i in other.region.part_ids]), camera)
+    two = space.as_seen(space.boxes_of(parts[i] for i in other.region.part_ids), camera)
     if other.name == MIDDLE:
         return space.place_within(one, two)
-    return space.relations_between(one, two)
+    found = space.relations_between(one, two)
+    # Among parts that stand around it somewhere nobody would say that it is in the model.
+    loose = other.name == MODEL and len(found) > 1
+    return [name for name in found if name != "in" or not loose]
 
 
 def _neighbours(context: Context, row: ManualRow, regions: StepRegions) -> list[Pair]:

@@ -62,6 +62,7 @@ _AT_END = re.compile(
     r"(?: (?:row|column|side|edge|corner|half))?(?: of the (?:model|assembly|structure))?$",
     re.IGNORECASE,
 )
+_PRONOUN = re.compile(r"\W*\w+ (?:it|them)\b", re.IGNORECASE)
 _NAMES = {"leftmost": "left", "rightmost": "right", "front": "in front of", "back": "behind"}
 
 
@@ -77,6 +78,8 @@ def read_placing(sentence: str, names: Sequence[str] = ()) -> Placing:
     relation: str | None = None
     anchor: str | None = None
     sides: list[str] = []
+    if _PRONOUN.match(sentence):  # who is named then is the anchor
+        names = ()
     for name in sorted(names, key=len, reverse=True):
         sentence = sentence.replace(name, "it", 1)
     for clause in re.split(r",\s*", sentence.strip().rstrip(".")):

@@ -4,11 +4,11 @@ Boxes are (6,) x0, y0, z0, x1, y1, z1 in millimetres, x to the right, y away fro
 (`core/scenes.py`), without the studs on top. Sides are the reader's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from core.scenes import STUD_MM, Camera
+from core.scenes import STUD_MM, Camera, PartInstance
 
 NEAR_MM = 0.2  # what is less apart touches
 # How much of a side of a part must have something beside it to be closed in on that side.
@@ -25,6 +25,11 @@ def as_seen(boxes: Boxes, camera: Camera) -> Boxes:
     x0, y0, z0, x1, y1, z1 = boxes.T
     found: Boxes = np.stack([-x1, -y1, z0, -x0, -y0, z1], axis=1)
     return found
+
+
+def boxes_of(parts: Iterable[PartInstance]) -> Boxes:
+    """(N, 6) boxes of parts, a frame as its walls: what is in its opening is not in a wall."""
+    return np.array([box for part in parts for box in part.solid_boxes_mm])
 
 
 def relations_between(subject: Boxes, other: Boxes) -> list[str]:

@@ -1,10 +1,11 @@
 """What a spatial sentence speaks of, and how it is called."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
 
-from core.nouns import article, with_number
+from core.nouns import article, plural, split_name, with_number
 from core.part_names import part_kind
 from core.records import PartLabel
 from core.relations import MIDDLE, MODEL, TABLE
@@ -36,6 +37,13 @@ class Thing:
         return self.name not in (MODEL, MIDDLE, TABLE)
 
     @property
+    def several(self) -> bool:
+        """Whether it has a plural's verb: some parts, or what is always plural (hips, goggles)."""
+        family, _ = split_name(self.name)
+        always = re.search(r"[^sui]s$", family) is not None and plural(family) == family
+        return self.count > 1 or (self.is_part and always)
+
+    @property
     def bare(self) -> str:
         """ "2 red plates 1x2", "red plate 1x2", "table"."""
         number = f"{self.count} " if self.count > 1 else ""
@@ -49,13 +57,13 @@ class Thing:
     @property
     def indefinite(self) -> str:
         """ "2 red plates 1x2", "a red plate 1x2"; what there is but one of stays definite."""
-        if self.count > 1:
+        if self.several:
             return self.bare
         return f"{article(self.bare)} {self.bare}" if self.is_part else self.definite
 
     @property
     def verb(self) -> str:
-        return "are" if self.count > 1 else "is"
+        return "are" if self.several else "is"
 
     @property
     def column(self) -> dict[str, object]:

@@ -5,6 +5,7 @@ The patterns are those of the data that visual spatial description is trained on
 """
 
 import random
+import re
 from collections.abc import Callable, Sequence
 
 from core.relations import OPPOSITE, WORDS
@@ -14,9 +15,11 @@ from tasks.spatial.things import Thing
 _VERBS = {
     "on": (("sits", "sit"), ("rests", "rest"), ("is attached", "are attached")),
     "in": (("sits", "sit"), ("is set", "are set")),
-    "under": (("is attached", "are attached"), ("sits", "sit")),
+    "under": (("is placed", "are placed"), ("sits", "sit")),
+    "above": (("is placed", "are placed"), ("can be seen", "can be seen")),
 }
 _OTHER_VERBS = (("stands", "stand"), ("is placed", "are placed"), ("can be seen", "can be seen"))
+_FLAT = re.compile(r"(?<!roof )\b(?:tiles?|plates?|frames?)\b")  # these lie, they do not stand
 
 
 def _phrase(one: Thing, words: str, other: Thing, verb: str) -> str:
@@ -40,8 +43,8 @@ def _there(one: Thing, words: str, other: Thing, verb: str) -> str:
 
 
 def _has(one: Thing, words: str, other: Thing, verb: str) -> str:
-    pronoun = "them" if other.count > 1 else "it"
-    has = "have" if other.count > 1 else "has"
+    pronoun = "them" if other.several else "it"
+    has = "have" if other.several else "has"
     return f"{other.definite} {has} {one.indefinite} {words} {pronoun}"
 
 
@@ -63,9 +66,11 @@ def short_lines(
     verbs = _VERBS.get(relation, ()) or _OTHER_VERBS
     if not other.is_part:  # nothing is attached to a table
         verbs = tuple(verb for verb in verbs if "attached" not in verb[0]) or _OTHER_VERBS
+    if _FLAT.search(one.bare):
+        verbs = tuple(("lies", "lie") if verb[0] == "stands" else verb for verb in verbs)
     chosen = rng.sample(usable, min(number, len(usable)))
     return [
-        sentence(pattern(one, WORDS[relation], other, rng.choice(verbs)[one.count > 1]))
+        sentence(pattern(one, WORDS[relation], other, rng.choice(verbs)[one.several]))
         for pattern in chosen
     ]
 
@@ -79,18 +84,18 @@ def richer_line(
 ) -> str:
     """v2: colour, size, number, how the part lies, and a third part or a second relation."""
     words = WORDS[relations[0]]
-    if third is not None:
+    if third is not None and third[0] != relations[0]:  # not "left of one is left of the other"
         beside = f"{WORDS[third[0]]} {third[1].definite}"
         return sentence(f"{one.definite} {beside} {one.verb} {words} {other.definite}")
-    lie = "lie" if one.count > 1 else "lies"
+    lie = "lie" if one.several else "lies"
     if orientation == "upright":
-        lie = "stand" if one.count > 1 else "stands"
-    verb = f"{lie} {orientation}" if orientation else ("rest" if one.count > 1 else "rests")
+        lie = "stand" if one.several else "stands"
+    verb = f"{lie} {orientation}" if orientation else ("rest" if one.several else "rests")
     if relations[0] not in ("on", "in") and not orientation:
-        verb = "are located" if one.count > 1 else "is located"
+        verb = "are located" if one.several else "is located"
     text = f"{one.definite} {verb} {words} {other.definite}"
     more = [WORDS[name] for name in relations[1:2] if name not in ("next", relations[0])]
-    return sentence(f"{text} and {more[0]} it" if more and other.count == 1 else text)
+    return sentence(f"{text} and {more[0]} it" if more and not other.several else text)
 
 
 def false_line(one: Thing, holds: Sequence[str], other: Thing, known: bool) -> str | None:

@@ -148,8 +148,11 @@ def _moved(step: Step, alternative: Alternative) -> float:
     if alternative.kind != "shift" or step.context.scene is None:
         return 0.0
     parts = step.context.scene.parts
-    places = {parts[i].pose_mm for group in alternative.says.groups for i in group.part_ids}
-    left = [parts[i] for i in step.scene.new_ids if parts[i].pose_mm not in places]
+    there = [parts[i] for group in alternative.says.groups for i in group.part_ids]
+    # by kind as well: what is in the middle of a frame stands on the same point as the frame
+    places = {(part.kind, part.pose_mm) for part in there}
+    own = [parts[i] for i in step.scene.new_ids]
+    left = [part for part in own if (part.kind, part.pose_mm) not in places]
     here = [parts[i] for i in alternative.changed]
     matrix = np.array(step.picture.camera.matrix_px_per_mm)
     x, y = matrix @ (_middle(here) - _middle(left))

@@ -217,7 +217,7 @@ def _turns(rng: random.Random, at: Situation) -> Iterator[Change]:
             for dx, dy in ((0, 0), (-1, 0), (0, -1), (-1, -1)):
                 turned = [_turned(part, quarters, dx, dy) for part in group.parts]
                 down = legal.landed(turned, ground, table)
-                if down:
+                if down and _on_level(down, group):
                     yield _with(at.step, index, down), down, 0.0
 
 
@@ -251,9 +251,16 @@ def _other_parts(rng: random.Random, at: Situation) -> Iterator[Change]:
             if kind in used or not _alike(kind, group.kind):
                 continue
             parts = [_in_place_of(part, kind) for part in group.parts]
-            down = legal.landed(parts, ground, table)
-            if down:
+            same = all(_place(a) == _place(b) for a, b in zip(parts, group.parts, strict=True))
+            down = tuple(parts) if same else legal.landed(parts, ground, table)
+            if down and _on_level(down, group):
                 yield _with(at.step, index, down), down, 0.0
+
+
+def _on_level(down: Sequence[Part], group: Group) -> bool:
+    """Whether parts came to lie as high as those that they stand for; not those that are under
+    something, for all is put from above."""
+    return all(a.z == b.z for a, b in zip(down, group.parts, strict=True))
 
 
 def _alike(kind: Kind, other: Kind) -> bool:

@@ -6,7 +6,10 @@ stud pitch is 8 mm, a plate 3.2 mm, a brick three plates).
 
 from dataclasses import dataclass
 
+from core.scenes import walls_around
+
 RGB = tuple[int, int, int]
+GridBox = tuple[int, int, int, int, int, int]  # x0, y0, z0, x1, y1, z1
 
 COLOURS: dict[str, RGB] = {
     "red": (201, 26, 9),
@@ -56,7 +59,9 @@ class Kind:
     w: int
     d: int
     h: int
-    shape: str = "box"  # box, round, or slope (falls to the front in its first turn)
+    # box, round, slope (falls to the front in its first turn), or frame: walls one stud thick
+    # around a hole that goes through
+    shape: str = "box"
     stud_rows: int = -1  # rows of studs counted from the back; -1: all
 
     def label(self, count: int = 1) -> str:
@@ -65,9 +70,11 @@ class Kind:
 
 
 def _kinds() -> dict[str, Kind]:
-    def flat(family: str, h: int, sizes: str, stud_rows: int = -1) -> list[Kind]:
+    def flat(
+        family: str, h: int, sizes: str, stud_rows: int = -1, shape: str = "box"
+    ) -> list[Kind]:
         return [
-            Kind(family, size, int(size[2:]), int(size[0]), h, "box", stud_rows)
+            Kind(family, size, int(size[2:]), int(size[0]), h, shape, stud_rows)
             for size in sizes.split()
         ]
 
@@ -75,6 +82,8 @@ def _kinds() -> dict[str, Kind]:
         *flat("brick", 3, "1x1 1x2 1x3 1x4 1x6 1x8 2x2 2x3 2x4 2x6 2x8"),
         *flat("plate", 1, "1x1 1x2 1x3 1x4 1x6 1x8 2x2 2x3 2x4 2x6 2x8 4x4 4x6 4x8 6x6 6x8"),
         *flat("flat tile", 1, "1x1 1x2 1x3 1x4 1x6 1x8 2x2 2x4", 0),
+        *flat("frame", 3, "4x4 4x6 4x8 6x6", shape="frame"),
+        *flat("flat frame", 1, "4x4 4x6 4x8 6x6", shape="frame"),
         Kind("roof tile", "1x1x⅔", 1, 1, 2, "slope", 0),
         Kind("roof tile", "1x2x⅔", 2, 1, 2, "slope", 0),
         Kind("roof tile", "1x2", 1, 2, 3, "slope", 1),
@@ -111,10 +120,26 @@ class Part:
         return w, d, self.kind.h
 
     @property
-    def box_xyz(self) -> tuple[int, int, int, int, int, int]:
+    def box_xyz(self) -> GridBox:
         """(x0, y0, z0, x1, y1, z1) on the grid, without the studs' tops."""
         w, d, h = self.size_xyz
         return self.x, self.y, self.z, self.x + w, self.y + d, self.z + h
+
+    @property
+    def hole_xyz(self) -> GridBox | None:
+        """The opening through a frame, from its underside to its top; None in other parts."""
+        if self.kind.shape != "frame":
+            return None
+        x0, y0, z0, x1, y1, z1 = self.box_xyz
+        return x0 + 1, y0 + 1, z0, x1 - 1, y1 - 1, z1
+
+    @property
+    def solid_boxes_xyz(self) -> list[GridBox]:
+        """Boxes that together take up the part's room: one, or the four walls of a frame."""
+        box, hole = self.box_xyz, self.hole_xyz
+        if hole is None:
+            return [box]
+        return walls_around(hole, box)
 
     @property
     def turned_round(self) -> "Part":
@@ -132,6 +157,9 @@ def stud_cells(kind: Kind, turn: int) -> list[tuple[int, int]]:
     """Cells (i, j) from the least corner that carry a stud, after `turn` quarter turns."""
     rows = kind.d if kind.stud_rows < 0 else kind.stud_rows
     cells = [(i, j) for i in range(kind.w) for j in range(kind.d - rows, kind.d)]
+    if kind.shape == "frame":
+        rim_x, rim_y = (0, kind.w - 1), (0, kind.d - 1)
+        cells = [(i, j) for i, j in cells if i in rim_x or j in rim_y]
     w, d = kind.w, kind.d
     for _ in range(turn % 4):  # (i, j) of a w x d part turns to (d - 1 - j, i) of a d x w one
         cells = [(d - 1 - j, i) for i, j in cells]

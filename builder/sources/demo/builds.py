@@ -19,6 +19,9 @@ MIN_VISIBLE = 0.42  # on the small trial canvas; leaves room for its rounding ab
 TRIAL_SIZE_WH, TRIAL_PX_PER_MM = (190, 200), 0.75
 TRIES_A_STEP = 40
 MAX_PARTS = 60
+# Of decks for one move alone, which would be rare else. A bridge before what is under it as often
+# as after; not every bridge that is tried is a part that there is.
+ONLY_WEIGHTS = {"cover": 300, "tuck": 45, "fill": 120, "beside": 120}
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,8 @@ MODELS: dict[str, Model] = {
         13,
     ),
 }
+# What every model tries besides, so that parts come to stand in, under, above and behind others.
+SETTINGS = {"frame": 8, "posts": 6, "alone": 3}
 
 
 def _paint(rng: random.Random, kind: Kind, colours: list[str], avoid: set[str]) -> str:
@@ -98,14 +103,15 @@ def _propose(
     rng: random.Random, model: Model, decks: list[Deck], colours: list[str], last: set[str]
 ) -> tuple[Step, list[Deck]] | None:
     """One to three moves as a step, with the decks that are left; None when the luck was bad."""
-    names, weights = list(model.moves), list(model.moves.values())
+    moves = {**model.moves, **SETTINGS}
+    names, weights = list(moves), list(moves.values())
     groups: list[Group] = []
     decks = list(decks)
     for _ in range(rng.choices([1, 2, 3], [40, 36, 24])[0]):
         if not decks:
             break
-        deck = rng.choices(decks, [deck.size_wd[0] * deck.size_wd[1] + 1 for deck in decks])[0]
-        move = MOVES[rng.choices(names, weights)[0]](rng, deck)
+        deck = rng.choices(decks, [_weight(deck) for deck in decks])[0]
+        move = MOVES[deck.only or rng.choices(names, weights)[0]](rng, deck)
         if move is None or deck.z + move.kind.h > model.max_z:
             continue
         colour = _paint(rng, move.kind, colours, last)
@@ -116,6 +122,12 @@ def _propose(
         decks.remove(deck)
         decks += [new for new in move.decks if min(new.size_wd) > 0]
     return (tuple(groups), decks) if groups else None
+
+
+def _weight(deck: Deck) -> int:
+    """How soon a deck is built on."""
+    w, d = deck.size_wd
+    return w * d + 1 + ONLY_WEIGHTS.get(deck.only, 0)
 
 
 class _Trial:

@@ -5,6 +5,7 @@ from builder.sources.demo.brick_parts import Part
 from builder.sources.demo.builds import Group, Step
 from builder.sources.demo.stating import Said
 from builder.sources.drawn.words import listed, way_words
+from core.scenes import plain
 
 
 def sentence(kind: str, built: Step, said: Said) -> str:
@@ -13,7 +14,7 @@ def sentence(kind: str, built: Step, said: Said) -> str:
     pairs = [(a, b) for a, b in zip(built, wanted, strict=False) if a != b]
     match kind:
         case "shift":
-            return _move(*pairs[0])
+            return _move(*pairs[0], said)
         case "rotate":
             return _turn(*pairs[0])
         case "wrong_color":
@@ -49,12 +50,15 @@ def _moved(built: Group, wanted: Group) -> tuple[list[Part], list[Part]]:
     return here, there
 
 
-def _move(built: Group, wanted: Group) -> str:
+def _move(built: Group, wanted: Group, said: Said) -> str:
     here, there = _moved(built, wanted)
     if len(here) == len(wanted.parts):
         here, there = list(built.parts), list(wanted.parts)
     dx, dy = there[0].x - here[0].x, there[0].y - here[0].y
-    return f"Move {_these(wanted, len(here))} {way_words(dx, dy)}."
+    where = plain(text.where_words(said.facts[said.step.index(wanted)]))
+    # The way alone would not tell what is under a bridge from what is on it.
+    level = f", {where}" if where and there[0].z != here[0].z else ""
+    return f"Move {_these(wanted, len(here))} {way_words(dx, dy)}{level}."
 
 
 def _these(group: Group, number: int) -> str:

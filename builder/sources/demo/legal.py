@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from builder.sources.demo.brick_parts import Part
+from builder.sources.demo.brick_parts import GridBox, Part
 from builder.sources.demo.sprites import Array
 
 MARGIN = 10  # cells around what is built: room for the longest part
@@ -35,9 +35,9 @@ def ground_of(parts: Sequence[Part]) -> Ground:
     shape = (high_xy[0] - low_xy[0], high_xy[1] - low_xy[1])
     top, stud = np.zeros(shape, np.int32), np.zeros(shape, bool)
     for part in sorted(parts, key=lambda one: one.box_xyz[5]):
-        x0, y0, _, x1, y1, z1 = part.box_xyz
-        cells = slice(x0 - low_xy[0], x1 - low_xy[0]), slice(y0 - low_xy[1], y1 - low_xy[1])
-        top[cells], stud[cells] = z1, False
+        for x0, y0, _, x1, y1, z1 in part.solid_boxes_xyz:
+            cells = slice(x0 - low_xy[0], x1 - low_xy[0]), slice(y0 - low_xy[1], y1 - low_xy[1])
+            top[cells], stud[cells] = z1, False
         for x, y in part.stud_cells():
             stud[x - low_xy[0], y - low_xy[1]] = True
     return Ground(top, stud, (low_xy[0], low_xy[1]))
@@ -76,7 +76,12 @@ def landed(parts: Sequence[Part], ground: Ground, table: bool = False) -> tuple[
 
 def meets(one: Part, other: Part) -> bool:
     """Whether two parts would share room, their studs left out."""
-    a, b = one.box_xyz, other.box_xyz
+    return _cross(one.box_xyz, other.box_xyz) and any(
+        _cross(a, b) for a in one.solid_boxes_xyz for b in other.solid_boxes_xyz
+    )
+
+
+def _cross(a: GridBox, b: GridBox) -> bool:
     return all(a[i] < b[i + 3] and b[i] < a[i + 3] for i in range(3))
 
 

@@ -5,7 +5,7 @@ by construction.
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from builder.sources.demo.brick_parts import KINDS, Kind
@@ -18,6 +18,9 @@ class Deck:
     """A rectangle of free studs at height z: cells x0 <= x < x1, y0 <= y < y1.
 
     `span` says what a part here must bridge whole: "x", "y", "xy" (posts below) or "" (solid).
+    `only` is the one move that can be made here: "cover" posts, "fill" a frame's hole, which is
+    `room` plates deep, "tuck" something low between two posts, whether they carry a bridge already
+    or not, put something "beside" what was put down "alone".
     """
 
     x0: int
@@ -26,6 +29,8 @@ class Deck:
     y1: int
     z: int
     span: str = ""
+    only: str = ""
+    room: int = 0
 
     @property
     def size_wd(self) -> tuple[int, int]:
@@ -108,6 +113,7 @@ def _inset(rng: random.Random, deck: Deck) -> Move | None:
         Deck(deck.x0, deck.y0, x, deck.y1, deck.z),
         Deck(x + pw, deck.y0, deck.x1, deck.y1, deck.z),
         Deck(x, deck.y0, x + pw, y, deck.z),
+        Deck(x, y + pd, x + pw, deck.y1, deck.z),
     ]
     return Move(kind, ((x, y, deck.z, turn),), tuple(left))
 
@@ -131,12 +137,29 @@ def _ends(rng: random.Random, deck: Deck) -> Move | None:
     far_x, far_y = (deck.x1 - thick, deck.y0) if along_x else (deck.x0, deck.y1 - thick)
     spots = ((deck.x0, deck.y0, deck.z, turn), (far_x, far_y, deck.z, turn))
     if kind.h == 3 and kind.shape == "box" and rng.random() < 0.6:
-        bridge = Deck(deck.x0, deck.y0, deck.x1, deck.y1, deck.z + 3, "x" if along_x else "y")
-        return Move(kind, spots, (bridge,))
+        bridge = Deck(
+            deck.x0, deck.y0, deck.x1, deck.y1, deck.z + 3, "x" if along_x else "y", "cover"
+        )
+        # what lies between posts at the front and at the back could not be seen
+        below = Deck(deck.x0 + thick, deck.y0, deck.x1 - thick, deck.y1, deck.z, only="tuck")
+        return Move(kind, spots, (bridge, below) if along_x else (bridge,))
     dx, dy = (thick, 0) if along_x else (0, thick)
     return Move(
         kind, spots, (Deck(deck.x0 + dx, deck.y0 + dy, deck.x1 - dx, deck.y1 - dy, deck.z),)
     )
+
+
+def _posts(rng: random.Random, deck: Deck) -> Move | None:
+    """Two bricks left and right, for a bridge over what may lie between them."""
+    w, d = deck.size_wd
+    found = find_kind("brick", 1, d)
+    if deck.span or w < 3 or found is None:
+        return None
+    kind, turn = found
+    spots = ((deck.x0, deck.y0, deck.z, turn), (deck.x1 - 1, deck.y0, deck.z, turn))
+    bridge = Deck(deck.x0, deck.y0, deck.x1, deck.y1, deck.z + 3, "x", "cover")
+    below = Deck(deck.x0 + 1, deck.y0, deck.x1 - 1, deck.y1, deck.z, only="tuck")
+    return Move(kind, spots, (bridge, below))
 
 
 def _corners(rng: random.Random, deck: Deck) -> Move | None:
@@ -148,7 +171,9 @@ def _corners(rng: random.Random, deck: Deck) -> Move | None:
     k = kind.w
     spots = tuple((x, y, deck.z, 0) for y in (deck.y0, deck.y1 - k) for x in (deck.x0, deck.x1 - k))
     if kind.h == 3 and rng.random() < 0.6:
-        return Move(kind, spots, (Deck(deck.x0, deck.y0, deck.x1, deck.y1, deck.z + 3, "xy"),))
+        bridge = Deck(deck.x0, deck.y0, deck.x1, deck.y1, deck.z + 3, "xy", "cover")
+        below = Deck(deck.x0 + k, deck.y0, deck.x1 - k, deck.y0 + 1, deck.z, only="tuck")
+        return Move(kind, spots, (bridge, below))
     return Move(kind, spots, (Deck(deck.x0 + k, deck.y0, deck.x1 - k, deck.y1, deck.z),))
 
 
@@ -241,6 +266,91 @@ def _top(rng: random.Random, deck: Deck) -> Move | None:
     return Move(kind, ((x, y, deck.z, 0),), (*above, *left))
 
 
+def _frame(rng: random.Random, deck: Deck) -> Move | None:
+    """A frame, which something can be set into."""
+    w, d = deck.size_wd
+    sizes = [(fw, fd) for fw in (4, 6, 8) for fd in (4, 6, 8) if fw <= w and fd <= d]
+    family = rng.choice(["flat frame", "flat frame", "frame"])
+    fits = [size for size in sizes if find_kind(family, *size)]
+    if deck.span or not fits:
+        return None
+    pw, pd = rng.choice(fits)
+    found = find_kind(family, pw, pd)
+    assert found is not None
+    kind, turn = found
+    x = deck.x0 + rng.choice([0, w - pw, (w - pw) // 2])
+    y = deck.y0 + rng.choice([0, d - pd, (d - pd) // 2])
+    top = deck.z + kind.h
+    left = (
+        Deck(x + 1, y + 1, x + pw - 1, y + pd - 1, deck.z, only="fill", room=kind.h),
+        Deck(x, y + pd - 1, x + pw, y + pd, top),
+        Deck(x, y, x + 1, y + pd - 1, top),
+        Deck(x + pw - 1, y, x + pw, y + pd - 1, top),
+        Deck(deck.x0, deck.y0, x, deck.y1, deck.z),
+        Deck(x + pw, deck.y0, deck.x1, deck.y1, deck.z),
+    )
+    return Move(kind, ((x, y, deck.z, turn),), left)
+
+
+def _fill(rng: random.Random, deck: Deck) -> Move | None:
+    """A frame's hole filled, or a part of it: what juts out is not in the frame."""
+    w, d = deck.size_wd
+    sizes = [(w, d), (w, d), (w, d), (w, 1), (1, d), (w // 2, d), (1, 1)]
+    families = ("plate", "flat tile", "round plate") if deck.room == 1 else ("brick", "round brick")
+    pw, pd, (kind, turn) = _one_that_is_there(rng, families, sizes)
+    x, y = deck.x0 + rng.choice([0, w - pw]), deck.y0 + rng.choice([0, d - pd])
+    above = Deck(x, y, x + pw, y + pd, deck.z + kind.h)
+    return Move(kind, ((x, y, deck.z, turn),), () if kind.stud_rows == 0 else (above,))
+
+
+def _one_that_is_there(
+    rng: random.Random, families: Sequence[str], sizes_wd: Sequence[tuple[int, int]]
+) -> tuple[int, int, tuple[Kind, int]]:
+    """A size, and the kind of it with its turn, of those that there are."""
+    every = [(w, d, find_kind(family, w, d)) for family in families for w, d in sizes_wd]
+    return rng.choice([(w, d, found) for w, d, found in every if found is not None])
+
+
+def _alone(rng: random.Random, deck: Deck) -> Move | None:
+    """Something flat at the front, over which what comes behind it can be seen, or something at
+    the back with room before it."""
+    w, d = deck.size_wd
+    if deck.span or w < 2 or d < 2:
+        return None
+    at_back = rng.random() < 0.5
+    families = ("brick", "round brick") if at_back else ("plate", "flat tile", "round plate")
+    sizes = [(n, 1) for n in range(1, w + 1)]
+    pw, _, (kind, turn) = _one_that_is_there(rng, families, sizes)
+    x, y = deck.x0 + rng.choice([0, w - pw, (w - pw) // 2]), deck.y1 - 1 if at_back else deck.y0
+    front, back = (deck.y0, y) if at_back else (y + 1, deck.y1)
+    left = (
+        Deck(x, front, x + pw, back, deck.z, only="beside"),
+        Deck(deck.x0, deck.y0, x, deck.y1, deck.z),
+        Deck(x + pw, deck.y0, deck.x1, deck.y1, deck.z),
+    )
+    return Move(kind, ((x, y, deck.z, turn),), left)
+
+
+def _beside(rng: random.Random, deck: Deck) -> Move | None:
+    """Something behind or in front of what was put down alone."""
+    w, d = deck.size_wd
+    sizes = [(n, m) for n in range(1, w + 1) for m in range(1, min(d, 2) + 1)]
+    families = ("brick", "brick", "plate", "round brick", "flat tile")
+    pw, pd, (kind, turn) = _one_that_is_there(rng, families, sizes)
+    x, y = deck.x0 + rng.choice([0, w - pw]), deck.y0 + rng.choice([0, d - pd])
+    above = Deck(x, y, x + pw, y + pd, deck.z + kind.h)
+    return Move(kind, ((x, y, deck.z, turn),), () if kind.stud_rows == 0 else (above,))
+
+
+def _tuck(rng: random.Random, deck: Deck) -> Move | None:
+    """Something low at the front between two posts: under their bridge, or to be bridged."""
+    w, _ = deck.size_wd
+    families, sizes = ("plate", "flat tile", "round plate"), [(n, 1) for n in range(1, w + 1)]
+    pw, _, (kind, turn) = _one_that_is_there(rng, families, sizes)
+    x = deck.x0 + rng.choice([0, w - pw, (w - pw) // 2])
+    return Move(kind, ((x, deck.y0, deck.z, turn),), ())
+
+
 MOVES: dict[str, Callable[[random.Random, Deck], Move | None]] = {
     "cover": _cover,
     "finish": _finish,
@@ -250,4 +360,10 @@ MOVES: dict[str, Callable[[random.Random, Deck], Move | None]] = {
     "edge": _edge,
     "roof": _roof,
     "top": _top,
+    "posts": _posts,
+    "frame": _frame,
+    "fill": _fill,
+    "tuck": _tuck,
+    "alone": _alone,
+    "beside": _beside,
 }

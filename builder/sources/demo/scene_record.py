@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from builder.sources.demo.brick_parts import COLOURS, Part
+from builder.sources.demo.brick_parts import COLOURS, GridBox, Part
 from builder.sources.demo.bricks import Canvas
 from builder.sources.demo.sprites import PLATE_MM, STUD_MM
 from builder.sources.demo.stating import Said, stated
@@ -23,18 +23,24 @@ def add_part(
     """Note a part, in the frame of the model before it is turned round; its id."""
     own = part.turned_round if turned else part
     dx, dy = off_mm
-    x0, y0, z0, x1, y1, z1 = own.box_xyz
-    box_mm = (
+    label, pose_mm = part.kind.label(), _pose_mm(own, dx, dy)
+    rgb, hole_mm = COLOURS[part.colour], None
+    if own.hole_xyz is not None:
+        hole_mm = _box_mm(own.hole_xyz, dx, dy)
+    return book.add_part(
+        scenes.PartInstance(
+            len(book.parts), label, label, part.colour, rgb, pose_mm,
+            _box_mm(own.box_xyz, dx, dy), session, step, hole_mm,
+        )
+    )  # fmt: skip
+
+
+def _box_mm(box: GridBox, dx: float, dy: float) -> tuple[float, float, float, float, float, float]:
+    x0, y0, z0, x1, y1, z1 = box
+    return (
         x0 * STUD_MM + dx, y0 * STUD_MM + dy, z0 * PLATE_MM,
         x1 * STUD_MM + dx, y1 * STUD_MM + dy, z1 * PLATE_MM,
     )  # fmt: skip
-    label, pose_mm = part.kind.label(), _pose_mm(own, dx, dy)
-    rgb = COLOURS[part.colour]
-    return book.add_part(
-        scenes.PartInstance(
-            len(book.parts), label, label, part.colour, rgb, pose_mm, box_mm, session, step
-        )
-    )
 
 
 def statement(said: Said, part_ids: Sequence[Sequence[int]]) -> scenes.Statement:

@@ -105,6 +105,8 @@ def sprite(kind: Kind, turn: int, cam: Camera) -> Sprite:
     shape = (high[1] - low[1] + 1, high[0] - low[0] + 1)
     shade, distance = np.zeros(shape, np.uint8), np.full(shape, np.inf, np.float32)
     _paint_body(shade, distance, corners, faces, uv - low, cam, kind.shape == "round")
+    if kind.shape == "frame":
+        _open(shade, distance, kind, turn, low, cam)
     for cell in sorted(cells, key=lambda c: -cam.distance(c[0], c[1], 0)):
         if stud is not None:
             u, v = _stud_uv(cam, cell, kind.h)
@@ -224,6 +226,26 @@ def _paint_body(
         outline, _ = cv2.findContours(silhouette, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(lines, outline, -1, 1, cam.edge_px)
     shade[(lines & silhouette) > 0] = EDGE_SHADE
+
+
+def _open(shade: Array, distance: Array, kind: Kind, turn: int, low_uv: Array, cam: Camera) -> None:
+    """Break a frame's hole through its painted block: behind its upper rim are its inner walls,
+    and what is seen beneath them is not the frame."""
+    w, d = (kind.w, kind.d) if turn % 2 == 0 else (kind.d, kind.w)
+    rim = [(1.0, 1.0), (w - 1.0, 1.0), (w - 1.0, d - 1.0), (1.0, d - 1.0)]
+    corners = np.array([(x, y, z) for z in (0.0, float(kind.h)) for x, y in rim])
+    faces = [[4 + i, 4 + (i + 1) % 4, (i + 1) % 4, i] for i in range(4)]
+    uv = cam.project(corners) - low_uv
+    walls, far = np.zeros_like(shade), np.full_like(distance, np.inf)
+    _paint_body(walls, far, corners, faces, uv, cam, False)
+    opening = np.zeros_like(shade)
+    fixed = np.round(uv[4:] * (1 << SUB_BITS)).astype(np.int32)
+    cv2.fillConvexPoly(opening, fixed, 1, cv2.LINE_8, SUB_BITS)
+    np.copyto(shade, walls, where=opening.view(bool))
+    np.copyto(distance, far, where=opening.view(bool))
+    lines = np.zeros_like(shade)
+    cv2.polylines(lines, [fixed], True, 1, cam.edge_px, cv2.LINE_8, SUB_BITS)
+    shade[(lines > 0) & np.isfinite(distance)] = EDGE_SHADE
 
 
 def _faces_viewer(uv: Array) -> bool:

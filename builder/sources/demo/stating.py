@@ -56,8 +56,8 @@ def false_facts(said: Said, step: Step, before: Sequence[Part]) -> list[str]:
                 wrong["part"] = None
             seen += step[index].parts if index < len(step) else ()  # what is there in its place
             continue
-        for name, value in stated(facts).items():
-            if not text.is_true(name, value, other, seen):
+        for name in stated(facts):
+            if not text.is_true(name, facts, other, seen):
                 wrong[name] = None
         seen += other.parts
     return list(wrong)

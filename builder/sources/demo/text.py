@@ -5,8 +5,10 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from builder.sources.demo import anchoring
 from builder.sources.demo.brick_parts import Part
 from builder.sources.demo.builds import Group, Step
+from builder.sources.drawn import standing
 from builder.sources.drawn.lines import Line
 from builder.sources.drawn.words import LAYOUTS, PLACES
 
@@ -27,7 +29,7 @@ class Facts:
 
     count: int
     orientation: str | None  # horizontally: long side left-right; vertically: away from the viewer
-    relation: str | None  # table, on
+    relation: str | None  # table, on; to `anchor`: in, under, above, behind, ..., next
     support: str | None  # label of the only part below, when no other part has that label
     x: str | None  # left, middle, right
     depth: str | None  # front, middle, back
@@ -37,6 +39,7 @@ class Facts:
     # Studs of what stands already that are left free on the side; only where the place needs it.
     free_left: int | None = None
     free_front: int | None = None
+    anchor: str | None = None  # what the parts stand to, as far as they do not just rest on it
 
 
 def find_lines(rng: random.Random, step: Step) -> list[Line]:
@@ -87,17 +90,21 @@ def read_facts(group: Group, before: Sequence[Part]) -> Facts:
     )
 
 
-def is_true(name: str, value: object, group: Group, before: Sequence[Part]) -> bool:
+def is_true(name: str, facts: Facts, group: Group, before: Sequence[Part]) -> bool:
     """Whether a stated fact is true of a group that is put onto the parts before it.
 
     More is true than `read_facts` states: four parts in the corners are also two on each side.
     """
-    parts, whole = group.parts, [*before, *group.parts]
+    parts, whole, value = group.parts, [*before, *group.parts], vars(facts)[name]
     all_x = _union([(p.box_xyz[0], p.box_xyz[3]) for p in whole])
     all_y = _union([(p.box_xyz[1], p.box_xyz[4]) for p in whole])
     match name:
+        case "anchor":  # says what the relation is to
+            return True
+        case "relation" if facts.anchor is not None:
+            return anchoring.holds(str(value), facts.anchor, parts, before)
         case "free_left" | "free_front":
-            return free_studs(group, before)[name] == value
+            return bool(free_studs(group, before)[name] == value)
         case "layout":
             return value in tuple(_layouts(parts, all_x, all_y))
         case "x":
@@ -222,10 +229,12 @@ def put_lines(
         facts = read_facts(group, seen)
         if rng.random() < 0.6:
             facts = _without(facts, "support")
+        facts = _anchored(rng.random(), facts, group, seen)
         if seen and free:
             counted = {k: n for k, n in free_studs(group, seen).items() if k in free and n >= 0}
             facts = Facts(**{**vars(facts), **counted})
-        lines.append(_put_line(rng, group, facts, pronoun, coloured))
+        attach = rng.random() < 0.12
+        lines.append(_put_line(group, facts, attach, pronoun, coloured))
         stated.append(facts)
         seen += group.parts
     return lines, stated
@@ -235,10 +244,23 @@ def _without(facts: Facts, name: str) -> Facts:
     return Facts(**{**vars(facts), name: None})
 
 
-def _put_line(
-    rng: random.Random, group: Group, facts: Facts, pronoun: bool, coloured: bool
-) -> Line:
-    verb = "Attach" if facts.relation == "on" and rng.random() < 0.12 else "Put"
+def _anchored(roll: float, facts: Facts, group: Group, before: Sequence[Part]) -> Facts:
+    """The facts with what the group stands to in place of what it rests on, as `roll` says."""
+    found = anchoring.stands_to(group.parts, before)
+    if found is None:
+        return facts
+    is_next = anchoring.holds("next", found.anchor, group.parts, before)
+    relation = standing.worded(found.relation, roll, is_next)
+    if relation is None:
+        return facts
+    changed: dict[str, object] = {"relation": relation, "support": None, "anchor": found.anchor}
+    if relation == "in":  # "on the left" would be heard as the frame's
+        changed |= {"x": None, "depth": None}
+    return Facts(**{**vars(facts), **changed})
+
+
+def _put_line(group: Group, facts: Facts, attach: bool, pronoun: bool, coloured: bool) -> Line:
+    verb = "Attach" if facts.relation == "on" and attach else "Put"
     line: Line = [("verb", verb)]
     n = facts.count
     if pronoun:
@@ -249,7 +271,7 @@ def _put_line(
         line.append(("theme", group.kind.label(n)))
     if facts.orientation:
         line.append(("", facts.orientation))
-    line += _relation_tokens(facts)
+    line += where_words(facts)
     slope = f"slope{'s' if n > 1 else ''}"
     fall = {"outward": "outward", "front": "to the front", "back": "to the back"}
     clauses = [
@@ -276,7 +298,10 @@ def _free_clause(facts: Facts) -> str | None:
     return ", ".join(clauses) or None
 
 
-def _relation_tokens(facts: Facts) -> Line:
+def where_words(facts: Facts) -> Line:
+    """ "on top of the plate 2x4", "behind the brick 1x2": what the parts stand to."""
+    if facts.anchor is not None:
+        return [("", standing.WORDS[str(facts.relation)]), ("target", f"the {facts.anchor}")]
     if facts.relation == "table":
         return [("", "on"), ("target", "the table")]
     if facts.support:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from builder.sources.drawn.lines import Line
-from builder.sources.ldraw import text
+from builder.sources.ldraw import anchoring, text
 from builder.sources.ldraw.facts import Facts, read_facts, wrong_offsets
 from builder.sources.ldraw.solids import Body, Ground
 
@@ -21,6 +21,7 @@ class Style:
     pronoun: bool
     coloured: bool
     attach: bool
+    roll: float  # how soon a part is told by what it is beside
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +43,7 @@ def a_style(rng: random.Random) -> Style:
         rng.random() < 0.6,
         rng.random() < 0.3,
         rng.random() < 0.15,
+        rng.random(),
     )
 
 
@@ -63,10 +65,12 @@ def say(
     labels = Counter(group[0].kind[0] for group in units)
     lines, stated, seen = [], [], before
     for group, own in zip(groups, units, strict=True):
-        facts = read_facts(group, seen, own[0].kind in detail)
+        read = read_facts(group, seen, own[0].kind in detail)
+        facts = anchoring.anchored(style.roll, read, group, seen)
+        attach = style.attach or read.get("relation") not in ("on", "table")
         named = style.coloured or labels[own[0].kind[0]] > 1
         pronoun = style.pronoun and len(groups) == 1
-        lines.append(text.put_line(own, facts, pronoun, named, style.attach))
+        lines.append(text.put_line(own, facts, pronoun, named, attach))
         stated.append(facts)
         seen = seen.with_solids([solid for body in group for solid in body.solids])
     find = text.find_lines(style.find_verb, single) if single else []
@@ -98,6 +102,12 @@ def false_facts(
         if len(there[kind]) != len(group):
             wrong["count"] = None
         read = read_facts(there[kind], seen, kind in said.detail)
+        if "anchor" in facts:
+            read = {**read, "anchor": facts["anchor"]}
+            if anchoring.holds(facts, there[kind], seen):
+                read["relation"] = facts["relation"]
+            elif read.get("relation") == facts["relation"]:  # "under" is one to a support as well
+                del read["relation"]
         wrong |= dict.fromkeys(
             name
             for name, value in facts.items()

@@ -6,6 +6,7 @@ They say facts only, in the words that the real manuals use.
 from collections.abc import Sequence
 
 from builder.sources.drawn.lines import Line
+from builder.sources.drawn.standing import WORDS
 from builder.sources.drawn.words import LAYOUTS, NUMBERS, PLACES, studs_words
 from builder.sources.ldraw.facts import Facts
 from builder.sources.ldraw.pieces import Unit
@@ -36,7 +37,7 @@ def put_line(
     """The line that puts equal units; `pronoun` where it is clear what "it" is."""
     n = len(group)
     relation = facts.get("relation")
-    verb = "Put" if relation == "table" or (relation == "on" and not attach) else "Attach"
+    verb = "Attach" if attach and relation != "table" else "Put"
     line: Line = [("verb", verb)]
     if pronoun and not group[0].assembly:
         line.append(("det", "it" if n == 1 else "them"))
@@ -62,6 +63,8 @@ def _named(group: Sequence[Unit], coloured: bool) -> Line:
 
 def _relation_tokens(facts: Facts) -> Line:
     relation, support = facts.get("relation"), facts.get("support")
+    if "anchor" in facts:
+        return [("", WORDS[str(relation)]), ("target", f"the {facts['anchor']}")]
     if relation == "table":
         return [("", "on"), ("target", "the table")]
     if relation == "on":

@@ -14,14 +14,17 @@ from core import scenes
 from core.errors import UserError
 
 SEED = 42
-TURNED, PLAIN = 4, 1  # a manual whose first session is turned round; one that is not
+# A manual whose first session is turned round; others that are not, with frames and bridges.
+TURNED, PLAIN, *MORE = 4, 1, 0, 2
 
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
     """(folder of a manual's page, its scene) of two manuals."""
     root = tmp_path_factory.mktemp("scenes")
-    folders = [root / "site" / demo.draw_manual(root, index, SEED) for index in (PLAIN, TURNED)]
+    folders = [
+        root / "site" / demo.draw_manual(root, index, SEED) for index in (PLAIN, TURNED, *MORE)
+    ]
     return [(folder, scenes.load_scene(folder)) for folder in folders]
 
 
@@ -106,7 +109,10 @@ def _cells(part):
     """Cells of the grid that a part takes up: (x, y) in studs, z in plates."""
     sizes = np.array([8, 8, 3.2] * 2)
     x0, y0, z0, x1, y1, z1 = np.rint(np.array(part.box_mm) / sizes).astype(int)
-    return set(itertools.product(range(x0, x1), range(y0, y1), range(z0, z1)))
+    cells = set(itertools.product(range(x0, x1), range(y0, y1), range(z0, z1)))
+    if "frame" in part.kind:  # walls one stud thick
+        cells -= {c for c in cells if x0 < c[0] < x1 - 1 and y0 < c[1] < y1 - 1}
+    return cells
 
 
 def test_nothing_meets_and_nothing_hovers(steps):
@@ -159,6 +165,32 @@ def _one_in_each_half(spans, low, high):
     return bool(len(spans) == 2 and 2 * first_end <= low + high <= 2 * second_start)
 
 
+def _columns(box):
+    return set(itertools.product(range(box[0], box[3]), range(box[1], box[4])))
+
+
+def _stands_to(relation, box, other):
+    """Whether a box stands so to another, as widely as the words can be meant."""
+    gaps = [max(box[i] - other[i + 3], other[i] - box[i + 3]) for i in range(3)]
+    return bool({
+        "in": (other[:3] <= box[:3]).all() and (box[3:] <= other[3:]).all(),
+        "under": box[5] <= other[2] and bool(_columns(box) & _columns(other)),
+        "above": box[2] >= other[5] and bool(_columns(box) & _columns(other)),
+        "left": box[3] <= other[0],
+        "right": box[0] >= other[3],
+        "in front of": box[4] <= other[1],
+        "behind": box[1] >= other[4],
+        "next": max(gaps[:2]) <= 1 and gaps[2] < 0,
+    }[relation])  # fmt: skip
+
+
+def _slopes(poses, mirrored):
+    """Where roof tiles fall, by their poses: to -y of their own frames."""
+    ways = {(0, -1): "front", (1, 0): "right", (0, 1): "back", (-1, 0): "left"}
+    falls = [np.rint(np.array(pose)[:2, 1] * (1 if mirrored else -1)).astype(int) for pose in poses]
+    return [ways[tuple(fall.tolist())] for fall in falls]
+
+
 def _holds(name, value, own, before, labels_below):
     """Whether a stated fact holds of boxes `own` (n, 6) put on `before` (m, 6); None: not read."""
     whole = np.concatenate([before, own])
@@ -200,6 +232,13 @@ def _holds(name, value, own, before, labels_below):
     return None
 
 
+def _called(name, scene, ids):
+    return [
+        i for i in ids
+        if name in (scene.parts[i].label, f"{scene.parts[i].color} {scene.parts[i].label}")
+    ]  # fmt: skip
+
+
 def _false(says, scene, picture, new):
     """Facts of a statement that do not hold of the parts `new` in a picture."""
     before = [one.part_id for one in picture.shown if one.part_id not in new]
@@ -213,6 +252,19 @@ def _false(says, scene, picture, new):
             i for i in new
             if (scene.parts[i].label, scene.parts[i].color) == (group.label, group.color)
         ]  # fmt: skip
+        if own_ids and "anchor" in group.facts:
+            anchors = _boxes(scene, _called(group.facts["anchor"], scene, before), picture.camera)
+            wrong += ["relation"] * (not any(
+                all(_stands_to(group.facts["relation"], box, other)
+                    for box in _boxes(scene, own_ids, picture.camera))
+                for other in anchors
+            ))  # fmt: skip
+        if own_ids and "slope" in group.facts:
+            parts = sorted((scene.parts[i] for i in own_ids), key=lambda part: part.box_mm[0])
+            falls = _slopes([p.pose_mm for p in parts], picture.camera.matrix_px_per_mm[0][0] < 0)
+            outward = set(falls) == {"left", "right"} and len(falls) == 2
+            said = group.facts["slope"]
+            wrong += ["slope"] * (not outward if said == "outward" else set(falls) != {said})
         if own_ids:
             own = _boxes(scene, own_ids, picture.camera)
             under = _boxes(scene, before, picture.camera)
@@ -226,6 +278,8 @@ def _false(says, scene, picture, new):
                 for mine in own
             ))  # fmt: skip
             facts = {"count": len(group.part_ids), **group.facts}
+            if "anchor" in facts:  # read above
+                del facts["anchor"], facts["relation"]
             wrong += [
                 name for name, value in facts.items()
                 if _holds(name, value, own, under, below) is False
@@ -251,6 +305,45 @@ def test_what_is_said_of_one_end_is_false_of_the_other(steps):
         assert _false(says, scene, right, step.new_ids), (step.session, step.step, kind)
         kinds[kind] += 1
     assert len(kinds) >= 6 and set(kinds) <= set(scenes.KINDS)
+
+
+def test_what_parts_stand_to_is_one_part_near_by(steps):
+    """Who is named is named alone, is not new itself and is near; sides are said on one height."""
+    met = collections.Counter()
+    for scene, step, picture, says, kind in steps:
+        before = [
+            one.part_id for one in picture.shown
+            if not any(one.part_id in group.part_ids for group in says.groups)
+        ]  # fmt: skip
+        for group in says.groups:
+            if "anchor" in group.facts:
+                relation = group.facts["relation"]
+                named = _called(group.facts["anchor"], scene, before)
+                assert len(named) == 1 and named[0] not in group.part_ids, (step.step, kind)
+                own = [_cells(scene.parts[i]) for i in group.part_ids]
+                other = _cells(scene.parts[named[0]])
+                flat = {(x, y) for x, y, _ in other}
+                if relation == "in":
+                    for x, y, z in set.union(*own):
+                        assert (x, y, z) not in other
+                        assert {(1, 0), (-1, 0), (0, 1), (0, -1)} == {
+                            way for way in ((1, 0), (-1, 0), (0, 1), (0, -1)) for n in range(1, 8)
+                            if (x + n * way[0], y + n * way[1], z) in other
+                        }  # fmt: skip
+                elif relation in ("under", "above"):
+                    (cells,) = own
+                    assert flat & {(x, y) for x, y, _ in cells}
+                    gap = min(abs(a[2] - b[2]) for a in cells for b in other if a[:2] == b[:2])
+                    assert 1 <= gap <= 4
+                else:
+                    cells = set.union(*own)
+                    assert {z for _, _, z in cells} & {z for _, _, z in other}
+                    line = [abs(a[0] - b[0]) + abs(a[1] - b[1]) - 1 for a in cells for b in other
+                            if a[0] == b[0] or a[1] == b[1]]  # fmt: skip
+                    assert min(line) <= (1 if relation == "next" else 3)
+                met[relation] += 1
+            before += group.part_ids
+    assert len(met) >= 7 and sum(met.values()) > 40, met
 
 
 def test_places_are_told_from_all_others_where_words_can(drawn):

@@ -52,6 +52,11 @@ def test_words_of_a_parts_shape_are_no_place():
     assert read_placing(line, ["brick 1x2 with two studs on one side"]).relation == "on"
 
 
+def test_a_part_that_is_called_it_is_not_its_anchor():
+    line = "Put it behind the round brick 1x1, on the left."
+    assert read_placing(line, ["brick 1x1"]).anchor == "the round brick 1x1"
+
+
 def test_labels_and_words_are_a_bijection():
     assert [label_of(WORDS[name]) for name in RELATIONS] == list(RELATIONS)
     assert len(set(WORDS.values())) == len(RELATIONS) == 9

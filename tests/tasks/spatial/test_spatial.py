@@ -113,6 +113,15 @@ def test_gold_relations_are_true_by_another_reading_of_the_scene(work, rows):
             if relation == "above":
                 assert not any(_rests(a, b) for a in one for b in other)
                 assert min(a[2] for a in one) >= max(b[5] for b in other) - 0.3
+            if relation == "in":  # a frame's walls are one stud thick
+                (frame,) = other
+                assert all((a[:2] >= frame[:2] + 7.9).all() for a in one), row["id"]
+                assert all((a[3:5] <= frame[3:5] - 7.9).all() for a in one), row["id"]
+                assert all(frame[2] <= a[2] and a[5] <= frame[5] + 0.1 for a in one), row["id"]
+            if relation == "next" and name != "rest of the model":
+                low = np.max([np.min(one, axis=0)[:3], np.min(other, axis=0)[:3]], axis=0)
+                high = np.min([np.max(one, axis=0)[3:], np.max(other, axis=0)[3:]], axis=0)
+                assert (low - high)[:2].max() <= 8.1 and (low - high)[2] < 0, row["id"]
             if center is not None:
                 x, y = way * (middle - center)[:2]
                 sides = {"left": x < 0, "right": x > 0, "in front of": y < 0, "behind": y > 0}

@@ -124,6 +124,25 @@ def holds_true(name, value, group, before):
     return None
 
 
+def stands_so(facts, group, before):
+    """Whether parts stand to the part named as the words say, as widely as they can be meant."""
+    named = [p for p in before if facts["anchor"] in (p.label, f"{p.color} {p.label}")]
+    own = np.array([box(part) for part in group])
+    one = np.concatenate([own[:, :3].min(0), own[:, 3:].max(0)])
+    found = []
+    for other in map(box, named):
+        apart = np.maximum(one[:3] - other[3:], other[:3] - one[3:])
+        shares = apart[:2].max() < -0.1
+        found.append({
+            "left": one[3] <= other[0] + 0.2, "right": one[0] >= other[3] - 0.2,
+            "in front of": one[4] <= other[1] + 0.2, "behind": one[1] >= other[4] - 0.2,
+            "next": apart[:2].max() <= STUD + 0.2 and apart[2] < -0.05,
+            "under": shares and one[5] <= other[2] + 0.2,
+            "above": shares and one[2] >= other[5] - 0.2,
+        }[facts["relation"]])  # fmt: skip
+    return any(found)
+
+
 def measured(facts, group, before):
     """The facts that say studs from an edge, read again; those that are wrong."""
     own = np.array([box(part) for part in group])
@@ -154,7 +173,11 @@ def wrong_facts(says, groups, before):
             continue
         if len(group) != len(said.part_ids):
             wrong.add("count")
-        for name, value in said.facts.items():
+        facts = dict(said.facts)
+        if "anchor" in facts:
+            wrong |= set() if stands_so(facts, group, seen) else {"relation"}
+            del facts["anchor"], facts["relation"]
+        for name, value in facts.items():
             found = holds_true(name, value, group, seen)
             if found is not None and not found:
                 wrong.add(name)
@@ -181,6 +204,24 @@ def test_every_stated_fact_holds(scene):
         assert wrong_facts(step.says, groups, before) == set(), step.step
         stated += sum(len(group.facts) for group in step.says.groups)
     assert stated >= 10
+
+
+def test_who_is_named_is_one_part_near_by(scene):
+    for step, before, groups in situations(scene):
+        seen = list(before)
+        for said in step.says.groups:
+            if "anchor" in said.facts:
+                named = [p for p in seen
+                         if said.facts["anchor"] in (p.label, f"{p.color} {p.label}")]  # fmt: skip
+                (one,), (other,) = groups[said.label, said.color], named
+                gaps = np.maximum(box(one)[:3] - box(other)[3:], box(other)[:3] - box(one)[3:])
+                assert gaps[:2].max() <= 3 * STUD + 0.2 and gaps[2] <= 3 * 3.2 + 0.2
+            seen += groups[said.label, said.color]
+
+
+def test_texts_say_what_a_part_is_beside(scene):
+    relations = {g.facts.get("relation") for s in scene.steps for g in s.says.groups}
+    assert len(scene.steps) == 5 or relations & {"left", "right", "behind", "in front of", "next"}
 
 
 def test_slopes_of_a_pair_fall_outward(scene):
