@@ -339,7 +339,8 @@ def _replaced(
 
 
 def _left_out(rng: random.Random, at: Situation) -> Iterator[Change]:
-    """A part of an earlier step left out: nothing rests on it, and its name tells which it is."""
+    """A part of an earlier step left out: no part of this step touches it and none of those before
+    rests on it, and its name tells which it is."""
     whole = at.before.with_solids([solid for body in at.bodies for solid in body.solids])
     floor = float(whole.boxes[:, 2].min())
     for body in at.earlier:
@@ -348,7 +349,8 @@ def _left_out(rng: random.Random, at: Situation) -> Iterator[Change]:
             continue
         (solid,) = body.solids
         beside = [one for one in whole.near(body.box) if one is not solid]
-        if beside and not any(_needs(one, solid, whole, floor) for one in beside):
+        old = [one for one in beside if one in at.before.solids]
+        if old and old == beside and not any(_needs(one, solid, whole, floor) for one in old):
             yield Change(list(at.bodies), [], absent=body)
 
 
