@@ -135,7 +135,7 @@ def _draw(wanted: Wanted, manual: Manual, data: bytes) -> None:
     if left:
         manual.drop(wanted.model.name, "beyond_max_steps", f"{left} steps more in the model")
     manual.supply = supply_of(sessions)
-    manuals.draw_sessions(manual, sessions)
+    manuals.draw_sessions(manual, sessions, whole=not left)
 
 
 def _tell_lines(manual: Manual, files: dict[str, LdrFile]) -> None:
