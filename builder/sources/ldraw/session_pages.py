@@ -39,10 +39,13 @@ from builder.sources.ldraw.views import (
 )
 from core import scenes
 from core.records import Drop
+from synthesis.pixels import difference
 
 IMAGE_FOLDER = "wp-content/themes/mtt-wordpress-theme/assets/manual/manual-images"
 # Families of parts that stand on studs and have room for them beneath.
 ON_STUDS = ("brick", "plate", "tile", "wing", "wedge", "arch", "panel", "cone")
+# A person sees that a picture is another one where so many pixels differ by so much in a channel.
+CHANGE_MIN, CHANGED_PX_MIN = 32, 150
 CLEAR_OF_BOUNDARY = 110  # distance in RGB that an outline keeps from every shade of the parts
 
 Row = tuple[str | None, list[Line]]  # src of the picture, lines
@@ -179,7 +182,7 @@ def _draw_one(
     turned_down: Counter[str] = Counter()
     if earlier:
         own = random.Random(f"{manual.manual_id}:{work.session.sign}:{number}")
-        found = endings(own, at, _seer(work, stand, number), turned_down)
+        found = endings(own, at, _seer(work, stand, number, bodies), turned_down)
         others = [_alternative(work, stand, number, ids_before, ids, one, i)
                   for i, one in enumerate(found)]  # fmt: skip
     src, sha256 = _write(work, 2 * number + 1, "step", rgb)
@@ -221,8 +224,14 @@ def _well_seen(
     return all_seen([b.unit.kind for b in bodies], new, areas, counts, MIN_PX / 2 * px_each)
 
 
-def _seer(work: _Work, stand: _Stand, number: int) -> Callable[[Change], bool]:
-    """Whether the parts of a change can be seen, and would be seen to be absent."""
+def _seer(
+    work: _Work, stand: _Stand, number: int, right: Sequence[Body]
+) -> Callable[[Change], bool]:
+    """Whether the parts of a change can be seen, would be seen to be absent, and make the picture
+    differ from the right one."""
+    with stand.canvas.trying():
+        _add(work.manual, stand.canvas, right)
+        as_it_should_be = stand.canvas.render()[0]
 
     def can_be_seen(change: Change) -> bool:
         with stand.canvas.trying():
@@ -232,7 +241,10 @@ def _seer(work: _Work, stand: _Stand, number: int) -> Callable[[Change], bool]:
                 bodies.append(change.absent)
                 new.append([_place(stand, number, change.absent) + 1])
             fine = stand.canvas.fine_ids()
-            return _well_seen(stand.canvas, bodies, new, fine, FINE**2)
+            if not _well_seen(stand.canvas, bodies, new, fine, FINE**2):
+                return False
+            differs = difference(stand.canvas.render()[0], as_it_should_be) >= CHANGE_MIN
+            return change.absent is not None or int(differs.sum()) >= CHANGED_PX_MIN
 
     return can_be_seen
 
