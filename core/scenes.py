@@ -162,7 +162,8 @@ class Alternative(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class StepScene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A step: its pictures by sha256, the new parts, what is said of them, other ends of it.
 
-    `determines_place`: no legal other place is known of which the sentence is true as well.
+    `determines_place`: no legal other place is known of which the sentence is true as well; null
+    where nothing is seen to hold a part, so that other places of it are not known.
     `turned_down` counts alternatives that were tried and can't be used, by reason.
     """
 

@@ -18,6 +18,7 @@ from review.questions import (
     BoxPx,
     NamedBox,
     Question,
+    balanced_question,
     mask_question,
     object_question,
     sentence_to_complete,
@@ -49,6 +50,8 @@ def questions(
     ranked = sorted(rows, key=lambda row: (group_of(row) in taken, rank(f"{seed}:check", row.id)))
     if task.config == "spatial":
         made = _of_pairs(ranked)
+    elif task.config == "state_balanced":
+        made = _of_balanced(ranked)
     elif task.config == "mask":
         made = _of_masks(ranked)
     else:
@@ -143,6 +146,26 @@ def _of_states(build: Path, ranked: Sequence[BuildRow]) -> list[Question]:
             other.append(_pair(strange, reference, {"relevance": 1, "similarity": 1}))
     far = _far_stage(build, [*pool, *right])
     return [*same, *other[: 2 if far else 3], *far]
+
+
+def _of_balanced(ranked: Sequence[BuildRow]) -> list[Question]:
+    """Twice what is true of the picture, twice a picture of another manual."""
+    right = [row for row in ranked if row.columns["label"] == 1]
+    made: list[Question] = []
+    for row in right:
+        other = next((o for o in right if o.columns["manual_id"] != row.columns["manual_id"]), None)
+        if other is None or len(made) == 4:
+            break
+        asked = balanced_question(row)._replace(row=None)
+        strange = balanced_question(other)
+        made.append(
+            asked
+            if len(made) % 2
+            else asked._replace(
+                pictures=strange.pictures, sizes_wh=strange.sizes_wh, known={"fits": 1}
+            )
+        )
+    return made
 
 
 def _pair(shown: BuildRow, reference: BuildRow, known: dict[str, int]) -> Question:

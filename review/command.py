@@ -156,6 +156,8 @@ def terminal(found: dict) -> list[str]:
     if found["holds"]:
         lines.append(f"all words together: Fleiss' kappa {text(found['holds']['fleiss'])}")
         lines.append(f"the rows' own relation holds: {text(found['holds']['confirmed'])}")
+    if found["confirmed"]:
+        lines.append(f"the rows' own answer holds: {text(found['confirmed'])}")
     rule = found["acceptance"]
     if rule:
         failed = [f"{r['criterion']}: {r['found']}" for r in rule["rules"] if not r["passed"]]

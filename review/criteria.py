@@ -126,6 +126,19 @@ _STATE = (
         rejects=False,
     ),
 )
+_BALANCED = (
+    Criterion(
+        "fits",
+        "Fits",
+        "Was this step done as it is told?",
+        ("No", "Yes"),
+        (
+            "A part is in another place, turned, of another kind or colour, missing or too many.",
+            "All that is told is true of what is outlined in the picture.",
+        ),
+        rejects=False,  # a row is turned down where its own answer is denied
+    ),
+)
 _SCREENING = (
     Criterion(
         "verdict",
@@ -197,6 +210,9 @@ RATINGS = {
         Rating(
             "state", "state", "Wrong and right states", _STATE, 5, (15, 35), 100, 1.0,
             _STATE_AGAINST,
+        ),
+        Rating(
+            "balanced", "state_balanced", "Was it done as told?", _BALANCED, 4, (10, 25), 100, 1.0
         ),
         Rating(
             "screening", "state", "Screening of wrong states", _SCREENING, 0, (6, 6), 1000, 0.25

@@ -25,6 +25,7 @@ from review.results import KEY_FORMAT, Key, KeyItem
 FOLDER = Path(__file__).parent
 SCRIPTS = ("page_store.js", "page_pictures.js", "page_choices.js", "page_app.js")
 TEXT_NAMES = {"object": "Reference text:", "state": "Step:", "screening": "Step:",
+              "balanced": "Told:",
               "spatial": "Complete:", "mask": "This is about:"}  # fmt: skip
 # What the two pictures of a sample are called.
 PICTURE_TITLES = {
@@ -200,7 +201,7 @@ def _keys(task: Rating) -> str:
     lines += ["<kbd>←</kbd> <kbd>→</kbd> previous and next sample"]
     if task.config in ("object", "spatial"):
         lines.append("<kbd>T</kbd> boxes on or off")
-    else:
+    elif task.config != "state_balanced":
         lines.append("<kbd>S</kbd> swap the two pictures, to see what differs")
     lines += [
         "<kbd>Z</kbd> zoom: 2×, 4×, back; drag, scroll or use arrow keys in a zoomed picture",

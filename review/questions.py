@@ -25,6 +25,8 @@ class NamedBox(NamedTuple):
 class Question(NamedTuple):
     """What a rater sees. `row` is None for a check question, which has `known` scores instead.
 
+    A row that has an answer of its own has that as `known`.
+
     `pictures` are lossless WebP: the one to judge first, then the reference of a state, or the
     picture of a mask as it is.
     """
@@ -63,6 +65,15 @@ def state_question(entry: BuildRow, reference: BuildRow) -> Question:
         tuple(data for data, _ in files),
         tuple(size for _, size in files),
     )
+
+
+def balanced_question(entry: BuildRow) -> Question:
+    """A picture and what is said of it, true or not: the row's own answer."""
+    data, size_wh = as_webp(picture_bytes(entry.place))
+    said = " ".join(filter(None, (entry.columns["previous_instruction"],
+                                  entry.columns["instruction"])))  # fmt: skip
+    known = {"fits": entry.columns["label"] + 1}
+    return Question(entry.id, entry.columns["manual_id"], said, (data,), (size_wh,), known=known)
 
 
 def mask_question(entry: BuildRow, mask: np.ndarray | None = None) -> Question:

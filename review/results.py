@@ -26,7 +26,8 @@ SLOW, FAST = 3.0, 0.5
 
 
 class KeyItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A question of a page: its row, or (row null) the scores that are known to be right."""
+    """A question of a page: its row, and the scores that it says; or (row null) scores that are
+    known to be right."""
 
     row: str | None
     manual_id: str

@@ -15,6 +15,7 @@ from review import checks
 from review.criteria import Rating
 from review.questions import (
     Question,
+    balanced_question,
     mask_question,
     object_question,
     spatial_question,
@@ -59,6 +60,8 @@ def sample(
     chosen += spread(others, number - first, seeded)
     if task.config == "object":
         questions = [object_question(row) for row in chosen]
+    elif task.config == "state_balanced":
+        questions = [balanced_question(row) for row in chosen]
     elif task.config == "mask":
         questions = [mask_question(row) for row in chosen]
     elif task.config == "spatial":
@@ -73,10 +76,11 @@ def sample(
 
 
 def _is_asked_about(row: BuildRow) -> bool:
-    """Objects, masks, wrong states, and of every pair of things one row: all say one relation."""
+    """Objects, masks, balanced and wrong states, and of every pair of things one row: all say one
+    relation."""
     if row.config == "spatial":
         return is_choice(row)
-    return row.config in ("object", "mask") or row.columns["label"] == 0
+    return row.config in ("object", "mask", "state_balanced") or row.columns["label"] == 0
 
 
 def spread(rows: Sequence[BuildRow], number: int, seed: str) -> list[BuildRow]:

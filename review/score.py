@@ -29,6 +29,7 @@ def summary(key: Key, task: Rating, raters: Sequence[Rater], seed: int = 42) -> 
     samples = [name for name, item in key.items.items() if item.row is not None]
     matrices = {c.name: matrix(counted, samples, c) for c in task.criteria}
     criteria = {c.name: _criterion(c, matrices[c.name], seed, task) for c in task.criteria}
+    confirmed = _confirmed(key, samples, matrices, seed)
     holds = _holds(key, task, samples, matrices, seed) if task.several else None
     return _plain(
         {
@@ -37,9 +38,10 @@ def summary(key: Key, task: Rating, raters: Sequence[Rater], seed: int = 42) -> 
             "page_id": key.page_id,
             "build": key.build,
             "samples": len(samples),
-            "acceptance": acceptance(task, criteria, len(counted), holds),
+            "acceptance": acceptance(task, criteria, len(counted), holds, confirmed),
             "criteria": criteria,
             "holds": holds,
+            "confirmed": confirmed,
             "raters": [_rater(r, counted, key, task, samples, matrices, seed) for r in raters],
             "disputed": _disputed(task, counted, samples, matrices),
             "judgements": _judgements(key, task, counted),
@@ -77,6 +79,18 @@ def _holds(
     return {"fleiss": agreement.fleiss_of_several(every, seed), "confirmed": confirmed}
 
 
+def _confirmed(
+    key: Key, samples: Sequence[str], matrices: Mapping[str, np.ndarray], seed: int
+) -> agreement.Estimate | None:
+    """How often people say what the rows say; None where rows say nothing."""
+    said = [
+        np.where(np.isnan(values := matrices[c][row]), np.nan, np.where(values == score, 2.0, 1.0))
+        for row, name in enumerate(samples)
+        for c, score in key.items[name].known.items()
+    ]
+    return agreement.mean(np.array(said), seed) if said else None
+
+
 def _criterion(criterion: Criterion, values: np.ndarray, seed: int, task: Rating) -> dict[str, Any]:
     """Statistics of one question. Of nine that are one, Cohen's kappas of each tell little."""
     ordinal = criterion.grades > 2
@@ -111,11 +125,13 @@ def acceptance(
     criteria: Mapping[str, Any],
     raters: int,
     holds: Mapping[str, Any] | None = None,
+    confirmed: agreement.Estimate | None = None,
 ) -> dict[str, Any] | None:
     """The paper's rule on every criterion; None where it does not apply (one rater, screening).
 
     Where the criteria are words of which several may hold, it is one on all of them together, and
-    the quality is the share of rows whose own word is confirmed.
+    the quality is the share of rows whose own word is confirmed; so it is where rows have an answer
+    of their own, No as often as Yes.
     """
     if task.name == "screening" or raters < 2:
         return None
@@ -123,6 +139,8 @@ def acceptance(
               for c in task.criteria]  # fmt: skip
     if holds:
         judged = [(TOGETHER, 1, holds["fleiss"], holds["confirmed"])]
+    if confirmed is not None:
+        judged = [(name, 1, kappa, confirmed) for name, _, kappa, _ in judged]
     rules = []
     for name, best, kappa, mean in judged:
         value, middle = mean.value, best / 2
@@ -252,15 +270,17 @@ def _comments(raters: Sequence[Rater], sample: str) -> dict[str, str]:
 
 def _judgements(key: Key, task: Rating, counted: Sequence[Rater]) -> list[dict[str, Any]]:
     """One entry a row and rater: points of 0 to 1 and whether the rater rejects the row. A row
-    that says a relation is rejected by who does not choose it, whatever else may hold."""
+    that says a relation is rejected by who does not choose it, whatever else may hold; one with an
+    answer of its own by who gives another."""
     found = []
     for name, item in key.items.items():
         for rater in counted if item.row is not None else ():
             scores = {
                 c: score for c, score in _answer(rater, name).scores.items() if score is not None
             }
-            if item.relation and item.relation in scores:
-                denied = scores[item.relation] != HOLDS
+            own = item.known or ({item.relation: HOLDS} if item.relation else {})
+            if own and own.keys() <= scores.keys():
+                denied = any(scores[c] != score for c, score in own.items())
                 found.append(
                     {
                         "row": item.row,

@@ -237,6 +237,12 @@ def examples(task: Rating) -> list[tuple[str, list[Example]]]:
         return [("Which words are true", _pairs())]
     if task.name == "mask":
         return [("“The newest piece, and what it rests on.”", _masks())]
+    if task.name == "balanced":
+        shown = (("Yes", "It is there.", (*_CAR, _NEW)),
+                 ("No", "It is on the red brick.", (*_CAR, _MOVED)))  # fmt: skip
+        told = "“Find 1 yellow brick. Put it on top of the blue brick.”"
+        return [(told, [Example(label, why, (_svg(bricks, f"{label}: {why}"),))
+                        for label, why, bricks in shown])]  # fmt: skip
     if task.name == "state":
         return [
             (

@@ -18,6 +18,9 @@ from synthesis.pixels import channel_max, difference
 
 # A16: the shift is max(|dx| / W, |dy| / H) of the background box.
 SHIFT_FRACTION_MIN = 0.05
+# And by so many pixels of a 960 px wide picture, or a person would not see it. The smallest real
+# mistake is one stud, 27 px or more in pictures of real models; this is half of that.
+SHIFT_PX_MIN_AT_960 = 14
 # A moved part may cover at most this share of its right place (IoU), or it would look right.
 RIGHT_PLACE_IOU_MAX = 0.4
 # It must lie on the assembly, not beside it, with at least this share of its pixels.
@@ -194,6 +197,7 @@ class _Weigher:
 
     def __init__(self, cutout: Cutout, canvas: np.ndarray, assembly: np.ndarray) -> None:
         self.xy = cutout.xy_px
+        self.least_px = SHIFT_PX_MIN_AT_960 * canvas.shape[1] / 960
         part = _small(cutout.part)
         outline = _small(cutout.outline)
         solid = _small(cutout.alpha > 0.5)
@@ -229,6 +233,7 @@ class _Weigher:
         moved = np.maximum(abs(shifts[:, 0]) / width, abs(shifts[:, 1]) / height)
         allowed = (
             (moved >= SHIFT_FRACTION_MIN)
+            & (np.hypot(*shifts.T) >= self.least_px)
             & (self.iou[rows, columns] <= RIGHT_PLACE_IOU_MAX)
             & (self.on_assembly[rows, columns] >= ON_ASSEMBLY_MIN)
         )

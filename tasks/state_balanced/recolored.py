@@ -1,7 +1,8 @@
-"""Groups of four from a manual's own pictures: the new part in two colours, by two colour words.
+"""Groups of four from a manual's own pictures: by left and right (`sides.py`), else the new part in
+two colours, by two colour words.
 
-Both pictures are put together in the same way (`synthesis/cutout.py`), and each is right by the
-instruction that names its colour.
+Both pictures of a colour are put together in the same way (`synthesis/cutout.py`), and each is
+right by the instruction that names its colour.
 """
 
 import re
@@ -18,11 +19,13 @@ from tasks.sessions import ManualRow
 from tasks.state.corrections import parts_asked_for
 from tasks.state.group import Example, Finder, Words, state_row
 from tasks.state.rows import ANNOTATOR, OVERRIDE, colors_named, reason_against, take_apart
+from tasks.state_balanced import sides
 from tasks.task import Row
 
 
 def groups(context: Context, config: str) -> Iterator[Row]:
-    """Four rows a step whose part can be shown in another colour; the others are drops."""
+    """Four rows a step that can be shown in a mirror, or its part in another colour; the others are
+    drops."""
     named = _names(context)
     for session_id, session in context.sessions.items():
         color = context.colors[session_id]
@@ -55,9 +58,33 @@ def _group(
 ) -> list[Row] | str:
     """The rows of a step, or the reason why there are none. Raises `ImageError`."""
     reason = reason_against(row, color)
-    labels = part_labels(row.eop) if row.eop and reason is None else []
     if reason is not None:
         return reason
+    examples = sides.examples(context, row, color)
+    if isinstance(examples, str):
+        examples = _in_two_colors(context, config, row, color, named)
+    if isinstance(examples, str):
+        return examples
+    finder = Finder(
+        OVERRIDE if color.by_hand else ANNOTATOR,
+        color.vote.score,
+        hex_color(color.vote.color) if color.vote.color else None,
+    )
+    return sorted(
+        (state_row(config, context, row, example, finder) for example in examples),
+        key=lambda made: made["id"],
+    )
+
+
+def _in_two_colors(
+    context: Context,
+    config: str,
+    row: ManualRow,
+    color: SessionColor,
+    named: dict[tuple[int, int, int], str],
+) -> list[Example] | str:
+    """The examples of a step whose part can be shown in another colour, or why there are none."""
+    labels = part_labels(row.eop) if row.eop else []
     if len(labels) != 1:
         return "several_kinds_of_parts"  # nothing tells which pixels are whose
     own = labels[0].color
@@ -78,16 +105,7 @@ def _group(
     if not others:
         return "no_other_color_in_manual"
     value = context.rng(config, row.instruction).choice(others)
-    finder = Finder(
-        OVERRIDE if color.by_hand else ANNOTATOR,
-        color.vote.score,
-        hex_color(color.vote.color) if color.vote.color else None,
-    )
-    examples = _examples(context, row, scene, own, (named[value], value))
-    return sorted(
-        (state_row(config, context, row, example, finder) for example in examples),
-        key=lambda made: made["id"],
-    )
+    return _examples(context, row, scene, own, (named[value], value))
 
 
 def _examples(

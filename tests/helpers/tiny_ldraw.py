@@ -1,5 +1,6 @@
 """A parts library of a dozen lines in the LDraw format, and models of it: nothing is copied."""
 
+from itertools import pairwise
 from pathlib import Path
 
 CONFIG = """0 LDraw.org Configuration File
@@ -56,6 +57,22 @@ def slope(title: str) -> str:
     ]) + "\n"  # fmt: skip
 
 
+def wing(title: str, hand: int) -> str:
+    """A wing 2x3: a plate that grows narrow to the back on one side (1 right, -1 left)."""
+    way = [(-20, -30), (20, -30), (20, -10), (0, 30), (-20, 30)]
+    plan = [(hand * x, z) for x, z in way]
+    lines = [f"0 {title}", "0 !LDRAW_ORG Part", HEAD]
+    for y in (0, 8):
+        for a, b in pairwise(plan[1:]):
+            lines.append(f"3 16 {plan[0][0]} {y} {plan[0][1]} {a[0]} {y} {a[1]} {b[0]} {y} {b[1]}")
+    for a, b in pairwise([*plan, plan[0]]):
+        ends = [f"{x} {y} {z}" for (x, z), y in ((a, 0), (b, 0), (b, 8), (a, 8))]
+        lines += [f"4 16 {' '.join(ends)}", f"2 24 {ends[0]} {ends[1]}"]
+    at = [(-10, -20), (10, -20), (-10, 0), (-10, 20)]
+    lines += [f"1 16 {hand * x} 0 {z} {SQUARE} stud.dat" for x, z in at]
+    return "\n".join(lines) + "\n"
+
+
 def library(folder: Path) -> Path:
     """Write the library; returns its folder."""
     files = {
@@ -69,6 +86,7 @@ def library(folder: Path) -> Path:
         "parts/3001.dat": plate("Brick  2 x  4", 4, 2, 24),
         "parts/3005.dat": plate("Brick  1 x  1", 1, 1, 24),
         "parts/54200.dat": slope("Slope Brick 31  1 x  1 x  0.667"),
+        "parts/2450.dat": wing("Wing  2 x  3 Left", -1),
         "parts/old.dat": f"0 ~Moved to 3022\n1 16 0 0 0 {SQUARE} 3022.dat\n",
         "parts/loop.dat": f"0 Loop\n1 16 0 0 0 {SQUARE} loop.dat\n",
         "parts/half.dat": f"0 Half a part\n1 16 0 0 0 {SQUARE} s/none.dat\n{box(10, 8, 10)}\n",

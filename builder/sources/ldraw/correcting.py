@@ -26,6 +26,13 @@ def sentence(kind: str, built: Said, wanted: Said, studs_xy: tuple[int, int]) ->
             colour = other[0].unit.kind[1]
             ones = "ones" if len(group) > 1 else "one"
             return f"The colour is wrong: take {_the(group)}, not the {colour} {ones}."
+        case "wrong_part":
+            group, other = _exchanged(built, wanted)
+            return f"Take {_the(other)} away and put {_the(group)} there."
+        case "mirror":
+            group, other = _exchanged(built, wanted)
+            hand = next(w for w in other[0].unit.kind[0].split() if w in ("left", "right"))
+            return f"Take {_the(group)}, not the {hand} {'ones' if len(group) > 1 else 'one'}."
         case "missing":
             return _add(built, wanted)
         case "extra":
@@ -36,6 +43,16 @@ def sentence(kind: str, built: Said, wanted: Said, studs_xy: tuple[int, int]) ->
             )
             return f"That is not this step: take {off} away and put {first} first."
     raise ValueError(f"kind {kind!r}: no sentence for it")
+
+
+def put_back(absent: Body) -> str:
+    """What to do where a part of an earlier step was left out."""
+    return f"A step before this one is not finished: add {_the([absent])} first."
+
+
+def take_off(absent: Body) -> str:
+    """What to do where a part of an earlier step is there, and should not be."""
+    return f"There is a part too many on the model: take {_the([absent])} away."
 
 
 def _differing(built: Said, wanted: Said) -> tuple[list[Body], Facts]:

@@ -18,6 +18,8 @@ NEAR_LDU = 0.25
 LONG = 1.25  # times the other: from here on a side is the long one
 BEYOND_STUDS = 2  # that a part may stick out over the edge of what holds it, to be told so
 EDGES_TRIED = 12  # of large parts that a place may be measured from
+FIGURES = ("minifigure torso", "minifigure head", "minifigure hips")
+BARE_LDU = 4.0  # how much farther it must be
 FLAT = 0.9  # share of a part's slanted faces that must fall one way
 _WAYS = {"right": (1, 0, 0), "left": (-1, 0, 0), "back": (0, 1, 0), "front": (0, -1, 0)}
 _FACING = (*_WAYS, "down")
@@ -50,6 +52,12 @@ def read_facts(group: Sequence[Body], before: Ground, detail: bool = False) -> F
     slopes = _slopes(group)
     if slopes:
         facts["slope"] = slopes
+    bare = {_bare_side(body) for body in group} if detail and "slope" not in facts else {None}
+    if len(bare) == 1 and None not in bare:
+        facts["bare"] = str(bare.pop())
+    fronts = {_front(body) for body in group} if detail else {None}
+    if len(fronts) == 1 and None not in fronts:
+        facts["front"] = str(fronts.pop())
     if detail and (len(group) == 1 or layout in _ROWS):
         offsets = _offsets(group, facts, before)
         if offsets:
@@ -125,13 +133,23 @@ def _relation(group: Sequence[Body], before: Ground, floor: float) -> Facts:
         other = [holders(body, before, not below) for body in group]
         if all(held) and not any(other):
             return {"relation": relation, **_support([s for some in held for s in some], before)}
+    touched = [_touched(body, before) for body in group]
+    if all(len(some) == 1 for some in touched):  # it is the one part that can hold them
+        support = _support([some[0] for some in touched], before)
+        return {"relation": "to", **support} if support else {}
     return {}
 
 
 def _meets(body: Body, before: Ground) -> bool:
     """Whether anything is so near to the body that it may hold it."""
+    return bool(_touched(body, before))
+
+
+def _touched(body: Body, before: Ground) -> list[Solid]:
+    """What is so near to the body that it may hold it."""
     low, high = body.box[:3] - 1, body.box[3:] + 1
-    return bool(((before.boxes[:, :3] <= high) & (before.boxes[:, 3:] >= low)).all(1).any())
+    near = ((before.boxes[:, :3] <= high) & (before.boxes[:, 3:] >= low)).all(1)
+    return [before.solids[i] for i in np.flatnonzero(near)]
 
 
 def _support(held: list[Solid], before: Ground) -> Facts:
@@ -146,7 +164,7 @@ def _support(held: list[Solid], before: Ground) -> Facts:
 def _offsets(group: Sequence[Body], facts: Facts, before: Ground) -> Facts:
     """Studs from the nearer edges of a part that holds the group and can be named, else of the
     model, and between two that stand apart; empty where that is no whole number."""
-    if facts.get("relation") != "on":
+    if facts.get("relation") == "table" or not before.solids:
         return {}
     box = union([body.box for body in group])
     held = {id(s): s for body in group for s in holders(body, before)}
@@ -177,9 +195,10 @@ def _from_edges(box: Array, edge: Array, halves: bool = False) -> Facts:
         )
         way, studs = min(ways, key=lambda one: abs(float(one[1])))
         half = round(studs * 2)
-        if abs(studs * 2 - half) > 0.06 or (half % 2 and (not halves or half < 0)):
+        if abs(studs * 2 - half) > 0.06 or (half % 2 and not halves):
             return {}
-        found[f"from_{way}"] = f"{half // 2 or ''}½" if half % 2 else half // 2
+        whole, beyond = abs(half) // 2 or "", "-" if half < 0 else ""
+        found[f"from_{way}"] = f"{beyond}{whole}½" if half % 2 else half // 2
     return found
 
 
@@ -249,13 +268,38 @@ def _side_studs(body: Body) -> str | None:
     return ways[0] if ways else None
 
 
+def _bare_side(body: Body) -> str | None:
+    """The side to which a part reaches farther beyond its studs than to the opposite one: its clip,
+    handle or lower end. None where it does so along both axes, or has no studs on top."""
+    solid = body.solids[0]
+    if body.unit.assembly or not solid.is_square or not len(solid.feet):
+        return None
+    low = solid.feet[:, :2].min(0) - solid.box[:2]
+    high = solid.box[3:5] - solid.feet[:, :2].max(0)
+    sides = [
+        (("left", "right"), ("front", "back"))[axis][int(high[axis] > low[axis])]
+        for axis in (0, 1)
+        if abs(float(high[axis] - low[axis])) > BARE_LDU
+    ]
+    return sides[0] if len(sides) == 1 else None
+
+
+def _front(body: Body) -> str | None:
+    """Where a figure's part looks to: the library has their fronts towards -z."""
+    solid = body.solids[0]
+    if body.unit.assembly or not solid.piece.name.family.startswith(FIGURES):
+        return None
+    ways = [way for way, axis in _WAYS.items() if -solid.turn[:, 2] @ np.array(axis) > UPRIGHT]
+    return ways[0] if ways else None
+
+
 def _slope(body: Body) -> str | None:
-    """Where a roof tile falls to."""
+    """Where a roof tile falls to, an inverted one with its underside."""
     solid = body.solids[0]
     name = solid.piece.name.family
-    if body.unit.assembly or not name.endswith("roof tile") or "inverted" in name:
+    if body.unit.assembly or not name.endswith("roof tile"):
         return None
-    normals = _slanted(solid)
+    normals = _slanted(solid, -1 if "inverted" in name else 1)
     total = np.abs(normals).sum()
     for way, axis in _WAYS.items():
         if total and normals @ np.array(axis[:2], float) > FLAT * total:
@@ -277,15 +321,16 @@ def _slopes(group: Sequence[Body]) -> str | None:
     return "outward" if min(out) > 1 else "inward" if max(out) < -1 else None
 
 
-def _slanted(solid: Solid) -> Array:
-    """(2,) sum of the flat parts of the normals, by area, of faces that look up slantwise."""
+def _slanted(solid: Solid, up: int) -> Array:
+    """(2,) sum of the flat parts of the normals, by area, of faces that look slantwise up (1) or
+    down (-1)."""
     world = solid.piece.mesh.triangles @ solid.turn.T
     normal = np.cross(world[:, 1] - world[:, 0], world[:, 2] - world[:, 0])
     middle = (solid.piece.mesh.body @ solid.turn.T).mean(0)
     outward = ((world.mean(1) - middle) * normal).sum(1) >= 0  # faces may be wound either way
     normal *= np.where(outward, 1.0, -1.0)[:, None]
     size = np.sqrt((normal**2).sum(1))
-    rise = normal[:, 2] / np.where(size > 0, size, 1)
+    rise = up * normal[:, 2] / np.where(size > 0, size, 1)
     slanted = (rise > 0.15) & (rise < 0.98) & (size > 0.08 * size.max())
     found: Array = normal[slanted, :2].sum(0)
     return found

@@ -20,7 +20,7 @@ from builder.sources.ldraw.mesh import Meshes
 from builder.sources.ldraw.models import ModelFile, authors_and_licences
 from builder.sources.ldraw.pieces import Lost, ModelError, take_apart
 from builder.sources.ldraw.reader import LdrFile, decode, read_model
-from builder.sources.ldraw.session_pages import IMAGE_FOLDER, Manual, colours_of
+from builder.sources.ldraw.session_pages import IMAGE_FOLDER, Manual, supply_of
 from builder.sources.ldraw.steps import sessions_of
 from core import code
 from core.errors import UserError
@@ -134,8 +134,8 @@ def _draw(wanted: Wanted, manual: Manual, data: bytes) -> None:
     sessions, left = manuals.cut(sessions_of(raw), wanted.max_steps)
     if left:
         manual.drop(wanted.model.name, "beyond_max_steps", f"{left} steps more in the model")
-    manual.shown_colours = colours_of(sessions)
-    manuals.draw_sessions(manual, sessions)
+    manual.supply = supply_of(sessions)
+    manuals.draw_sessions(manual, sessions, whole=not left)
 
 
 def _tell_lines(manual: Manual, files: dict[str, LdrFile]) -> None:

@@ -13,13 +13,13 @@ from builder.sources.ldraw.steps import Session, Step
 from core.store import write_bytes
 
 
-def draw_sessions(manual: Manual, sessions: Sequence[Session]) -> None:
-    """Draw a manual's sessions and write its page and its scene."""
+def draw_sessions(manual: Manual, sessions: Sequence[Session], whole: bool = True) -> None:
+    """Draw a manual's sessions and write its page and its scene; `whole` if they are all."""
     rows: list[Row] = []
     for order, session in enumerate(sessions, 1):
         drawn = list(draw_session(manual, session, order))
         if drawn and len(sessions) > 1:
-            rows.append((None, _intro(session, order == len(sessions))))
+            rows.append((None, _intro(session, whole and order == len(sessions))))
         rows += drawn
     page = pages.manual_page(f"LEGO {manual.title}", rows, manual.credit)
     manual.book.write()

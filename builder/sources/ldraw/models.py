@@ -3,6 +3,7 @@
 import glob
 import re
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,11 +42,15 @@ class ModelFile:
         return self.member.rpartition("/")[2] if self.member else self.path.name
 
     def read(self) -> bytes:
-        """Its bytes; raises `UserError` when it is too large."""
+        """Its bytes; raises `UserError` when it is too large, or damaged in its archive."""
         if self.member:
-            with zipfile.ZipFile(self.path) as archive:
-                size = archive.getinfo(self.member).file_size
-                data = archive.read(self.member) if size <= MOST_BYTES else b""
+            try:
+                with zipfile.ZipFile(self.path) as archive:
+                    size = archive.getinfo(self.member).file_size
+                    data = archive.read(self.member) if size <= MOST_BYTES else b""
+            # what zipfile raises for damaged, encrypted and unknown content
+            except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+                raise UserError(f"{self.path}: {self.name} can't be read ({error})") from None
         else:
             size = self.path.stat().st_size
             data = self.path.read_bytes() if size <= MOST_BYTES else b""
@@ -131,13 +136,18 @@ def terms_of(models: Sequence[ModelFile], with_unlicensed: bool = False) -> Term
     authors: dict[str, None] = {}
     licences: dict[str, None] = {}
     without = 0
+    count = 0
     for model in models:
-        own_authors, own_licences = authors_and_licences(decode(model.read()))
+        try:
+            own_authors, own_licences = authors_and_licences(decode(model.read()))
+        except (OSError, UserError):
+            continue  # drawing it records why it can't be read
+        count += 1
         without += not own_licences
         if own_licences or with_unlicensed:
             authors |= dict.fromkeys(own_authors)
             licences |= dict.fromkeys(own_licences)
-    count = len(models) - (0 if with_unlicensed else without)
+    count -= 0 if with_unlicensed else without
     described = f"manuals drawn from open CAD models in the LDraw format ({count})"
     whole = _attribution(list(authors), list(licences), without if with_unlicensed else 0)
     ids = licence_ids(list(licences))

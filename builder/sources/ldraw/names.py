@@ -25,6 +25,7 @@ _MOULD = re.compile(
     re.IGNORECASE,
 )
 _SHAPES = ("round", "corner", "inverted", "left", "right", "double", "curved")  # said before
+_OTHER_HAND = {"left": "right", "right": "left"}
 _FAMILIES = (
     (r"slope brick curved", "curved brick"),
     (r"slope brick(?: \d+)?", "roof tile"),
@@ -75,6 +76,17 @@ def name_of(title: str) -> Name | None:
     if not re.search(r"[a-z]{2}", family):
         return None
     return Name(family, _short(f"{size} {rest}".strip(), MOST_CHARACTERS - len(family)))
+
+
+def other_hand(name: Name) -> Name | None:
+    """The name of the right one of a part that comes in hands, by the left one's, or the other way;
+    None for all other parts."""
+    words = name.family.split()
+    hands = [i for i, word in enumerate(words) if word in _OTHER_HAND]
+    if len(hands) != 1 or set(name.rest.split()) & set(_OTHER_HAND):
+        return None
+    words[hands[0]] = _OTHER_HAND[words[hands[0]]]
+    return Name(" ".join(words), name.rest)
 
 
 def _before_with(text: str) -> tuple[str, str, str]:

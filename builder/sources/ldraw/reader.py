@@ -4,12 +4,11 @@ A model file may hold many: `0 FILE name` opens one, `0 NOFILE` closes it; the f
 Lengths are in LDU (0.4 mm); x to the right, y down, z away.
 """
 
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-MAX_TOLD = 3  # lines with nonsense that are named
+MOST_LDU = 1e6  # of a coordinate: 400 m, and far less than what arithmetic can't do
 _END = re.compile(r"\r\n?|\n")
 _FIELDS = {"1": 15, "2": 8, "3": 11, "4": 14, "5": 14}  # fields at least, with the type
 _PART = re.compile(
@@ -149,7 +148,7 @@ def is_sound(line: str) -> bool:
         return False
     numbers = words[2 : wanted - 1] if words[0] == "1" else words[2:wanted]
     try:
-        return all(math.isfinite(float(word)) for word in numbers)
+        return all(abs(float(word)) <= MOST_LDU for word in numbers)  # which "nan" is not either
     except ValueError:
         return False
 

@@ -3,7 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,13 +13,20 @@ from builder.sources.demo.brick_parts import BACKGROUNDS, BOUNDARY_COLOURS
 from builder.sources.drawn.lines import TURN_LINE, Line
 from builder.sources.drawn.marks import RGB, SIZE_WH, Array, write_png
 from builder.sources.drawn.scene_book import SceneBook
-from builder.sources.ldraw.alternatives import Change, Ending, Situation, endings, situation
+from builder.sources.ldraw.alternatives import (
+    Change,
+    Ending,
+    Situation,
+    Supply,
+    endings,
+    situation,
+)
 from builder.sources.ldraw.camera import FINE, world_from_model
 from builder.sources.ldraw.canvas import Canvas, palette
 from builder.sources.ldraw.colours import Colour
 from builder.sources.ldraw.drawing import covered, draw_found, draw_step
 from builder.sources.ldraw.scene_record import add_part, camera_of, picture_of, statement
-from builder.sources.ldraw.solids import Body, bodies_of, ground_of
+from builder.sources.ldraw.solids import Body, bodies_of
 from builder.sources.ldraw.stating import a_style
 from builder.sources.ldraw.steps import Session
 from builder.sources.ldraw.views import (
@@ -32,8 +39,13 @@ from builder.sources.ldraw.views import (
 )
 from core import scenes
 from core.records import Drop
+from synthesis.pixels import difference
 
 IMAGE_FOLDER = "wp-content/themes/mtt-wordpress-theme/assets/manual/manual-images"
+# Families of parts that stand on studs and have room for them beneath.
+ON_STUDS = ("brick", "plate", "tile", "wing", "wedge", "arch", "panel", "cone")
+# A person sees that a picture is another one where so many pixels differ by so much in a channel.
+CHANGE_MIN, CHANGED_PX_MIN = 32, 150
 CLEAR_OF_BOUNDARY = 110  # distance in RGB that an outline keeps from every shade of the parts
 
 Row = tuple[str | None, list[Line]]  # src of the picture, lines
@@ -53,7 +65,7 @@ class Manual:
     drops: list[Drop] = field(default_factory=list)
     steps: int = 0
     pictures: int = 0
-    shown_colours: list[Colour] = field(default_factory=list)  # of all its parts, each once
+    supply: Supply = field(default_factory=Supply)  # what its steps could be done wrong with
 
     def __post_init__(self) -> None:
         self.book = SceneBook(self.root / "site" / self.manual_id / scenes.FOLDER, self.manual_id)
@@ -154,9 +166,9 @@ def _draw_one(
     new_ids = [part_id for body in bodies for part_id in ids[id(body)]]
     work.part_ids += new_ids
     style = a_style(work.rng)
-    before = ground_of([s for b in stand.bodies[:number] for body in b for s in body.solids])
+    earlier = [body for some in stand.bodies[:number] for body in some]
     following = stand.bodies[number + 1] if has_next else []
-    at, determines_place = situation(style, bodies, before, manual.shown_colours, following)
+    at, determines_place = situation(style, bodies, earlier, manual.supply, following)
     with stand.canvas.trying():
         rgb, numbers, seen = _picture(work, stand, number, bodies)
     if not seen:
@@ -168,9 +180,9 @@ def _draw_one(
         yield src, at.said.find_lines
     others: list[scenes.Alternative] = []
     turned_down: Counter[str] = Counter()
-    if before.solids:
+    if earlier:
         own = random.Random(f"{manual.manual_id}:{work.session.sign}:{number}")
-        found = endings(own, at, _seer(work, stand), turned_down)
+        found = endings(own, at, _seer(work, stand, number, bodies), turned_down)
         others = [_alternative(work, stand, number, ids_before, ids, one, i)
                   for i, one in enumerate(found)]  # fmt: skip
     src, sha256 = _write(work, 2 * number + 1, "step", rgb)
@@ -212,14 +224,43 @@ def _well_seen(
     return all_seen([b.unit.kind for b in bodies], new, areas, counts, MIN_PX / 2 * px_each)
 
 
-def _seer(work: _Work, stand: _Stand) -> Callable[[Change], bool]:
+def _seer(
+    work: _Work, stand: _Stand, number: int, right: Sequence[Body]
+) -> Callable[[Change], bool]:
+    """Whether the parts of a change can be seen, would be seen to be absent, and make the picture
+    differ from the right one."""
+    with stand.canvas.trying():
+        _add(work.manual, stand.canvas, right)
+        as_it_should_be = stand.canvas.render()[0]
+
     def can_be_seen(change: Change) -> bool:
         with stand.canvas.trying():
+            bodies = list(change.bodies)
             new = _add(work.manual, stand.canvas, change.bodies)
+            if change.absent is not None:
+                bodies.append(change.absent)
+                new.append([_place(stand, number, change.absent) + 1])
             fine = stand.canvas.fine_ids()
-            return _well_seen(stand.canvas, change.bodies, new, fine, FINE**2)
+            if not _well_seen(stand.canvas, bodies, new, fine, FINE**2):
+                return False
+            differs = difference(stand.canvas.render()[0], as_it_should_be) >= CHANGE_MIN
+            return change.absent is not None or int(differs.sum()) >= CHANGED_PX_MIN
 
     return can_be_seen
+
+
+def _place(stand: _Stand, number: int, part: Body) -> int:
+    """Which of the parts before a step one is, from 0: its number on the canvas less one."""
+    earlier = [body for some in stand.bodies[:number] for body in some]
+    return sum(len(body.solids) for body in earlier[: earlier.index(part)])
+
+
+def _stand_without(work: _Work, stand: _Stand, number: int, part: Body) -> _Stand:
+    """The session before a step as it would be without a part."""
+    canvas = Canvas(stand.canvas.camera, SIZE_WH, work.manual.back)
+    for some in stand.bodies[:number]:
+        _add(work.manual, canvas, [body for body in some if body is not part])
+    return replace(stand, canvas=canvas)
 
 
 def _alternative(
@@ -230,6 +271,11 @@ def _alternative(
     bodies = one.change.bodies
     ids = {id(b): right_ids.get(id(b)) or work.note(b, stand.look, number) for b in bodies}
     flat = [part_id for body in bodies for part_id in ids[id(body)]]
+    absent = one.change.absent
+    if absent is not None:
+        gone = _place(stand, number, absent)
+        ids_before = [*ids_before[:gone], *ids_before[gone + 1 :]]
+        stand = _stand_without(work, stand, number, absent)
     with stand.canvas.trying():
         rgb, numbers, _ = _picture(work, stand, number, bodies)
     book, name = work.manual.book, f"{work.session.sign}-{number + 1}-alternative-{index}"
@@ -292,6 +338,16 @@ def _letters(number: int) -> str:
         number, rest = divmod(number - 1, 26)
         letters = chr(ord("A") + rest) + letters
     return letters
+
+
+def supply_of(sessions: Sequence[Session]) -> Supply:
+    """What can be taken by mistake in building sessions, in an order of its own."""
+    found = {
+        piece.name.label(): piece
+        for session in sessions for step in session.steps for unit in step for piece in unit.pieces
+        if piece.name.family.split()[-1] in ON_STUDS
+    }  # fmt: skip
+    return Supply(colours_of(sessions), [found[label] for label in sorted(found)])
 
 
 def colours_of(sessions: Sequence[Session]) -> list[Colour]:

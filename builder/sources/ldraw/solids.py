@@ -66,13 +66,13 @@ def bodies_of(units: Sequence[Unit], quarter_turns: int) -> list[Body]:
     world = world_from_model(quarter_turns)
     found = []
     for unit in units:
-        solids = tuple(_solid(piece, world) for piece in unit.pieces)
+        solids = tuple(solid_at(p, world @ p.turn, world @ p.shift) for p in unit.pieces)
         found.append(Body(unit, solids, union([solid.box for solid in solids])))
     return found
 
 
-def _solid(piece: Piece, world: Array) -> Solid:
-    turn, shift = world @ piece.turn, world @ piece.shift
+def solid_at(piece: Piece, turn: Array, shift: Array) -> Solid:
+    """A part at a place in the world."""
     corners = piece.mesh.body @ turn.T + shift
     box = np.concatenate([corners.min(0), corners.max(0)]).round(3)
     return Solid(piece, turn, shift, box, piece.mesh.studs @ turn.T + shift)
@@ -111,6 +111,14 @@ def turned(body: Body, quarters: int) -> Body:
         shift, studs = turn @ (solid.shift - middle) + middle, (solid.studs - middle) @ turn.T
         solids.append(Solid(solid.piece, turn @ solid.turn, shift, box, studs + middle))
     return Body(body.unit, tuple(solids), union([solid.box for solid in solids]))
+
+
+def carried(body: Body, turn: Array, shift: Array) -> Body:
+    """The same unit turned (3, 3) and then moved (3,) in the world."""
+    solids = tuple(
+        solid_at(one.piece, turn @ one.turn, turn @ one.shift + shift) for one in body.solids
+    )
+    return Body(body.unit, solids, union([solid.box for solid in solids]))
 
 
 @dataclass(frozen=True, eq=False)

@@ -58,7 +58,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("CAD models", f"of --source {PREFIX}MODELS").add_argument
     add("--ldraw-library", type=Path, metavar="DIR",
         help="the LDraw parts library (LDRAWDIR, or a usual place)")  # fmt: skip
-    add("--max-steps", type=positive, metavar="N", help="draw at most N steps of a model")
+    add(
+        "--max-steps",
+        type=positive,
+        metavar="N",
+        help="draw only the first N steps of a model, sub-assemblies first, as it is built",
+    )
     add("--without-missing", action="store_true",
         help="draw models without the parts that are missing; else they are left out")  # fmt: skip
     add("--allow-unlicensed", action="store_true",

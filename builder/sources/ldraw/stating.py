@@ -92,12 +92,15 @@ def false_facts(
     for label, colour in there:
         if (label, colour) not in wanted:
             wrong["color" if label in labels else "part"] = None
-    seen = before
-    for group, facts in zip(said.groups, said.facts, strict=True):
+    seen, in_order = before, list(there.values())
+    for index, (group, facts) in enumerate(zip(said.groups, said.facts, strict=True)):
         kind = group[0].unit.kind
         if kind not in there:
             if not any(label == kind[0] and (label, c) not in wanted for label, c in there):
                 wrong["part"] = None
+            instead = in_order[index] if index < len(in_order) else []
+            if instead and instead[0].unit.kind not in wanted:  # is there in its place
+                seen = seen.with_solids([solid for body in instead for solid in body.solids])
             continue
         if len(there[kind]) != len(group):
             wrong["count"] = None

@@ -72,6 +72,8 @@ def _relation_tokens(facts: Facts) -> Line:
     if relation == "under":
         where: Line = [("", "underneath"), ("target", f"the {support}")]
         return where if support else [("", "from below")]
+    if relation == "to":
+        return [("", "to"), ("target", f"the {support}")]
     return []
 
 
@@ -84,6 +86,10 @@ def _clauses(facts: Facts, n: int) -> list[str]:
         f"slope{s} {_way(facts['slope'])}" if "slope" in facts else None,
         f"studs {_way(facts['facing'])}" if "facing" in facts else None,
         f"studs on the side to the {facts['side_studs']}" if "side_studs" in facts else None,
+        f"{'their fronts' if s else 'its front'} to the {facts['front']}"
+        if "front" in facts
+        else None,
+        f"the side without studs to the {facts['bare']}" if "bare" in facts else None,
     ]
     return [clause for clause in clauses if clause]
 
@@ -112,5 +118,5 @@ def _from_edges(facts: Facts) -> str | None:
 def _apart(studs: str | int) -> str:
     if isinstance(studs, int):
         return studs_words(abs(studs))
-    whole = studs.removesuffix("½")
+    whole = studs.removeprefix("-").removesuffix("½")
     return f"{NUMBERS[int(whole)]} and a half studs" if whole else "half a stud"

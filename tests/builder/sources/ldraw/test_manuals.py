@@ -344,3 +344,58 @@ def test_terms_say_what_the_models_say(tmp_path):
     assert terms_of([a, c]).licence == "cc-by-4.0"
     assert terms_of([a, c], True).licence == "unknown"
     assert "1 of the models have no licence line" in terms_of([a, c], True).attribution
+
+
+def test_a_slice_is_the_first_steps_in_building_order(tmp_path, lib, drawn):
+    _, _, whole = drawn
+    for most in (1, 3):
+        record, folder = made(tmp_path, lib, tower(), max_steps=most)
+        scene = load(folder / scenes.FOLDER / scenes.FILE, scenes.ManualScene)
+        assert [one.step for one in scene.steps] == list(range(most))
+        boxes = [[s.parts[i].box_mm for step in s.steps[:most] for i in step.new_ids]
+                 for s in (scene, whole)]  # fmt: skip
+        assert boxes[0] == boxes[1]
+        assert reasons(record) == [("beyond_max_steps", f"{5 - most} steps more in the model")]
+
+
+def test_a_slice_of_sub_models_does_not_say_at_last(tmp_path, lib):
+    text = MAIN + "\n".join([
+        put("3020", 0, 0, 0), "0 STEP", f"1 4 0 -8 0 {SQUARE} a.ldr", f"1 4 0 -32 0 {SQUARE} b.ldr",
+        *(line for name in "ab" for line in (
+            f"0 FILE {name}.ldr", f"0 the thing {name}{name}{name}", put("3024", 0, 0, 0, 16),
+            "0 STEP", put("3024", 0, -8, 0, 16))),
+    ])  # fmt: skip
+    _, folder = made(tmp_path, lib, text, max_steps=4)
+    page = (folder / "index.html").read_text()
+    assert page.count("Now you build") == 2 and "At last" not in page
+
+
+def test_odd_names_and_numbers_are_read_or_told(tmp_path, lib):
+    name = 'my "odd" it\'s part.ldr'
+    text = MAIN + "\n".join([
+        put("3001", 0, 0, 0), "0 STEP", f"1 4 0 -24 0 {SQUARE} {name}",
+        f"1 4 1e300 0 0 {SQUARE} 3001.dat", f"1 4 nan 0 0 {SQUARE} 3001.dat",
+        f"0 FILE {name}", "0 odd", put("3001", 0, 0, 0),
+    ])  # fmt: skip
+    record, folder = made(tmp_path, lib, text, 'it\'s "my" model &<b>.ldr')
+    assert record.steps == 2 and (folder / "index.html").is_file()
+    assert reasons(record) == [("unreadable_lines", "2 lines can't be read: 9, 10")]
+
+
+def test_a_damaged_model_in_an_archive_is_a_drop_and_the_others_are_drawn(tmp_path, lib):
+    file = tmp_path / "some.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in ("101-1 - One.ldr", "102-1 - Two.ldr"):
+            archive.writestr(name, tower(name))
+    data = bytearray(file.read_bytes())
+    data[data.index(b"3001.dat")] ^= 1  # its checksum does not fit any more
+    file.write_bytes(data)
+    options = parser().parse_args(
+        ["--source", f"ldraw:{file}", "--ldraw-library", str(lib), "--work", str(tmp_path / "w"),
+         "--max-steps", "1"]
+    )  # fmt: skip
+    manuals = LDRAW.bring(options, Workers(1))
+    assert manuals.manual_ids == ["lego-102-two-readscr"]
+    told = {(drop.manual_id, drop.reason) for drop in manuals.drops}
+    assert ("lego-101-one-readscr", "unreadable_model") in told
+    assert LDRAW.terms(f"ldraw:{file}").licence == "cc-by-4.0"
