@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from core.cli import command, positive, require, run_file, whole, writable
 from core.errors import UserError
 from core.names import SPLITS
+from evaluation.runners import ATTENTION
 from tasks import TASKS
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ OWN: dict[str, dict[str, Any]] = {
         "vision": "facebook/sam-vit-huge",
         "max_steps": 1_000_000,
         "accumulate": 8,
+        "attention": None,
         "resume": False,
     },
 }
@@ -85,6 +87,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     add("--max-steps", type=positive, metavar="N",
         help=f"iterations ({given['max_steps']:,}, the paper's)")  # fmt: skip
     add("--accumulate", type=positive, metavar="N", help=f"rows a step ({given['accumulate']})")
+    add("--attention", choices=ATTENTION, help="how it attends (what its library takes)")
     add("--resume", action="store_true", default=None,
         help="go on from the checkpoint in --out, which is written after every epoch")  # fmt: skip
 
