@@ -3,8 +3,9 @@
     lego-arta train masking-ablation lego-arta --out ablation
 
 The build needs masks of both kinds, exact (or human) and machine: docs/masks.md says how to make
-one. Four models see as many rows each: exact alone, machine alone, both, both by sample_weight.
-All are scored on the test split (arXiv 2405.19783, Figure 10: data, and weights by source).
+one. Five models see as many rows each: exact alone, machine alone and by sample_weight, both, both
+by sample_weight. All are scored on the test split (arXiv 2405.19783, Figure 10: data, and weights
+by source).
 
     lego-arta train masking-ablation lego-arta --work .work --careless 0.5 --out ablation
 
@@ -49,6 +50,7 @@ class Arm(NamedTuple):
 ARMS = (
     Arm("exact", TRUE, False),
     Arm("machine", MACHINE, False),
+    Arm("machine-weighted", MACHINE, True),
     Arm("both", TRUE + MACHINE, False),
     Arm("both-weighted", TRUE + MACHINE, True),
 )
@@ -90,6 +92,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
     add("--epochs", type=positive, default=28, metavar="N",
         help="over both kinds; models of one kind see as many rows (%(default)s)")  # fmt: skip
     add("--batch", type=positive, default=24, metavar="N", help="(%(default)s)")
+    names = [arm.name for arm in ARMS + KNOWING]
+    add("--arms", nargs="+", choices=names, metavar="MODEL",
+        help=f"some of {', '.join(names)} (all there can be)")  # fmt: skip
     add("--seed", type=whole, default=42, help="(%(default)s)")
     add("--bad-scans", type=share, metavar="SHARE",
         help="give every second manual to machines, with so many bad scans")  # fmt: skip
@@ -132,7 +137,8 @@ def train(options: argparse.Namespace) -> None:
     asked = rows_of(options.build, "test", options.side)
     texts = [sample.query for sample in asked.samples]
     sizes = {}
-    arms = ARMS + (KNOWING if data.damaged else ())
+    arms = [arm for arm in ARMS + (KNOWING if data.damaged else ())
+            if arm.name in (options.arms or [arm.name])]  # fmt: skip
     for arm in arms:
         samples = data.of(arm)
         sizes[arm.name] = len(samples)

@@ -163,7 +163,9 @@ def test_the_ablation_trains_four_models_and_draws_one_plot(build, tmp_path, cap
     words = ["masking-ablation", str(build), "--side", "32", "--epochs", "2", "--out"]
     assert train.main([*words, str(tmp_path / "a")]) == 0
     told = json.loads((tmp_path / "a/ablation.json").read_text())
-    assert told["rows"] == {"exact": 27, "machine": 27, "both": 54, "both-weighted": 54}
+    assert told["rows"] == {
+        "exact": 27, "machine": 27, "machine-weighted": 27, "both": 54, "both-weighted": 54,
+    }  # fmt: skip
     assert told["weights"]["machine"]["mean"] == 0.5 and sum(told["weights"]["exact"]["bins"]) == 27
     assert {arm.name for arm in ARMS} < told["scores"].keys()
     assert "<svg" in (tmp_path / "a/ablation.svg").read_text()
