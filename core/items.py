@@ -52,6 +52,8 @@ class Item:
     relations_image: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
+    # All columns of a row that was made from others, for what only its own scorer asks.
+    derived: dict[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
     # What is shown in place of the build's own picture.
     shown: Callable[[], bytes] | None = field(default=None, compare=False, repr=False)
 
@@ -103,6 +105,7 @@ def item_of(row: Row, config: str, split: str, place: Place) -> Item:
         is_yes=bool(row["label"]) if "label" in row else None,
         group_id=row.get("group_id"),
         part_box_px=tuple(row["part_box_px"]) if row.get("part_box_px") else None,
+        derived=row if "source_ids" in row else {},
         **_spatial(row),
         **(_mask(row) or told),
     )

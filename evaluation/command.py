@@ -17,7 +17,7 @@ from evaluation import masks_command
 from evaluation.options import parser
 from evaluation.prompts import Setting, setting_of
 from evaluation.runners import RunnerOptions, make_runner, split_model
-from tasks import TASKS
+from tasks import EVERY_TASK
 from tasks.looks import METHODS, look_of
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ def _runs(options: argparse.Namespace) -> "Iterator[tuple[Asked, Callable[[], An
         require("evaluate", f"--model {options.model}")
     configs = [options.config]
     if options.config == "all":
-        configs = [c for c in TASKS if shards(options.build, c, options.split)]
-        configs = configs or [next(iter(TASKS))]  # whose reading says what is missing
+        configs = [c for c in EVERY_TASK if shards(options.build, c, options.split)]
+        configs = configs or [next(iter(EVERY_TASK))]  # whose reading says what is missing
     setting, runner_options = _setting(options), _runner_options(options, model)
     open_model = functools.cache(lambda: make_runner(kind, runner_options))
     for config in configs:

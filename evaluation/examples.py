@@ -12,7 +12,7 @@ from core.answers import format_boxes, parse_boxes
 from core.errors import UserError
 from core.items import Item
 from evaluation.prompts import Example, Setting, expected_answer, question
-from tasks import TASKS
+from tasks import EVERY_TASK
 from tasks.queries import in_words_of, take_apart
 
 SOURCES = ("fixed", "fixed-train", "dynamic", "none")
@@ -109,13 +109,13 @@ def fixed_examples(config: str, setting: Setting, words: str = "paper") -> list[
             None,
             "fixed",
         )
-        for query, answer in TASKS[config].text.examples[: setting.shots]
+        for query, answer in EVERY_TASK[config].text.examples[: setting.shots]
     ]
 
 
 def _fixed_answer(answer: str, config: str, setting: Setting) -> str:
     """The JSON form where boxes are asked for so; percent stays, no picture says otherwise."""
-    if not TASKS[config].text.in_boxes or setting.boxes == "angle":
+    if not EVERY_TASK[config].text.in_boxes or setting.boxes == "angle":
         return answer
     return format_boxes([(b.label, b.box) for b in parse_boxes(answer).boxes], setting.boxes)
 
@@ -143,7 +143,7 @@ def _before(item: Item) -> Callable[[Item], bool]:
 
 def _tiers(item: Item) -> list[Tier]:
     """Which candidates are better, best first."""
-    if not TASKS[item.config].text.in_boxes:
+    if not EVERY_TASK[item.config].text.in_boxes:
         return [("previous_step", _before(item)), ("any_step", lambda other: True)]
     same = lambda other: len(other.labels) == len(item.labels)  # noqa: E731
     return [("success", same), ("fallback", lambda other: True)]

@@ -31,7 +31,7 @@ from evaluation.examples import SOURCES
 from evaluation.prompts import EXAMPLE_PICTURES, FORMS, PAPER_SETTINGS
 from evaluation.runners import RunnerOptions
 from evaluation.scoring_options import add_resamples, add_scoring
-from tasks import TASKS
+from tasks import EVERY_TASK
 from tasks.looks import add_options
 
 SHOWN = 4  # best and worst answers of a run in a report
@@ -56,7 +56,7 @@ def parser() -> Parser:
     masks_command.add_parser(commands)
     tsv = commands.add_parser("tsv", help="write a VLMEvalKit TSV")
     tsv.add_argument("build", type=Path, metavar="BUILD", help="a build folder")
-    tsv.add_argument("--config", choices=TASKS, required=True)
+    tsv.add_argument("--config", choices=EVERY_TASK, required=True)
     tsv.add_argument("--split", choices=SPLITS, default="test", help="(%(default)s)")
     tsv.add_argument("--out", type=writable, required=True, metavar="FILE.tsv")
     for one in commands.choices.values():
@@ -74,7 +74,7 @@ def _add_run(command: argparse.ArgumentParser) -> None:
         help="who is asked: a Hub id or folder (run here with transformers), a model of an "
         "OpenAI-compatible endpoint, a file of answers, or a baseline",
     )
-    add("--config", choices=(*TASKS, "all"), required=True, help="the task, or all of them")
+    add("--config", choices=(*EVERY_TASK, "all"), required=True, help="the task, or all of them")
     add("--split", choices=SPLITS, default="test", help="(%(default)s)")
     add("--out", type=writable, default="predictions", help="folder of answers (%(default)s)")
     add("--name", help="the model's name in tables (default: from --model)")

@@ -12,7 +12,7 @@ from core.answers import format_boxes, parse_boxes
 from core.errors import UserError
 from core.frames import MAX_PIXELS, MIN_PIXELS, RESIZES, SHARES, from_norm100, whole
 from core.items import Item
-from tasks import TASKS
+from tasks import EVERY_TASK
 from tasks.object.text import PERCENT
 from tasks.queries import take_apart
 
@@ -135,7 +135,7 @@ def check_form(setting: Setting, option: str) -> None:
 def question(query: str, config: str, setting: Setting) -> str:
     """The parts of a row's query that are switched on, before any answer template."""
     parts = take_apart(query, config)
-    words = TASKS[config].text
+    words = EVERY_TASK[config].text
     directive = words.form or parts.directive
     joint = " " if words.form else parts.joint
     if words.in_boxes and (setting.boxes, setting.frame) != ("angle", "norm100"):
@@ -153,7 +153,7 @@ def question(query: str, config: str, setting: Setting) -> str:
 
 def ask(item: Item, setting: Setting) -> str:
     """The whole text of the last user turn."""
-    text, words = question(item.query, item.config, setting), TASKS[item.config].text
+    text, words = question(item.query, item.config, setting), EVERY_TASK[item.config].text
     if setting.previous and words.tells_before and item.previous_instruction:
         text = f"Previous instruction: {item.previous_instruction}\n{text}"
     if setting.template == "think":
@@ -168,7 +168,10 @@ def expected_answer(item: Item, setting: Setting) -> str:
     Percent are those of the row's text; other frames come from the unrounded boxes, in whole units.
     """
     text = item.answer
-    if TASKS[item.config].text.in_boxes and (setting.boxes, setting.frame) != ("angle", "norm100"):
+    if EVERY_TASK[item.config].text.in_boxes and (setting.boxes, setting.frame) != (
+        "angle",
+        "norm100",
+    ):
         digits = 3 if setting.frame in SHARES else 2
         text = format_boxes(_boxes(item, setting), setting.boxes, digits)
     return f"<answer>{text}</answer>" if setting.template == "think" else text

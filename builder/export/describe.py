@@ -15,7 +15,7 @@ from core import store
 from core.cli import ROOT, pasteable
 from core.frames import MAX_PIXELS, MIN_PIXELS
 from evaluation.prompts import FRAME_WORDS, Setting
-from tasks import TASKS
+from tasks import EVERY_TASK
 
 TEMPLATE = Path(__file__).with_name("readme.md")
 NO_LEAK = "No state label can be read off a file name, an id or the order of rows."
@@ -130,7 +130,7 @@ def _fits(request: Request, module: ModuleType) -> str | None:
         return getattr(module, "FITS", None)
     return (
         FITS[request.setting.frame]
-        if any(TASKS[c].text.in_boxes for c in request.configs)
+        if any(EVERY_TASK[c].text.in_boxes for c in request.configs)
         else None
     )
 

@@ -30,7 +30,7 @@ from builder.export.units import Request, Unit, every_unit
 from core.frames import RELEASED_PIXELS
 from core.store import ROOT, sha256
 from evaluation.prompts import Setting
-from tasks import TASKS
+from tasks import EVERY_TASK
 
 EXAMPLES = ("none", "fixed", "dynamic")
 SETTING = replace(QWEN_SETTING, resize="llamafactory")
@@ -79,7 +79,7 @@ def _write(part: Part, unit: Unit) -> None:
         images = [*example_pictures(part, sample), own]
         line = {"id": sample.row.item.id, "conversations": turns(sample, IMAGE), "images": images}
         part.add(name, line)
-        group = TASKS[unit.config].group_of(sample.row.columns)
+        group = EVERY_TASK[unit.config].group_of(sample.row.columns)
         if as_r1 and fraction(f"{part.request.seed}:{group}") < FIVE:
             part.records.setdefault(r1_name(part.request, unit, "5"), []).append(json.dumps(line))
 

@@ -21,7 +21,7 @@ from builder.export.job import Dropped, Job, Part
 from builder.export.shards import Shard, pack
 from builder.export.tables import config_names
 from builder.export.tables import front_matter as yaml_of
-from builder.export.units import every_unit
+from builder.export.units import every_unit, features_of
 from core import store
 from core.features import picture_columns
 from lego_arta import FEATURES
@@ -71,7 +71,8 @@ def _write(part: Part, shard: Shard) -> None:
                     continue
                 suffix = Path(row.picture_name).suffix
                 record = {"config": unit.config, "split": unit.split, **row.columns}
-                others = [name for name in picture_columns(FEATURES[unit.config]) if name in record]
+                features = features_of(part.request.build, unit.config)
+                others = [name for name in picture_columns(features) if name in record]
                 for name in others:
                     data = record.pop(name)["bytes"]
                     _add(tar, f"{row.item.id}.{name}.png", data)
@@ -106,18 +107,22 @@ def front_matter(job: Job, names: Sequence[str]) -> str:
     """YAML on top of README.md: which shards are of which task and split, and what types."""
     pictures = sorted(what.removeprefix("pictures: ") for what in job.counts
                       if what.startswith("pictures: "))  # fmt: skip
-    features = {name: _features(name, pictures) for name in config_names(job.request)}
+    features = {
+        name: _features(job.request.build, name, pictures) for name in config_names(job.request)
+    }
     return yaml_of(job, names, features, ".tar")
 
 
-def _features(name: str, pictures: Sequence[str]) -> Features:
+def _features(build: Path, name: str, pictures: Sequence[str]) -> Features:
     text = Value("string")
     columns: dict[str, Any] = {"config": text, "split": text}
     if name == "default":
         columns |= {**{c: FEATURES["scene"][c] for c in PLAIN}, REST: text}
     else:
-        others = picture_columns(FEATURES[name])
-        columns |= {c: kind for c, kind in FEATURES[name].items() if c not in others}
-        pictures = [*pictures, *(f"{other}.png" for other in others if other != "image")]
+        features = features_of(build, name)
+        others = [*picture_columns(features), "images"]
+        columns |= {c: kind for c, kind in features.items() if c not in others}
+        beside = [other for other in others if other not in ("image", "images")]
+        pictures = [*pictures, *(f"{other}.png" for other in beside)]
     shown = {suffix: Image() for suffix in pictures}
     return Features({**shown, "json": columns, "__key__": text, "__url__": text})

@@ -1,0 +1,27 @@
+"""The kinds of derived test sets: KINDS, the only list of them.
+
+A kind is a module here with `make(source)`, which yields `Made` rows from the rows of a build, and
+`features(config)`, the columns of what it makes. How answers to them are judged, checked and shown
+is a folder in `tasks/` (`tasks.DERIVED`), where the rows are not those of a config of builds.
+"""
+
+from typing import NamedTuple
+
+
+class Kind(NamedTuple):
+    """A kind: the module that makes it, what it is, the configs it reads, options only it has."""
+
+    module: str
+    help: str
+    reads: tuple[str, ...]
+    options: tuple[str, ...] = ()
+
+
+KINDS = {
+    "robust": Kind(
+        "derived.robust",
+        "each picture again with blur, bad light, perspective, a hand in the way, noise",
+        ("object", "state", "state_balanced", "spatial", "mask"),
+        ("config", "corruption", "severity"),
+    ),
+}
