@@ -77,7 +77,8 @@ def item_of(row: Row, config: str, split: str, place: Place) -> Item:
     targets = row.get("targets") or []
     sources = row["provenance"]["source_images"]
     own = sources[row.get("cell") or 0]
-    size_wh = _size_of(targets[0]) if targets else None
+    measured = [*targets, *(row.get("distractors") or ())][:1]
+    size_wh = _size_of(measured[0]) if measured else None
     told: dict[str, Any] = {
         "labels": tuple(target["label"] for target in targets),
         "boxes_norm100": tuple(tuple(target["box_norm100"]) for target in targets),

@@ -98,6 +98,8 @@ def derive(options: argparse.Namespace) -> None:
     rows = writer.write(options.out, options.kind, told, source, features, module.make(source))
     for config, splits in rows.items():
         print(f"{config}: " + ", ".join(f"{n:,} {split}" for split, n in splits.items() if n))
+    for name, number in sorted(source.dropped.items()):
+        print(f"left out: {number:,} of {name.replace('_', ' ')}")
     print(options.out)
 
 

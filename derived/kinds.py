@@ -24,4 +24,10 @@ KINDS = {
         ("object", "state", "state_balanced", "spatial", "mask"),
         ("config", "corruption", "severity"),
     ),
+    "hard-detection": Kind(
+        "derived.hard_detection",
+        "find a part in 2x2 to 4x4 pictures of parts that are alike, or say that it is absent",
+        ("object",),
+        ("grid",),
+    ),
 }

@@ -3,8 +3,9 @@
 import hashlib
 import io
 import random
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -42,6 +43,7 @@ class Source:
     grids: tuple[int, ...] = ()
     limit: int | None = None
     seed: int = 42
+    dropped: Counter[str] = field(default_factory=Counter[str], compare=False)
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -56,6 +58,10 @@ class Source:
     def rows(self, config: str, split: str) -> Iterator[BuildRow]:
         """The rows of a config without their pictures."""
         return read_rows(self.build, config, split)
+
+    def drop(self, what: str, reason: str) -> None:
+        """Record that something gives no row, and why."""
+        self.dropped[f"{what}: {reason}"] += 1
 
     def rng(self, *names: object) -> random.Random:
         """A generator of one thing's own: order and number of the others change nothing."""

@@ -148,9 +148,18 @@ def _manifest(
         "terms": build.get("terms", {}),
         "annotators": build.get("annotators", []),
         "rows": counts,
+        "drop_counts": _by_kind(source.dropped),
         "split_exceptions": build.get("split_exceptions", {"divided": {}, "moved": []}),
         "files": files,
     }
+
+
+def _by_kind(dropped: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for name, number in sorted(dropped.items()):
+        what, _, reason = name.partition(": ")
+        found.setdefault(what, {})[reason] = number
+    return found
 
 
 def _card(kind: str, source: Source, counts: Mapping[str, Mapping[str, int]]) -> str:

@@ -173,7 +173,8 @@ def expected_answer(item: Item, setting: Setting) -> str:
         "norm100",
     ):
         digits = 3 if setting.frame in SHARES else 2
-        text = format_boxes(_boxes(item, setting), setting.boxes, digits)
+        # Some forms of no box are no text: what says that there is none stays.
+        text = format_boxes(_boxes(item, setting), setting.boxes, digits) or text
     return f"<answer>{text}</answer>" if setting.template == "think" else text
 
 

@@ -70,7 +70,8 @@ def said(item: Item, setting: Setting, reserved: Collection[str]) -> tuple[str, 
     """
     if EVERY_TASK[item.config].text.in_boxes:
         found = parse_boxes(item.answer)
-        if found.status != "ok" or len(found.boxes) != len(item.boxes_norm100):
+        unlike = found.status != "ok" or len(found.boxes) != len(item.boxes_norm100)
+        if unlike and (found.boxes or item.boxes_norm100):  # else it says that there is nothing
             raise Dropped("boxes_not_readable", item.answer)
     texts = (ask(item, setting), expected_answer(item, setting))
     for token in reserved:
