@@ -30,4 +30,9 @@ KINDS = {
         ("object",),
         ("grid",),
     ),
+    "mistake": Kind(
+        "derived.mistake",
+        "what is wrong in a wrong state, where, and how to put it right",
+        ("state",),
+    ),
 }

@@ -21,7 +21,13 @@ TASKS = {
 }
 # Of test sets that are made from a finished build (`derived/kinds.py`): no build has rows of them,
 # so they have no `rows`, and everything that reads rows knows them.
-DERIVED = {task.name: task for task in (Task("hard_detection", "tasks.hard_detection"),)}
+DERIVED = {
+    task.name: task
+    for task in (
+        Task("hard_detection", "tasks.hard_detection"),
+        Task("mistake", "tasks.mistake"),
+    )
+}
 EVERY_TASK = ChainMap(DERIVED, TASKS)  # those of builds come first
 
 

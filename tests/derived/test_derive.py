@@ -108,3 +108,5 @@ def test_slips_are_told(painted, robust, tmp_path, capsys):
     assert "made from a build itself" in capsys.readouterr().err
     assert main([str(painted), "robust", "--out", str(painted)]) == 1
     assert "no derived set" in capsys.readouterr().err
+    assert main([str(painted), "robust", "--grid", "2", "--out", str(tmp_path / "x")]) == 1
+    assert "no such option" in capsys.readouterr().err
