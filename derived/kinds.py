@@ -35,4 +35,9 @@ KINDS = {
         "what is wrong in a wrong state, where, and how to put it right",
         ("state",),
     ),
+    "sequence": Kind(
+        "derived.sequence",
+        "several steps: which is next, which was before, in what order, the odd one out, needed",
+        ("scene",),
+    ),
 }

@@ -26,6 +26,7 @@ DERIVED = {
     for task in (
         Task("hard_detection", "tasks.hard_detection"),
         Task("mistake", "tasks.mistake"),
+        Task("sequence", "tasks.sequence"),
     )
 }
 EVERY_TASK = ChainMap(DERIVED, TASKS)  # those of builds come first
