@@ -314,3 +314,12 @@ def _pictures(shard: Version, row_group: int) -> list[bytes]:
     with _named(shard.path), pq.ParquetFile(shard.path) as file:
         column = file.read_row_group(row_group, columns=["image"]).column("image")
         return [image["bytes"] for image in column.to_pylist()]
+
+
+def several_bytes(place: Place) -> list[bytes]:
+    """The encoded pictures of a row that has several, in its order."""
+    import pyarrow.parquet as pq
+
+    with _named(place.path), pq.ParquetFile(place.path) as file:
+        column = file.read_row_group(place.row_group, columns=["images"]).column("images")
+        return [image["bytes"] for image in column[place.row].as_py()]

@@ -1,5 +1,7 @@
 """The rows of a build as benchmark items, without their pictures."""
 
+import dataclasses
+import functools
 import hashlib
 import io
 from collections.abc import Callable, Iterable
@@ -161,6 +163,22 @@ def picture_bytes(item: Item) -> bytes:
     if item.shown is not None:
         return item.shown()
     return builds.picture_bytes(item.place)
+
+
+def several(item: Item) -> list[Item]:
+    """An item once for each of the pictures that its row has beside `image`, shown by itself."""
+    number = len(item.derived.get("labels") or ())
+
+    @functools.cache
+    def pictures() -> list[bytes]:
+        return builds.several_bytes(item.place)
+
+    def shown(index: int) -> bytes:
+        return pictures()[index]
+
+    return [
+        dataclasses.replace(item, shown=functools.partial(shown, index)) for index in range(number)
+    ]
 
 
 def picture_size(item: Item) -> tuple[int, int]:

@@ -125,6 +125,7 @@ def _setting(options: argparse.Namespace) -> Setting:
         options.without,
         examples=options.examples,
         example_pictures=options.example_pictures,
+        pictures=options.pictures,
         shots=options.shots,
         previous=options.previous or None,
         template=options.template,

@@ -107,6 +107,11 @@ def _add_run(command: argparse.ArgumentParser) -> None:
         choices=EXAMPLE_PICTURES,
         help="of train rows: shown, left out, or as the question's own (as-question)",
     )
+    prompt.add_argument(
+        "--pictures",
+        choices=("sheet", "single"),
+        help="of rows with several pictures: all on one sheet (the default), or one by one",
+    )
     prompt.add_argument("--shots", type=positive, metavar="N", help="examples a prompt (2)")
     prompt.add_argument("--previous", action="store_true", help="say the previous instruction too")
     prompt.add_argument(

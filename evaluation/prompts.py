@@ -11,7 +11,7 @@ from typing import NamedTuple
 from core.answers import format_boxes, parse_boxes
 from core.errors import UserError
 from core.frames import MAX_PIXELS, MIN_PIXELS, RESIZES, SHARES, from_norm100, whole
-from core.items import Item
+from core.items import Item, several
 from tasks import EVERY_TASK
 from tasks.object.text import PERCENT
 from tasks.queries import take_apart
@@ -75,6 +75,8 @@ class Setting:
     # angle (T11), json (R1), fenced (json in a code block), tagged (InternVL's), lego-r1 (json,
     # asked for in its words), words (places for people)
     boxes: str = "angle"
+    # Of rows with several pictures: the sheet that has all of them, or each by itself (single).
+    pictures: str = "sheet"
     frame: str = "norm100"  # of the boxes in answers
     # Where frame is resized_px: least and most area of a picture, None for `smart_resize`'s own,
     # and who resizes it (`frames.RESIZES`).
@@ -203,6 +205,12 @@ class Turn(NamedTuple):
     role: str
     text: str
     image: Item | None = None
+    more: tuple[Item, ...] = ()  # pictures after the first
+
+    @property
+    def images(self) -> tuple[Item, ...]:
+        """The items whose pictures come before the text."""
+        return () if self.image is None else (self.image, *self.more)
 
 
 class Example(NamedTuple):
@@ -234,5 +242,10 @@ def build_prompt(item: Item, setting: Setting, examples: Sequence[Example] = ())
     for example in examples:
         shown = example.item if _shows_examples(setting) else None
         turns += [Turn("user", example.query, shown), Turn("assistant", example.answer)]
-    turns.append(Turn("user", ask(item, setting), item if setting.image else None))
+    text = ask(item, setting)
+    if setting.image and setting.pictures == "single" and (pictures := several(item)):
+        text = f"The pictures are, in this order: {', '.join(item.derived['labels'])}. {text}"
+        turns.append(Turn("user", text, pictures[0], tuple(pictures[1:])))
+    else:
+        turns.append(Turn("user", text, item if setting.image else None))
     return Prompt(item, tuple(turns), tuple(examples))

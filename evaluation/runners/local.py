@@ -113,7 +113,7 @@ def chat_text(prompt: Prompt, processor: Any) -> str:
     messages = [
         {
             "role": turn.role,
-            "content": ([{"type": "image"}] if turn.image is not None else [])
+            "content": [{"type": "image"}] * len(turn.images)
             + [{"type": "text", "text": turn.text}],
         }
         for turn in prompt.turns
@@ -123,7 +123,7 @@ def chat_text(prompt: Prompt, processor: Any) -> str:
     # A base model without a template: plain lines.
     sign = getattr(processor, "image_token", "<image>")
     lines = [
-        f"{turn.role.upper()}: {sign + chr(10) if turn.image is not None else ''}{turn.text}"
+        f"{turn.role.upper()}: {(sign + chr(10)) * len(turn.images)}{turn.text}"
         for turn in prompt.turns
     ]
     return "\n".join([*lines, "ASSISTANT:"])
@@ -135,7 +135,7 @@ def _batch(
     import torch
 
     started = time.monotonic()
-    pictures = [[_picture(t.image) for t in p.turns if t.image is not None] for p in prompts]
+    pictures = [[_picture(one) for t in p.turns for one in t.images] for p in prompts]
     inputs = processor(
         text=[chat_text(prompt, processor) for prompt in prompts],
         images=[several for several in pictures if several] or None,

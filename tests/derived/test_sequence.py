@@ -13,9 +13,13 @@ from test_derive import derive
 
 from builder.release.validate import violations
 from core.build import read_rows
+from core.items import load_items, picture_bytes
 from derived.sequence import Question as Asked
 from derived.sequence import _dealt, questions_of, without_numbers
 from derived.source import Source, pixels_of
+from evaluation.prompts import Setting, build_prompt
+from evaluation.runners import RunnerOptions
+from evaluation.runners.manners import body_of
 from review.gallery import write_gallery
 from tasks.sequence.score import letters_said
 
@@ -119,3 +123,17 @@ def test_a_set_is_shown(sequences, tmp_path):
 )  # fmt: skip
 def test_letters_are_read(text, number, letters):
     assert letters_said(text, number) == letters
+
+
+def test_pictures_are_asked_about_one_by_one_or_on_a_sheet(sequences):
+    (item, *_) = load_items(sequences, "sequence", "test")
+    sheet = build_prompt(item, Setting(examples="none")).turns[-1]
+    assert [picture_bytes(one) for one in sheet.images] == [picture_bytes(item)]
+    single = build_prompt(item, Setting(examples="none", pictures="single"))
+    told = next(r for r in rows_of(sequences) if r["id"] == item.id)
+    assert [picture_bytes(one) for one in single.turns[-1].images] == [
+        one["bytes"] for one in told["images"]
+    ]
+    assert "in this order: 1, A, B, C, D." in single.turns[-1].text
+    (message,) = body_of(single, RunnerOptions("m"))["messages"]
+    assert [part["type"] for part in message["content"]] == ["image_url"] * 5 + ["text"]
