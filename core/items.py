@@ -167,7 +167,9 @@ def picture_bytes(item: Item) -> bytes:
 
 def several(item: Item) -> list[Item]:
     """An item once for each of the pictures that its row has beside `image`, shown by itself."""
-    number = len(item.derived.get("labels") or ())
+    number = len(item.derived.get("labels") or ()) or 1 + max(
+        (turn["picture"] or 0 for turn in item.derived.get("history") or ()), default=-1
+    )
 
     @functools.cache
     def pictures() -> list[bytes]:

@@ -40,4 +40,9 @@ KINDS = {
         "several steps: which is next, which was before, in what order, the odd one out, needed",
         ("scene",),
     ),
+    "episode": Kind(
+        "derived.episode",
+        "a step as a conversation: find, place, check, put right, check again",
+        ("scene", "object", "state"),
+    ),
 }

@@ -4,7 +4,7 @@ A row's `query` is token, instruction and format directive; with all three switc
 the row's own, to the letter. The four settings of the thesis' Table 8.4 are in PAPER_SETTINGS.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
@@ -236,14 +236,24 @@ def _shows_examples(setting: Setting) -> bool:
     return setting.example_pictures == "yes"
 
 
+def _before(item: Item, setting: Setting) -> Iterator[Turn]:
+    """The turns before the question, as they should have been, of a row that has some."""
+    pictures = several(item)
+    for turn in item.derived.get("history") or ():
+        seen = setting.image and turn["picture"] is not None
+        yield Turn(turn["role"], turn["text"], pictures[turn["picture"]] if seen else None)
+
+
 def build_prompt(item: Item, setting: Setting, examples: Sequence[Example] = ()) -> Prompt:
     """Examples as turns of their own, then the question."""
     turns: list[Turn] = []
     for example in examples:
         shown = example.item if _shows_examples(setting) else None
         turns += [Turn("user", example.query, shown), Turn("assistant", example.answer)]
+    turns += _before(item, setting)
     text = ask(item, setting)
-    if setting.image and setting.pictures == "single" and (pictures := several(item)):
+    if setting.image and setting.pictures == "single" and "labels" in item.derived:
+        pictures = several(item)
         text = f"The pictures are, in this order: {', '.join(item.derived['labels'])}. {text}"
         turns.append(Turn("user", text, pictures[0], tuple(pictures[1:])))
     else:

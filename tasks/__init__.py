@@ -27,6 +27,7 @@ DERIVED = {
         Task("hard_detection", "tasks.hard_detection"),
         Task("mistake", "tasks.mistake"),
         Task("sequence", "tasks.sequence"),
+        Task("episode", "tasks.episode"),
     )
 }
 EVERY_TASK = ChainMap(DERIVED, TASKS)  # those of builds come first
