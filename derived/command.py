@@ -11,6 +11,9 @@
     lego-arta derive lego-arta hard-detection --grid 4 --out data/hard
     # what is wrong, where, and how to put it right; train rows too, to tune on
     lego-arta derive lego-arta mistake --split train test --out data/mistakes
+    # which step is next, in what order, the odd one out; and a step as a conversation
+    lego-arta derive lego-arta sequence --out data/sequence
+    lego-arta derive lego-arta episode --out data/episode
     # look at it
     lego-arta gallery data/hard --all --out gallery
 

@@ -93,7 +93,7 @@ def _by(rows: Iterator[BuildRow], *names: str) -> dict[Any, list[BuildRow]]:
 
 def _turns(
     rng: random.Random,
-    coins: tuple[Iterator[bool], Iterator[bool]],
+    coins: Sequence[Iterator[bool]],
     collages: Sequence[BuildRow],
     scene: BuildRow,
     group: Sequence[BuildRow],
@@ -109,7 +109,8 @@ def _turns(
         Turn("find", query, collage.columns["answer"], collage),
         Turn("place", scene.columns["query"].strip(), scene.columns["answer"], scene),
     ]
-    if right and next(coins[0]):
+    is_right: bool = next(coins[0])
+    if right and is_right:
         return [*turns, _check("check", right[0])]
     turns += [
         _check("check", wrong[0]),
