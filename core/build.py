@@ -25,6 +25,8 @@ from core.names import SPLITS, Row
 MANIFEST = "build.json"
 DATASET_NAME = "lego-arta"
 RECIPE = "recipe"  # the `kind` of a build without pictures
+DERIVED = "derived"  # the `kind` of a test set that was made from a build (`lego-arta derive`)
+PICTURES = ("image", "images")  # columns that are left unread where no picture is asked for
 RECORDS = "records"  # the folder of tables beside the rows: what was left out, what it is made of
 # Row groups kept in memory while pictures are read one by one: one is at most about 32 MB.
 ROW_GROUPS_KEPT = 4
@@ -40,7 +42,8 @@ class File(TypedDict):
 
 
 class Manifest(TypedDict, total=False):
-    """build.json. Optional are `kind` and `release` (of a recipe) and `formats` (of hosted ones).
+    """build.json. Optional are `kind`, `release` (of a recipe), `derived` (of a set made from a
+    build: its kind, options, and the fingerprint of that build) and `formats` (of hosted ones).
 
     `relation_counts` are numbers of spatial rows by relation, source of truth and conversation,
     `mask_counts` of mask rows by what each is counted by: origin, source, level, area.
@@ -64,6 +67,7 @@ class Manifest(TypedDict, total=False):
     mask_counts: dict[str, dict[str, int]]
     rows: dict[str, dict[str, int]]
     formats: dict[str, dict[str, Any]]
+    derived: dict[str, Any]
     split_exceptions: dict[str, Any]
     drop_counts: dict[str, dict[str, int]]
     screened_counts: dict[str, int]
@@ -250,7 +254,7 @@ def read_rows(
 ) -> Iterator[BuildRow]:
     """The rows of a config in file order, train before test, few in memory at a time.
 
-    `columns` are those to read, all but the picture if not given. Raises `UserError` for a file
+    `columns` are those to read, all but the pictures if not given. Raises `UserError` for a file
     that is no shard of a build.
     """
     for name in SPLITS if split is None else (split,):
@@ -264,7 +268,7 @@ def shard_rows(path: Path, config: str, columns: Sequence[str] | None = None) ->
 
     split = path.name.split("-")[0]
     with _named(path), pq.ParquetFile(path) as file:
-        names = columns or [name for name in file.schema_arrow.names if name != "image"]
+        names = columns or [name for name in file.schema_arrow.names if name not in PICTURES]
         size = ROWS_READ if "image" in names else ROWS_READ_BARE
         for group in range(file.num_row_groups):
             start = 0
@@ -311,3 +315,12 @@ def _pictures(shard: Version, row_group: int) -> list[bytes]:
     with _named(shard.path), pq.ParquetFile(shard.path) as file:
         column = file.read_row_group(row_group, columns=["image"]).column("image")
         return [image["bytes"] for image in column.to_pylist()]
+
+
+def several_bytes(place: Place) -> list[bytes]:
+    """The encoded pictures of a row that has several, in its order."""
+    import pyarrow.parquet as pq
+
+    with _named(place.path), pq.ParquetFile(place.path) as file:
+        column = file.read_row_group(place.row_group, columns=["images"]).column("images")
+        return [image["bytes"] for image in column[place.row].as_py()]

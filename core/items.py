@@ -1,5 +1,7 @@
 """The rows of a build as benchmark items, without their pictures."""
 
+import dataclasses
+import functools
 import hashlib
 import io
 from collections.abc import Callable, Iterable
@@ -52,6 +54,8 @@ class Item:
     relations_image: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
+    # All columns of a row that was made from others, for what only its own scorer asks.
+    derived: dict[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
     # What is shown in place of the build's own picture.
     shown: Callable[[], bytes] | None = field(default=None, compare=False, repr=False)
 
@@ -75,7 +79,8 @@ def item_of(row: Row, config: str, split: str, place: Place) -> Item:
     targets = row.get("targets") or []
     sources = row["provenance"]["source_images"]
     own = sources[row.get("cell") or 0]
-    size_wh = _size_of(targets[0]) if targets else None
+    measured = [*targets, *(row.get("distractors") or ())][:1]
+    size_wh = _size_of(measured[0]) if measured else None
     told: dict[str, Any] = {
         "labels": tuple(target["label"] for target in targets),
         "boxes_norm100": tuple(tuple(target["box_norm100"]) for target in targets),
@@ -103,6 +108,7 @@ def item_of(row: Row, config: str, split: str, place: Place) -> Item:
         is_yes=bool(row["label"]) if "label" in row else None,
         group_id=row.get("group_id"),
         part_box_px=tuple(row["part_box_px"]) if row.get("part_box_px") else None,
+        derived=row if "source_ids" in row else {},
         **_spatial(row),
         **(_mask(row) or told),
     )
@@ -157,6 +163,24 @@ def picture_bytes(item: Item) -> bytes:
     if item.shown is not None:
         return item.shown()
     return builds.picture_bytes(item.place)
+
+
+def several(item: Item) -> list[Item]:
+    """An item once for each of the pictures that its row has beside `image`, shown by itself."""
+    number = len(item.derived.get("labels") or ()) or 1 + max(
+        (turn["picture"] or 0 for turn in item.derived.get("history") or ()), default=-1
+    )
+
+    @functools.cache
+    def pictures() -> list[bytes]:
+        return builds.several_bytes(item.place)
+
+    def shown(index: int) -> bytes:
+        return pictures()[index]
+
+    return [
+        dataclasses.replace(item, shown=functools.partial(shown, index)) for index in range(number)
+    ]
 
 
 def picture_size(item: Item) -> tuple[int, int]:

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from core.items import Item
-from tasks import TASKS
+from tasks import EVERY_TASK
 from tasks.queries import take_apart
 from tasks.task import Baseline
 
@@ -28,7 +28,7 @@ def _copied_queries(items: Sequence[Item], train: Sequence[Item]) -> list[str | 
 
 def _copied_examples(items: Sequence[Item], train: Sequence[Item]) -> list[str | None]:
     """The answer of the papers' first in-context example."""
-    return [next((a for _, a in TASKS[item.config].text.examples), None) for item in items]
+    return [next((a for _, a in EVERY_TASK[item.config].text.examples), None) for item in items]
 
 
 def _majority(items: Sequence[Item], train: Sequence[Item]) -> list[str | None]:
@@ -52,7 +52,7 @@ def _from_text(items: Sequence[Item], train: Sequence[Item]) -> list[str | None]
         for text, row in zip(block, similar, strict=True):
             order = np.argsort(-row, kind="stable")[:VOTERS]
             alike = [train[int(index)] for index in order]
-            said[text] = TASKS[first[text].config].score.from_alike(first[text], alike)
+            said[text] = EVERY_TASK[first[text].config].score.from_alike(first[text], alike)
     return [said[text] for text in asked]
 
 
@@ -67,4 +67,4 @@ COMMON: dict[str, Baseline] = {
 def baselines_of(config: str) -> Mapping[str, Baseline]:
     """The baselines of a task by name: its own, then those of every task. Each takes items and
     train rows, and gives an answer to every item, None where it has none."""
-    return {**TASKS[config].score.baselines, **COMMON}
+    return {**EVERY_TASK[config].score.baselines, **COMMON}

@@ -19,7 +19,7 @@ from evaluation.families import chosen
 from evaluation.options import parser
 from evaluation.prompts import FORM_FRAMES, Setting, setting_of
 from evaluation.runners import RunnerOptions, make_runner, split_model
-from tasks import TASKS
+from tasks import EVERY_TASK
 from tasks.looks import METHODS, look_of
 
 if TYPE_CHECKING:
@@ -84,12 +84,12 @@ def _runs(options: argparse.Namespace) -> "Iterator[tuple[Asked, Callable[[], An
         require("evaluate", f"--model {options.model}")
     configs = [options.config]
     if options.config == "all":
-        configs = [c for c in TASKS if shards(options.build, c, options.split)]
+        configs = [c for c in EVERY_TASK if shards(options.build, c, options.split)]
         if kind == "baseline":  # most answer some tasks only
             from evaluation.baselines import baselines_of
 
             configs = [c for c in configs if model in baselines_of(c)]
-        configs = configs or [next(iter(TASKS))]  # whose reading says what is missing
+        configs = configs or [next(iter(EVERY_TASK))]  # whose reading says what is missing
     setting, runner_options = _setting(options), _runner_options(options, model)
     open_model = functools.cache(lambda: make_runner(kind, runner_options))
     for config in configs:
@@ -138,6 +138,7 @@ def _setting(options: argparse.Namespace) -> Setting:
         examples=options.examples,
         example_pictures=shown,
         example_manuals=options.example_manuals,
+        pictures=options.pictures,
         shots=options.shots,
         previous=options.previous or None,
         template=options.template,
@@ -145,7 +146,7 @@ def _setting(options: argparse.Namespace) -> Setting:
         frame=frame,
         pixels=(MIN_PIXELS, options.max_pixels or RELEASED_PIXELS[1]) if resized else None,
     )
-    in_boxes = options.config == "all" or TASKS[options.config].text.in_boxes
+    in_boxes = options.config == "all" or EVERY_TASK[options.config].text.in_boxes
     if options.family and in_boxes and made.examples == "fixed" and not is_share(made.frame):
         raise UserError(
             f"--family {options.family}: its boxes are {made.frame}, and the fixed examples speak "

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from core.items import Item
 from core.metrics import Said
 from evaluation.tables import Cell, Table
-from tasks import TASKS
+from tasks import EVERY_TASK
 
 OTHER = "other"
 ABOUT = (
@@ -20,7 +20,7 @@ def confusion_table(
     config: str, title: str, items: Sequence[Item], saids: Sequence[Said]
 ) -> Table | None:
     """Right labels by answered ones, and other answers; None for tasks that answer no labels."""
-    confused = TASKS[config].score.confused
+    confused = EVERY_TASK[config].score.confused
     if confused is None:
         return None
     pairs = [confused.pair(item, said) for item, said in zip(items, saids, strict=True)]

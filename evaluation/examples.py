@@ -14,7 +14,7 @@ from core.errors import UserError
 from core.frames import from_norm100
 from core.items import Item
 from evaluation.prompts import Example, Setting, expected_answer, question
-from tasks import TASKS
+from tasks import EVERY_TASK
 from tasks.queries import in_words_of, take_apart
 
 SOURCES = ("fixed", "fixed-train", "dynamic", "none")
@@ -116,7 +116,7 @@ def fixed_examples(config: str, setting: Setting, words: str = "paper") -> list[
             None,
             "fixed",
         )
-        for query, answer in TASKS[config].text.examples[: setting.shots]
+        for query, answer in EVERY_TASK[config].text.examples[: setting.shots]
     ]
 
 
@@ -130,7 +130,7 @@ def _fixed_answer(answer: str, config: str, setting: Setting) -> str:
     in the frame.
     """
     frame = setting.frame if is_share(setting.frame) else "norm100"
-    if not TASKS[config].text.in_boxes or (setting.boxes, frame) == ("angle", "norm100"):
+    if not EVERY_TASK[config].text.in_boxes or (setting.boxes, frame) == ("angle", "norm100"):
         return answer
     boxes = [(b.label, from_norm100(b.box, frame, None)) for b in parse_boxes(answer).boxes]
     return format_boxes(boxes, setting.boxes)
@@ -159,7 +159,7 @@ def _before(item: Item) -> Callable[[Item], bool]:
 
 def _tiers(item: Item) -> list[Tier]:
     """Which candidates are better, best first."""
-    if not TASKS[item.config].text.in_boxes:
+    if not EVERY_TASK[item.config].text.in_boxes:
         return [("previous_step", _before(item)), ("any_step", lambda other: True)]
     same = lambda other: len(other.labels) == len(item.labels)  # noqa: E731
     return [("success", same), ("fallback", lambda other: True)]

@@ -13,7 +13,7 @@ from core.answers import final_text, parse_boxes, parse_yes_no
 from core.items import Item
 from core.metrics import READ, Said, boxes_norm100
 from core.text_scores import token_overlap_f1
-from tasks import TASKS
+from tasks import EVERY_TASK
 from tasks.task import Answered
 
 FAILED_BELOW = 0.5  # of goodness: an IoU of half, a likeness of half, a wrong Yes or No
@@ -52,7 +52,7 @@ class Failed(NamedTuple):
     @property
     def in_boxes(self) -> bool:
         """Whether boxes were asked for."""
-        return TASKS[self.item.config].text.in_boxes
+        return EVERY_TASK[self.item.config].text.in_boxes
 
     @property
     def read(self) -> bool:
@@ -67,7 +67,7 @@ KINDS: Mapping[str, Callable[[Failed], bool]] = {
     "question said back": lambda f: token_overlap_f1(f.item.query, f.text) >= SAID_BACK,
     "repeats itself": lambda f: _LOOP.search(f.text[:2000]) is not None,
     "example copied": lambda f: (
-        bool(f.said.shown) and TASKS[f.item.config].score.copies(f.text, f.said.shown)
+        bool(f.said.shown) and EVERY_TASK[f.item.config].score.copies(f.text, f.said.shown)
     ),
     "coordinates outside": lambda f: f.in_boxes and _outside(f),
     "place in words": lambda f: f.in_boxes and not f.read and bool(_PLACE.search(f.text)),

@@ -130,7 +130,7 @@ def prompt_text(turns: tuple[Turn, ...], template: Template) -> str:
     said = [template.before]
     for turn in turns:
         if turn.role == "user":
-            image = template.image if turn.image is not None else ""
+            image = template.image * len(turn.images)
             said.append(template.user.format(image=image, question=turn.text))
         else:
             said.append(template.assistant.format(answer=turn.text))

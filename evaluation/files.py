@@ -9,7 +9,7 @@ from core.cli import command
 from core.errors import UserError
 from core.items import Item, items_hash
 from evaluation.predictions import Prediction, Run, by_id, read_lines, read_run
-from tasks import TASKS
+from tasks import EVERY_TASK
 
 
 @dataclass
@@ -64,7 +64,7 @@ def _run_of(path: Path, predictions: dict[str, Prediction]) -> Run:
     run = read_run(path)
     if run is None:
         configs = {p.config for p in predictions.values() if p.config}
-        guessed = configs or {c for c in TASKS if f".{c}." in f".{path.stem}."}
+        guessed = configs or {c for c in EVERY_TASK if f".{c}." in f".{path.stem}."}
         if len(guessed) != 1:
             raise UserError(
                 f"{path}: its task is not known; name it MODEL.scene.jsonl, MODEL.object.jsonl "
@@ -73,8 +73,8 @@ def _run_of(path: Path, predictions: dict[str, Prediction]) -> Run:
         config = guessed.pop()
         name = path.stem.removesuffix(f".{config}")
         run = Run(model=name, name=name, config=config, setting="full")
-    if run.config not in TASKS:
-        raise UserError(f"{path}: {run.config} is no task; one of {', '.join(TASKS)}")
+    if run.config not in EVERY_TASK:
+        raise UserError(f"{path}: {run.config} is no task; one of {', '.join(EVERY_TASK)}")
     return run
 
 

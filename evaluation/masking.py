@@ -18,7 +18,7 @@ from evaluation.deployed import with_maps
 from evaluation.run import Asked, items_of
 from evaluation.score import GOLD_WARNING, Score, ScoreOptions, score
 from evaluation.tables import MISSING, Cell, Table, arrow, markdown, shown, to_csv
-from tasks import TASKS
+from tasks import EVERY_TASK
 from tasks.looks import Look
 
 NONE = "none"
@@ -71,7 +71,7 @@ def compare(runs: Sequence[Asked], resamples: int = bootstrap.RESAMPLES) -> Comp
     about = ABOUT.format(items=len(items), manuals=len({item.manual_id for item in items}))
     if any(row.uses_gold_mask for _, row in rows):
         about += " " + GOLD_NOTE
-    title = f"{TASKS[first.config].text.title}: {first.label}, masks {masks}"
+    title = f"{EVERY_TASK[first.config].text.title}: {first.label}, masks {masks}"
     told = [w for w in results.warnings if not any(known in w for known in TOLD_ANYWAY)]
     return Compared(first.config, _table(title, first.config, lines, about), lines, told)
 
@@ -79,7 +79,7 @@ def compare(runs: Sequence[Asked], resamples: int = bootstrap.RESAMPLES) -> Comp
 def _line(name: str, row: Score, plain: Score) -> dict[str, Any]:
     """A way of hiding: every main metric, and its difference to the run without masks."""
     metrics = {}
-    for each in TASKS[row.config].score.metrics:
+    for each in EVERY_TASK[row.config].score.metrics:
         if not each.main:
             continue
         value, before = row.values[each.name], plain.values[each.name]
@@ -104,7 +104,7 @@ def _line(name: str, row: Score, plain: Score) -> dict[str, Any]:
 
 
 def _table(title: str, config: str, lines: Sequence[dict[str, Any]], about: str) -> Table:
-    metrics = [each for each in TASKS[config].score.metrics if each.main]
+    metrics = [each for each in EVERY_TASK[config].score.metrics if each.main]
     head = ["masks", *(text for each in metrics
                        for text in (f"{each.title} {arrow(each)}", "to none"))]  # fmt: skip
     rows = []

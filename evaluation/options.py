@@ -39,7 +39,7 @@ from evaluation.families import FAMILIES
 from evaluation.prompts import EXAMPLE_MANUALS, EXAMPLE_PICTURES, FORMS, PAPER_SETTINGS
 from evaluation.runners import ATTENTION, RunnerOptions
 from evaluation.scoring_options import add_resamples, add_scoring
-from tasks import TASKS
+from tasks import EVERY_TASK
 from tasks.looks import add_options
 
 SHOWN = 4  # best and worst answers of a run in a report
@@ -65,14 +65,14 @@ def parser() -> Parser:
     prompts = commands.add_parser(
         "prompts", help="write prompts and pictures, for a program that answers elsewhere"
     )
-    _add_asked(prompts, TASKS)
+    _add_asked(prompts, EVERY_TASK)
     prompts.add_argument("--out", type=writable, required=True, metavar="DIR", help="new or empty")
     prompts.add_argument("--model", metavar="ID", help="whose --family auto is")
     prompts.add_argument("--max-pixels", type=positive, help="of pictures in --family qwen2.5-vl")
     _add_prompt(prompts)
     tsv = commands.add_parser("tsv", help="write a VLMEvalKit TSV")
     tsv.add_argument("build", type=Path, metavar="BUILD", help="a build folder")
-    tsv.add_argument("--config", choices=TASKS, required=True)
+    tsv.add_argument("--config", choices=EVERY_TASK, required=True)
     tsv.add_argument("--split", choices=SPLITS, default="test", help="(%(default)s)")
     tsv.add_argument("--out", type=writable, required=True, metavar="FILE.tsv")
     for one in commands.choices.values():
@@ -82,7 +82,7 @@ def parser() -> Parser:
 
 def _add_run(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
-    _add_asked(command, (*TASKS, "all"))
+    _add_asked(command, (*EVERY_TASK, "all"))
     add(
         "--model",
         required=True,
@@ -181,6 +181,11 @@ def _add_prompt(command: argparse.ArgumentParser) -> None:
         "--example-manuals",
         choices=EXAMPLE_MANUALS,
         help="of train rows: the question's own first, or never that (any)",
+    )
+    prompt.add_argument(
+        "--pictures",
+        choices=("sheet", "single"),
+        help="of rows with several pictures: all on one sheet (the default), or one by one",
     )
     prompt.add_argument("--shots", type=positive, metavar="N", help="examples a prompt (2)")
     prompt.add_argument("--previous", action="store_true", help="say the previous instruction too")

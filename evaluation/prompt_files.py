@@ -37,8 +37,7 @@ def _line(prompt: Prompt, family: str | None, out: Path) -> dict[str, Any]:
     messages, images = [], []
     for turn in prompt.turns:
         message = {"role": turn.role, "text": turn.text}
-        if turn.image is not None:
-            images.append(_picture(turn.image, out))
+        images += [_picture(image, out) for image in turn.images]
             message["image"] = images[-1]
         messages.append(message)
     line = {"id": prompt.item.id, "messages": messages, "images": images}

@@ -4,15 +4,15 @@ A row's `query` is token, instruction and format directive; with all three switc
 the row's own, to the letter. The four settings of the thesis' Table 8.4 are in PAPER_SETTINGS.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 from core.answers import format_boxes, parse_boxes
 from core.errors import UserError
 from core.frames import MAX_PIXELS, MIN_PIXELS, RESIZES, SHARES, from_norm100, whole
-from core.items import Item
-from tasks import TASKS
+from core.items import Item, several
+from tasks import EVERY_TASK
 from tasks.object.text import PERCENT
 from tasks.queries import take_apart
 
@@ -79,6 +79,8 @@ class Setting:
     # angle (T11), json (R1), fenced (json in a code block), tagged (InternVL's), qwen-vl (its
     # tags), lego-r1 (json, asked for in its words), words (places for people)
     boxes: str = "angle"
+    # Of rows with several pictures: the sheet that has all of them, or each by itself (single).
+    pictures: str = "sheet"
     frame: str = "norm100"  # of the boxes in answers
     # Where frame is resized_px: least and most area of a picture, None for `smart_resize`'s own,
     # and who resizes it (`frames.RESIZES`).
@@ -140,7 +142,7 @@ def check_form(setting: Setting, option: str) -> None:
 def question(query: str, config: str, setting: Setting) -> str:
     """The parts of a row's query that are switched on, before any answer template."""
     parts = take_apart(query, config)
-    words = TASKS[config].text
+    words = EVERY_TASK[config].text
     directive = words.form or parts.directive
     joint = " " if words.form else parts.joint
     if words.in_boxes and (setting.boxes, setting.frame) != ("angle", "norm100"):
@@ -158,7 +160,7 @@ def question(query: str, config: str, setting: Setting) -> str:
 
 def ask(item: Item, setting: Setting) -> str:
     """The whole text of the last user turn."""
-    text, words = question(item.query, item.config, setting), TASKS[item.config].text
+    text, words = question(item.query, item.config, setting), EVERY_TASK[item.config].text
     if setting.previous and words.tells_before and item.previous_instruction:
         text = f"Previous instruction: {item.previous_instruction}\n{text}"
     if setting.template == "think":
@@ -173,9 +175,13 @@ def expected_answer(item: Item, setting: Setting) -> str:
     Percent are those of the row's text; other frames come from the unrounded boxes, in whole units.
     """
     text = item.answer
-    if TASKS[item.config].text.in_boxes and (setting.boxes, setting.frame) != ("angle", "norm100"):
+    if EVERY_TASK[item.config].text.in_boxes and (setting.boxes, setting.frame) != (
+        "angle",
+        "norm100",
+    ):
         digits = 3 if setting.frame in SHARES else 2
-        text = format_boxes(_boxes(item, setting), setting.boxes, digits)
+        # Some forms of no box are no text: what says that there is none stays.
+        text = format_boxes(_boxes(item, setting), setting.boxes, digits) or text
     return f"<answer>{text}</answer>" if setting.template == "think" else text
 
 
@@ -204,6 +210,12 @@ class Turn(NamedTuple):
     role: str
     text: str
     image: Item | None = None
+    more: tuple[Item, ...] = ()  # pictures after the first
+
+    @property
+    def images(self) -> tuple[Item, ...]:
+        """The items whose pictures come before the text."""
+        return () if self.image is None else (self.image, *self.more)
 
 
 class Example(NamedTuple):
@@ -230,11 +242,26 @@ def shows_examples(setting: Setting) -> bool:
     return setting.example_pictures == "yes"
 
 
+def _before(item: Item, setting: Setting) -> Iterator[Turn]:
+    """The turns before the question, as they should have been, of a row that has some."""
+    pictures = several(item)
+    for turn in item.derived.get("history") or ():
+        seen = setting.image and turn["picture"] is not None
+        yield Turn(turn["role"], turn["text"], pictures[turn["picture"]] if seen else None)
+
+
 def build_prompt(item: Item, setting: Setting, examples: Sequence[Example] = ()) -> Prompt:
     """Examples as turns of their own, then the question."""
     turns: list[Turn] = []
     for example in examples:
         shown = example.item if shows_examples(setting) else None
         turns += [Turn("user", example.query, shown), Turn("assistant", example.answer)]
-    turns.append(Turn("user", ask(item, setting), item if setting.image else None))
+    turns += _before(item, setting)
+    text = ask(item, setting)
+    if setting.image and setting.pictures == "single" and "labels" in item.derived:
+        pictures = several(item)
+        text = f"The pictures are, in this order: {', '.join(item.derived['labels'])}. {text}"
+        turns.append(Turn("user", text, pictures[0], tuple(pictures[1:])))
+    else:
+        turns.append(Turn("user", text, item if setting.image else None))
     return Prompt(item, tuple(turns), tuple(examples))

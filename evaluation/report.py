@@ -18,7 +18,7 @@ from core.store import write_text
 from evaluation.score import Results, Score
 from evaluation.standings import honest
 from evaluation.tables import LEGEND, Cell, Table
-from tasks import TASKS
+from tasks import EVERY_TASK
 from tasks.queries import take_apart
 from tasks.task import Answered
 
@@ -135,7 +135,7 @@ def _gallery(score: Score, items: Sequence[Item], shown: int) -> str:
     order = sorted(range(len(items)), key=lambda i: (score.samples[i].goodness, items[i].id))
     best, worst = _distinct(order[::-1], items, shown), _distinct(order, items, shown)
     worst = [index for index in worst if index not in best]
-    words = TASKS[score.config].text
+    words = EVERY_TASK[score.config].text
     title = f"{score.label}: {words.title.lower()}, setting {score.setting}"
     key = (
         '<p class="soft"><span class="key"></span> right answer '
@@ -162,7 +162,7 @@ def _together(runs: Sequence[Score], items: Sequence[Item], shown: int) -> str:
     for index in _distinct(order, items, 2 * shown):
         item = items[index]
         gold = [("gold", b.box) for b in parse_boxes(item.answer).boxes]
-        boxes = gold if TASKS[item.config].text.in_boxes else []
+        boxes = gold if EVERY_TASK[item.config].text.in_boxes else []
         rows = [("asked", take_apart(item.query, item.config).instruction),
                 ("right answer", item.answer)]  # fmt: skip
         for run in runs:
@@ -172,7 +172,7 @@ def _together(runs: Sequence[Score], items: Sequence[Item], shown: int) -> str:
         told = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in rows)
         picture = _picture(item, boxes, f"{len(runs)} answers")
         cards.append(f'<figure class="card">{picture}<dl>{told}</dl></figure>')
-    title = f"{TASKS[items[0].config].text.title}: the same items by all runs"
+    title = f"{EVERY_TASK[items[0].config].text.title}: the same items by all runs"
     return f'<h2>{escape(title)}</h2>\n<div class="cards">{"".join(cards)}</div>'
 
 
@@ -188,7 +188,7 @@ def _distinct(order: Sequence[int], items: Sequence[Item], shown: int) -> list[i
 
 def _card(score: Score, item: Item, index: int) -> str:
     sample, said = score.samples[index], score.saids[index]
-    boxes, task = [], TASKS[item.config]
+    boxes, task = [], EVERY_TASK[item.config]
     if task.text.in_boxes:
         gold = [box.box for box in parse_boxes(item.answer).boxes]
         found = boxes_norm100(parse_boxes(said.answer or ""), said, item.size_wh)
@@ -213,7 +213,7 @@ def _verdict(item: Item, sample: Answered) -> tuple[str, str]:
     """(class, what stands on the picture): right, wrong, or in between."""
     if sample.status not in READ:
         return "wrong", f"\u2717 {'no answer' if sample.status == 'missing' else 'not read'}"
-    share = TASKS[item.config].score.verdict(sample)
+    share = EVERY_TASK[item.config].score.verdict(sample)
     if isinstance(share, str):
         return "between", share
     if share == 1:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from core.errors import UserError
 from core.items import Item, items_hash, load_items
@@ -200,7 +201,8 @@ def _prediction(
     prompt = reply.prompt
     turns = []
     for turn in prompt.turns:
-        shown = {"image": turn.image.id} if turn.image is not None else {}
+        shown: dict[str, Any] = {"image": turn.image.id} if turn.image is not None else {}
+        shown |= {"images": len(turn.images)} if turn.more else {}
         turns.append({"role": turn.role, **shown, "text": turn.text})
     return Prediction(
         id=prompt.item.id,

@@ -22,7 +22,7 @@ from evaluation.failures import count_failures
 from evaluation.files import PredictionFile, check_belongs, oddities, read_files
 from evaluation.predictions import Prediction
 from evaluation.samples import evaluate, score_sample
-from tasks import TASKS
+from tasks import EVERY_TASK
 from tasks.task import Answered
 
 # Answers are scored in parcels, so that processes have equal work; small jobs stay in this one.
@@ -124,7 +124,7 @@ def score(build: Path, paths: Sequence[Path], options: ScoreOptions) -> Results:
     told = {key: value for key, value in asdict(options).items() if key != "workers"}
     told["ids"] = None if options.ids is None else len(options.ids)
     results = Results([], {}, left_out, [], told)
-    for config in sorted(by_config, key=list(TASKS).index):
+    for config in sorted(by_config, key=list(EVERY_TASK).index):
         _score_config(build, config, by_config[config], options, results)
     if not results.scores:
         raise UserError(f"--ids: none of these rows was asked; {results.warnings[-1]}")
@@ -223,7 +223,7 @@ def _saids(file: PredictionFile, items: list[Item], frame: str) -> tuple[list[Sa
     """
     found = [file.predictions.get(item.id) for item in items]
     frames = ["norm100" if frame == "auto" else frame]
-    if TASKS[file.run.config].text.in_boxes and frame == "auto":
+    if EVERY_TASK[file.run.config].text.in_boxes and frame == "auto":
         frames = _inferred(items, found)
     saids = []
     for prediction in found:
@@ -328,7 +328,7 @@ def _differences(config: str, rows: list[Score]) -> list[dict[str, Any]]:
     found = []
     for index, a in enumerate(rows):
         for b in rows[index + 1 :]:
-            for each in TASKS[config].score.metrics:
+            for each in EVERY_TASK[config].score.metrics:
                 one, two = a.values[each.name], b.values[each.name]
                 if one is None or two is None or not a.draws or not b.draws:
                     continue
@@ -355,12 +355,12 @@ def _differences(config: str, rows: list[Score]) -> list[dict[str, Any]]:
 def _unbeaten(config: str, rows: list[Score]) -> list[str]:
     """Main metrics on which some run is no better than an answer without a model."""
     told = []
-    for each in TASKS[config].score.metrics:
+    for each in EVERY_TASK[config].score.metrics:
         sign = 1 if each.up else -1
         known = [(sign * value, row) for row in rows
                  if (value := row.values[each.name]) is not None]  # fmt: skip
         best = max((pair for pair in known if pair[1].baseline), default=None, key=lambda p: p[0])
-        if not each.main or best is None or each.name in TASKS[config].score.one_sided:
+        if not each.main or best is None or each.name in EVERY_TASK[config].score.one_sided:
             continue
         below = [row.label for value, row in known if not row.baseline and value <= best[0]]
         if below:

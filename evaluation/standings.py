@@ -10,6 +10,7 @@ from core.store import write_text
 from evaluation.confusion import confusion_table
 from evaluation.failures import KINDS
 from evaluation.prompts import PAPER_SETTINGS
+from evaluation.robust import robust_tables
 from evaluation.samples import metric
 from evaluation.score import Results, Score
 from evaluation.tables import (
@@ -24,7 +25,7 @@ from evaluation.tables import (
     setting_table,
     to_csv,
 )
-from tasks import TASKS
+from tasks import EVERY_TASK
 
 CONFUSION = "confusion"  # in the file stems of tables that a terminal is too narrow for
 
@@ -39,15 +40,16 @@ def tables_of(results: Results) -> dict[str, Table]:
             shown = [row for row in rows if row.baseline or row.setting == setting]
             several = len(settings) > 1
             stem = f"{config}.{setting}" if several else config
-            title = TASKS[config].text.title + (f", setting {setting}" if several else "")
+            title = EVERY_TASK[config].text.title + (f", setting {setting}" if several else "")
             entries = _entries(shown, results)
             made[stem] = paper_table(title, _main_columns(config), entries)
-            made[stem].about = TASKS[config].score.about
+            made[stem].about = EVERY_TASK[config].score.about
         every = [(full_name(row, len(settings) > 1), _values(row), row.baseline) for row in rows]
         made[f"{config}.all"] = full_table(config, every)
         models = [row for row in rows if not row.baseline]
         made |= _failure_table(config, models) | _confusion_tables(results.items[config], models)
     made.update(_setting_tables(results))
+    made.update(robust_tables(results))
     return made | _cost_table([row for row in honest(results) if not row.baseline])
 
 
@@ -67,7 +69,7 @@ def _failure_table(config: str, rows: list[Score]) -> dict[str, Table]:
         + [Cell(f"{row.failures.get(kind, 0):,}") for kind in kinds]
         for row in rows
     ]
-    title = f"{TASKS[config].text.title}: how answers fail"
+    title = f"{EVERY_TASK[config].text.title}: how answers fail"
     return {f"{config}.failures": Table(title, ["run", "failed", *kinds], lines, about=FAILING)}
 
 
@@ -77,7 +79,7 @@ def _confusion_tables(items: list[Item], rows: list[Score]) -> dict[str, Table]:
     made = {}
     for row in rows:
         name = full_name(row, several)
-        title = f"{TASKS[row.config].text.title}: answers of {name} by what holds"
+        title = f"{EVERY_TASK[row.config].text.title}: answers of {name} by what holds"
         table = confusion_table(row.config, title, items, row.saids)
         if table is not None:
             made[f"{row.config}.{CONFUSION}.{name}"] = table
@@ -104,7 +106,7 @@ def _cost_table(rows: list[Score]) -> dict[str, Table]:
 
 
 def _main_columns(config: str) -> list[Metric]:
-    score = TASKS[config].score
+    score = EVERY_TASK[config].score
     return [each for each in score.metrics if each.main or each.name in score.columns]
 
 
@@ -115,7 +117,7 @@ def full_name(row: Score, several: bool) -> str:
 def _values(row: Score, like_best: Mapping[str, bool] | None = None) -> dict[str, Value]:
     read = row.values.get("parse_rate") or 0.0
     values = {}
-    for each in TASKS[row.config].score.metrics:
+    for each in EVERY_TASK[row.config].score.metrics:
         found = row.intervals.get(each.name)
         values[each.name] = Value(
             row.values[each.name],
@@ -141,7 +143,7 @@ def _like_best(row: Score, rows: list[Score], results: Results) -> dict[str, boo
     """Metrics on which a run is not the best of its column and can't be told from it."""
     rivals = [r for r in rows if not r.baseline and r.tuned == row.tuned]
     like: dict[str, bool] = {}
-    for each in TASKS[row.config].score.metrics:
+    for each in EVERY_TASK[row.config].score.metrics:
         known = [r for r in rivals if r.values[each.name] is not None]
         if not known:
             continue
@@ -163,7 +165,9 @@ def _setting_tables(results: Results) -> dict[str, Table]:
         setting.name: (setting.instruction, setting.examples != "none")
         for setting in PAPER_SETTINGS.values()
     }
-    columns = [(c, metric(c, name)) for c in TASKS for name in TASKS[c].score.setting_columns]
+    columns = [
+        (c, metric(c, name)) for c in EVERY_TASK for name in EVERY_TASK[c].score.setting_columns
+    ]
     made = {}
     for label in sorted({row.label for row in honest(results) if not row.baseline}):
         by_setting: dict[str, dict[tuple[str, str], Value]] = {}

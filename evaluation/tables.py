@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from core.metrics import Metric
-from tasks import TASKS
+from tasks import EVERY_TASK
 
 # A parse rate (percent) under which a score of answers that must be read means nothing.
 READ_MIN = 1.0
@@ -125,7 +125,7 @@ def setting_table(
 
 def full_table(config: str, entries: Sequence[tuple[str, Mapping[str, Value], bool]]) -> Table:
     """Every metric of a task with its interval, one row a run."""
-    metrics = TASKS[config].score.metrics
+    metrics = EVERY_TASK[config].score.metrics
     head = ["run", *(f"{each.title} {arrow(each)}" for each in metrics)]
     rows = [
         [Cell(name)] + [_cell(values.get(m.name, Value(None)), m, interval=True) for m in metrics]
@@ -136,7 +136,7 @@ def full_table(config: str, entries: Sequence[tuple[str, Mapping[str, Value], bo
         found = [values.get(each.name) for _, values, baseline in entries if not baseline]
         _embolden(rows, 1 + index, found, each)
     rules = [models] if 0 < models < len(rows) else []
-    return Table(f"{TASKS[config].text.title}: all metrics", head, rows, rules, LEGEND)
+    return Table(f"{EVERY_TASK[config].text.title}: all metrics", head, rows, rules, LEGEND)
 
 
 def _cell(value: Value, metric: Metric, mark: str = "", interval: bool = False) -> Cell:

@@ -11,7 +11,7 @@ from pathlib import Path
 from core.items import load_items, picture_bytes
 from core.store import writing
 from evaluation.prompts import Setting, ask
-from tasks import TASKS
+from tasks import EVERY_TASK
 
 COLUMNS = ("index", "image", "question", "answer", "category", "id", "manual_id")
 
@@ -25,7 +25,7 @@ def write_tsv(build: Path, config: str, split: str, path: Path) -> int:
         writer.writerow(COLUMNS)
         for index, item in enumerate(items):
             picture = base64.b64encode(picture_bytes(item)).decode()
-            answer = TASKS[config].score.harness_answer(item.answer)
+            answer = EVERY_TASK[config].score.harness_answer(item.answer)
             writer.writerow(
                 [index, picture, ask(item, setting), answer, config, item.id, item.manual_id]
             )

@@ -22,7 +22,7 @@ from core.selection import COLUMNS, FORMAT
 from core.store import TEMPORARY
 from review.page import content_security_policy, filled, json_block
 from review.rows import entries_of, group_of, missing_rows, rank
-from tasks import TASKS
+from tasks import EVERY_TASK
 
 FOLDER = Path(__file__).parent
 PAGE, PICTURES = "index.html", "pictures"
@@ -51,7 +51,7 @@ def write_gallery(
     """
     manifest = read_manifest(build)
     check_out(out)
-    entries = [entry for config in TASKS for entry in entries_of(build, config)]
+    entries = [entry for config in EVERY_TASK for entry in entries_of(build, config)]
     missing = missing_rows(build, manifest)
     sessions = chosen_sessions(build, entries, number, manuals, seed)
     shown = [entry for entry in entries if entry.columns["session_id"] in sessions]
@@ -161,7 +161,7 @@ def _veil(mask: bytes) -> bytes:
 
 
 def _row(entry: BuildRow, size_wh: tuple[int, int]) -> dict[str, Any]:
-    row, show = entry.columns, TASKS[entry.config].show
+    row, show = entry.columns, EVERY_TASK[entry.config].show
     return {
         **{name: row.get(name) for name in KEPT},  # older builds lack some
         "config": entry.config,

@@ -9,7 +9,7 @@ from PIL import Image
 
 from core.build import BuildRow, Manifest, missing_shards, picture_bytes, read_rows
 from core.relations import CONVERSATIONS
-from tasks import TASKS
+from tasks import EVERY_TASK
 
 WEBP_METHOD = 4
 
@@ -21,7 +21,7 @@ def entries_of(build: Path, config: str) -> list[BuildRow]:
 
 def group_of(entry: BuildRow) -> str:
     """What a row shares its boxes or its step with: the collages of one object, a state group."""
-    return TASKS[entry.config].group_of(entry.columns)
+    return EVERY_TASK[entry.config].group_of(entry.columns)
 
 
 def is_choice(entry: BuildRow) -> bool:

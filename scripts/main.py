@@ -23,6 +23,7 @@ COMMANDS = {
     "probe": ("builder.probes.command", "can answers be guessed without looking?"),
     "push": ("builder.publish.command", "put a build on the Hub, in one commit"),
     "export": ("builder.export.command", "a build in the files that trainers read"),
+    "derive": ("derived.command", "a test set made from a build: robustness, mistakes"),
     "gallery": ("review.gallery_command", "browse a build, choose rows of it"),
     "review": ("review.command", "pages for raters, and what they say"),
     "sheet": ("review.sheet_command", "a picture of right and wrong states"),

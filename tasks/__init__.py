@@ -4,6 +4,8 @@ A new one is a folder with the parts of `tasks/task.py`, a line here, and its co
 in `lego_arta.py`; docs/adding.md goes through it.
 """
 
+from collections import ChainMap
+
 from tasks.task import PARTS, Task
 
 TASKS = {
@@ -17,6 +19,18 @@ TASKS = {
         Task("mask", "tasks.mask"),  # last: it asks about pictures of the others
     )
 }
+# Of test sets that are made from a finished build (`derived/kinds.py`): no build has rows of them,
+# so they have no `rows`, and everything that reads rows knows them.
+DERIVED = {
+    task.name: task
+    for task in (
+        Task("hard_detection", "tasks.hard_detection"),
+        Task("mistake", "tasks.mistake"),
+        Task("sequence", "tasks.sequence"),
+        Task("episode", "tasks.episode"),
+    )
+}
+EVERY_TASK = ChainMap(DERIVED, TASKS)  # those of builds come first
 
 
 EXAMPLE = "state"  # which printed lines load, to show how

@@ -6,8 +6,8 @@ crop cuts off is cut off. A row whose things are not in the crop any more can't 
 
 import io
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from PIL import Image
@@ -18,7 +18,7 @@ from core.masks import area_ratio, encode_mask, read_mask
 from core.pictures.media import encode
 from synthesis.boxes import Box, px_to_norm100
 from synthesis.deploy import Frame, deploy
-from tasks import TASKS
+from tasks import EVERY_TASK
 from tasks.looks import Look
 
 # A column, or a field of one, by the end of its name.
@@ -31,6 +31,28 @@ _PIXELS = re.compile(rf'("bbox_2d"\s*:\s*)\[{_NUMBER},{_NUMBER},{_NUMBER},{_NUMB
 
 class Outside(Exception):
     """What a row is about does not lie in its crop: (reason, detail)."""
+
+
+class Moves(Protocol):
+    """Where boxes of a picture are after it was cut or warped: a `Frame`, or `corruptions.Warp`."""
+
+    @property
+    def source_wh(self) -> tuple[int, int]:
+        """Width and height before."""
+
+    @property
+    def crop_xyxy_px(self) -> tuple[int, int, int, int]:
+        """What was cut out before anything else was done."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing changes."""
+
+    def to_crop(self, box_px: Sequence[float]) -> Box | None:
+        """A box after, None where nothing of it is left."""
+
+    def to_crop_norm100(self, box_norm100: Sequence[float]) -> Box | None:
+        """The same in percent."""
 
 
 class Seen(NamedTuple):
@@ -57,7 +79,7 @@ def size_of(data: bytes) -> tuple[int, int]:
         return image.size
 
 
-def follow(row: Mapping[str, Any], config: str, frame: Frame) -> dict[str, Any]:
+def follow(row: Mapping[str, Any], config: str, frame: Moves) -> dict[str, Any]:
     """The columns of a row of which some picture is cut to a frame. Raises `Outside`."""
     if frame.is_whole:
         return dict(row)
@@ -83,7 +105,7 @@ def follow(row: Mapping[str, Any], config: str, frame: Frame) -> dict[str, Any]:
     return moved
 
 
-def _followed(name: str, value: Any, frame: Frame) -> Any:
+def _followed(name: str, value: Any, frame: Moves) -> Any:
     """A value, and whatever lies in it, in the crop's frame; a box that is not there is None, an
     entry of a list that had one is left out."""
     if value is None:
@@ -106,10 +128,10 @@ def _listed(box: Box | None) -> list[float] | None:
     return None if box is None else list(box)
 
 
-def _answer(row: Mapping[str, Any], moved: Mapping[str, Any], config: str, frame: Frame) -> str:
+def _answer(row: Mapping[str, Any], moved: Mapping[str, Any], config: str, frame: Moves) -> str:
     """The answer in the crop's frame, from unrounded boxes where the row has them."""
     answer = str(row["answer"])
-    if not TASKS[config].text.in_boxes:
+    if not EVERY_TASK[config].text.in_boxes:
         return follow_text(answer, frame)
     said = parse_boxes(answer).boxes
     exact = [target[_NORM100] for target in row.get("targets") or ()]
@@ -120,7 +142,7 @@ def _answer(row: Mapping[str, Any], moved: Mapping[str, Any], config: str, frame
     return box_answer([(one.label, box) for one, box in zip(said, boxes, strict=True)])
 
 
-def follow_text(text: str, frame: Frame) -> str:
+def follow_text(text: str, frame: Moves) -> str:
     """A text whose boxes, percent in angle brackets or pixels as `bbox_2d`, follow a crop. Raises
     `Outside`.
 
@@ -132,14 +154,14 @@ def follow_text(text: str, frame: Frame) -> str:
     return _PIXELS.sub(lambda found: _moved_pixels(found, frame), text)
 
 
-def _moved_angle(found: re.Match[str], frame: Frame) -> str:
+def _moved_angle(found: re.Match[str], frame: Moves) -> str:
     box = _of_text(found, 0, frame.to_crop_norm100)
     moved = box_answer([("", box)]).partition(" ")[2]
     braced = found[0].startswith("{")
     return moved if braced else moved.strip("{}")
 
 
-def _moved_pixels(found: re.Match[str], frame: Frame) -> str:
+def _moved_pixels(found: re.Match[str], frame: Moves) -> str:
     box = _of_text(found, 1, frame.to_crop)
     return f"{found[1]}[{', '.join(f'{value:g}' for value in box)}]"
 

@@ -7,7 +7,7 @@ before them. `readable` quotes instructions whole and is plain English, without 
 import re
 from typing import NamedTuple
 
-from tasks import TASKS
+from tasks import EVERY_TASK
 
 TEMPLATES = ("paper", "readable")
 
@@ -23,7 +23,7 @@ def query(template: str, config: str, **said: str) -> str:
     """
     if template == "paper":
         said |= {name: lower_first(said[name]) for name in IN_SENTENCES if name in said}
-    words = TASKS[config].text
+    words = EVERY_TASK[config].text
     return words.bodies[template].format(**said) + words.directives[template]
 
 
@@ -47,7 +47,7 @@ def take_apart(text: str, config: str) -> QueryParts:
     match = re.match(r"(\[\w+\])\s", text)
     token = match[1] if match else ""
     rest = text[match.end() :] if match else text
-    directives = TASKS[config].text.directives
+    directives = EVERY_TASK[config].text.directives
     # The longest first: one of them may be empty, and every text ends with that.
     for template in sorted(TEMPLATES, key=lambda name: -len(directives[name])):
         directive = directives[template]
@@ -66,7 +66,7 @@ def read(text: str, config: str) -> dict[str, str]:
     """
     said = text.removesuffix(take_apart(text, config).directive).rstrip()
     for template in TEMPLATES:
-        body = re.escape(TASKS[config].text.bodies[template].rstrip())
+        body = re.escape(EVERY_TASK[config].text.bodies[template].rstrip())
         match = re.fullmatch(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.*?)", body), said, re.DOTALL)
         if match:
             return match.groupdict()

@@ -7,7 +7,7 @@ from pathlib import Path
 from core.build import read_rows
 from core.errors import UserError
 from core.selection import check_build, read_selection
-from tasks import TASKS
+from tasks import EVERY_TASK
 
 
 def ids_of(build: Path, file: Path) -> tuple[frozenset[str], list[str]]:
@@ -19,7 +19,7 @@ def ids_of(build: Path, file: Path) -> tuple[frozenset[str], list[str]]:
     check_build("--ids", build, file, chosen)
     ids = frozenset(chosen.ids)
     groups: dict[tuple[str, str], set[str]] = {}
-    for config in TASKS:
+    for config in EVERY_TASK:
         groups |= _groups(build, config)
     known = {one for members in groups.values() for one in members}
     unknown = [one for one in chosen.ids if one not in known]
@@ -35,14 +35,14 @@ def ids_of(build: Path, file: Path) -> tuple[frozenset[str], list[str]]:
 def _groups(build: Path, config: str) -> dict[tuple[str, str], set[str]]:
     """Ids of a config by what their rows share."""
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
-    task = TASKS[config]
+    task = EVERY_TASK[config]
     for row in read_rows(build, config, columns=list({"id", *task.text.shared})):
         found[(config, task.group_of(row.columns))].add(row.id)
     return found
 
 
 def _notes(groups: Mapping[tuple[str, str], set[str]], wanted: frozenset[str]) -> Iterator[str]:
-    for config, task in TASKS.items():
+    for config, task in EVERY_TASK.items():
         parts = [
             m for key, m in groups.items() if key[0] == config and 0 < len(m & wanted) < len(m)
         ]

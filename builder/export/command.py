@@ -37,7 +37,7 @@ from evaluation.prompts import (
     PARTS,
     Setting,
 )
-from tasks import TASKS
+from tasks import EVERY_TASK
 from tasks.looks import Look, add_options, look_of
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def parser() -> Parser:
     add("build", type=Path, metavar="BUILD", help="a build folder")
     add("--format", required=True, choices=list(FORMATS), help="see below")
     add("--out", type=writable, required=True, metavar="DIR", help="new or empty")
-    add("--config", nargs="+", choices=TASKS, help="tasks (all that the format can hold)")
+    add("--config", nargs="+", choices=EVERY_TASK, help="tasks (all that the format can hold)")
     add("--split", nargs="+", choices=SPLITS, default=list(SPLITS), help="(both)")
     add("--merge", action="store_true", help="all tasks in one file a split")
     add("--min-confidence", type=share, default=0.0, metavar="C", help="only surer rows (0)")
@@ -174,7 +174,7 @@ def request_of(options: argparse.Namespace, command_line: argparse.ArgumentParse
         build=options.build,
         out=options.out,
         format=options.format,
-        configs=tuple(c for c in TASKS if c in options.config)
+        configs=tuple(c for c in EVERY_TASK if c in options.config)
         if options.config
         else _there(options.build, configs_of(module)),
         splits=tuple(split for split in SPLITS if split in options.split),

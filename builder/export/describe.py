@@ -16,7 +16,7 @@ from core.cli import ROOT, pasteable
 from core.frames import MAX_PIXELS, MIN_PIXELS
 from evaluation.examples import OF_TRAIN
 from evaluation.prompts import FRAME_WORDS, PARTS, Setting, shows_examples
-from tasks import TASKS
+from tasks import EVERY_TASK
 
 TEMPLATE = Path(__file__).with_name("readme.md")
 NO_LEAK = "No state label can be read off a file name, an id or the order of rows."
@@ -132,7 +132,7 @@ def _fits(request: Request, module: ModuleType) -> str | None:
         return getattr(module, "FITS", None)
     return (
         FITS[request.setting.frame]
-        if any(TASKS[c].text.in_boxes for c in request.configs)
+        if any(EVERY_TASK[c].text.in_boxes for c in request.configs)
         else None
     )
 

@@ -32,7 +32,7 @@ from core.frames import RELEASED_PIXELS
 from core.store import ROOT, sha256
 from evaluation.examples import SOURCES
 from evaluation.prompts import Setting
-from tasks import TASKS
+from tasks import EVERY_TASK
 
 EXAMPLES = SOURCES
 BLIND = True  # takes rows without a picture
@@ -86,7 +86,7 @@ def _write(part: Part, unit: Unit) -> None:
         said = turns(sample, IMAGE, IMAGE if seen else "")
         line = {"id": sample.row.item.id, "conversations": said, "images": images}
         part.add(name, line)
-        group = TASKS[unit.config].group_of(sample.row.columns)
+        group = EVERY_TASK[unit.config].group_of(sample.row.columns)
         if as_r1 and fraction(f"{part.request.seed}:{group}") < FIVE:
             part.records.setdefault(r1_name(part.request, unit, "5"), []).append(json.dumps(line))
 

@@ -22,7 +22,7 @@ from builder.export.units import Unit, size_of
 from core.answers import parse_boxes
 from core.features import arrow_schema
 from evaluation.prompts import ask, expected_answer
-from tasks import TASKS
+from tasks import EVERY_TASK
 
 EXAMPLES = ("none",)  # TRL puts all pictures before the first text
 SETTING = QWEN_SETTING
@@ -91,7 +91,7 @@ def records(part: Part, unit: Unit) -> Iterator[dict[str, Any]]:
     thinking = dataclasses.replace(setting, template="think")
     for row, question, answer, _ in samples(part, unit, RESERVED):
         bare = expected_answer(row.item, plain)
-        boxes = parse_boxes(bare).boxes if TASKS[unit.config].text.in_boxes else ()
+        boxes = parse_boxes(bare).boxes if EVERY_TASK[unit.config].text.in_boxes else ()
         yield {
             "id": row.item.id,
             "task": unit.config,

@@ -15,7 +15,7 @@ from builder.export.job import Dropped, Job, Part
 from builder.export.units import Unit, every_unit, size_of
 from core.frames import MAX_PIXELS, from_norm100
 from evaluation.prompts import FRAME_WORDS, Setting
-from tasks import TASKS
+from tasks import EVERY_TASK
 
 EXAMPLES = ("none",)
 MERGES = False  # only lines with boxes have `objects`; it takes several files
@@ -84,7 +84,7 @@ def _write(part: Part, unit: Unit) -> None:
 def _line(sample: Sample) -> dict[str, Any]:
     item, answer = sample.row.item, sample.answer
     line: dict[str, Any] = {"id": item.id}
-    if TASKS[item.config].text.in_boxes:
+    if EVERY_TASK[item.config].text.in_boxes:
         answer, number = _BOX.subn(_PLACE, answer)
         if number != len(item.boxes_norm100):
             raise Dropped("boxes_not_readable", sample.answer)

@@ -16,7 +16,7 @@ from core.cli import require
 from core.errors import UserError
 from evaluation.examples import OF_TRAIN, is_share
 from evaluation.prompts import Setting, check_form, shows_examples
-from tasks import TASKS
+from tasks import EVERY_TASK
 
 BYTES_FOR_WORKERS = 128 * 2**20
 ANSWER_TAGS = ("<think>", "</think>", "<answer>", "</answer>")  # of --template think
@@ -32,7 +32,7 @@ def format_of(name: str) -> ModuleType:
 
 def configs_of(module: ModuleType) -> tuple[str, ...]:
     """The tasks that a format can hold: its CONFIGS, else all."""
-    return getattr(module, "CONFIGS", tuple(TASKS))
+    return getattr(module, "CONFIGS", tuple(EVERY_TASK))
 
 
 def check(request: Request) -> ModuleType:

@@ -14,9 +14,10 @@ import imagesize
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from datasets import Features
 
 from core import store
-from core.build import Place, Version, missing_shards, shards, version_of
+from core.build import PICTURES, Place, Version, missing_shards, shards, version_of
 from core.errors import UserError
 from core.items import Item, item_of
 from core.pictures.containers import ImageError
@@ -82,6 +83,12 @@ class Row(NamedTuple):
     whole_wh: tuple[int, int] | None = None
 
 
+def features_of(build: Path, config: str) -> Features:
+    """The columns of a config: those of builds, or of a test set that was made from one."""
+    known = FEATURES.get(config)
+    return known or Features.from_arrow_schema(pq.read_schema(shards(build, config)[0]))
+
+
 def every_unit(request: Request) -> list[Unit]:
     """The units of all wanted configs and splits; raises `UserError` when there is no row."""
     wanted = [(config, split) for config in request.configs for split in request.splits]
@@ -144,7 +151,8 @@ def without_picture(unit: Unit) -> set[int]:
 
 def rows(unit: Unit, left_out: Collection[str] = ()) -> Iterator[Row]:
     """The wanted rows of a unit. Nested columns cost time: those `left_out` are not read."""
-    wanted = [name for name in FEATURES[unit.config] if name not in {*left_out, "image"}]
+    known = FEATURES.get(unit.config) or _open(version_of(unit.path)).schema_arrow.names
+    wanted = [name for name in known if name not in {*left_out, *PICTURES}]
     every, among = _read(unit, wanted).to_pylist(), set(unit.rows)
     for index, (row, picture) in enumerate(zip(every, _pictures(unit), strict=True)):
         if index not in among:

@@ -30,7 +30,7 @@ from builder.export.chat import (
 from builder.export.job import Job, Part
 from builder.export.units import Request, Unit, every_unit
 from evaluation.examples import SOURCES
-from tasks import TASKS
+from tasks import EVERY_TASK
 
 EXAMPLES = SOURCES
 SETTING = replace(QWEN_SETTING, boxes="fenced", resize="vlm-r1")
@@ -110,7 +110,9 @@ def _tokens(path: Path) -> int:
 
 
 def _reward(request: Request, config: str) -> str:
-    return BLOCKS if TASKS[config].text.in_boxes and request.setting.boxes == "fenced" else TEXTS
+    return (
+        BLOCKS if EVERY_TASK[config].text.in_boxes and request.setting.boxes == "fenced" else TEXTS
+    )
 
 
 def _write(part: Part, unit: Unit) -> None:

@@ -21,7 +21,7 @@ from builder.export.job import Dropped, Job, Part
 from builder.export.shards import Shard, pack
 from builder.export.tables import config_names
 from builder.export.tables import front_matter as yaml_of
-from builder.export.units import every_unit
+from builder.export.units import every_unit, features_of
 from core import store
 from core.features import picture_columns
 from lego_arta import FEATURES
@@ -72,7 +72,8 @@ def _write(part: Part, shard: Shard) -> None:
                     continue
                 suffix = Path(row.picture_name).suffix
                 record = {"config": unit.config, "split": unit.split, **row.columns}
-                others = [name for name in picture_columns(FEATURES[unit.config]) if name in record]
+                features = features_of(part.request.build, unit.config)
+                others = [name for name in picture_columns(features) if name in record]
                 for name in others:
                     data = record.pop(name)["bytes"]
                     _add(tar, f"{row.item.id}.{name}.png", data)
@@ -108,19 +109,21 @@ def front_matter(job: Job, names: Sequence[str]) -> str:
     pictures = sorted(what.removeprefix("pictures: ") for what in job.counts
                       if what.startswith("pictures: "))  # fmt: skip
     features = {
-        name: _features(name, pictures, job.request.configs) for name in config_names(job.request)
+        name: _features(job.request.build, name, pictures, job.request.configs)
+        for name in config_names(job.request)
     }
     return yaml_of(job, names, features, ".tar")
 
 
-def _features(name: str, pictures: Sequence[str], configs: Sequence[str]) -> Features:
+def _features(build: Path, name: str, pictures: Sequence[str], configs: Sequence[str]) -> Features:
     text = Value("string")
     columns: dict[str, Any] = {"config": text, "split": text}
     own = configs if name == "default" else [name]
-    others = {c: None for config in own for c in picture_columns(FEATURES[config])[1:]}
+    others = {c: None for one in own for c in picture_columns(features_of(build, one))[1:]}
     if name == "default":
         columns |= {**{c: FEATURES["scene"][c] for c in PLAIN}, REST: text}
     else:
-        columns |= {c: kind for c, kind in FEATURES[name].items() if c not in ("image", *others)}
+        left_out = ("image", "images", *others)
+        columns |= {c: kind for c, kind in features_of(build, name).items() if c not in left_out}
     shown = {suffix: Image() for suffix in (*pictures, *(f"{other}.png" for other in others))}
     return Features({**shown, "json": columns, "__key__": text, "__url__": text})

@@ -1,7 +1,8 @@
-"""Draw one picture of all tasks of a build, as the README shows it.
+"""Draw one picture of all tasks of a build, as the README shows it, or of a derived set.
 
 lego-arta overview lego-arta --out docs/overview.webp
 lego-arta overview lego-arta --kinds --out docs/wrong-states.webp
+lego-arta overview data/robust --out docs/derived-robust.webp
 """
 
 import argparse
@@ -23,13 +24,15 @@ def parser() -> Parser:
 
 def write(options: argparse.Namespace) -> None:
     """Draw the picture; raises `UserError`."""
-    from builder.release.samples import draw_kinds, draw_overview
-    from core.build import manifest_of
+    from builder.release.samples import draw_derived, draw_kinds, draw_overview
+    from core.build import DERIVED, manifest_of
     from core.store import writing
 
-    if manifest_of(options.build) is None:
+    manifest = manifest_of(options.build)
+    if manifest is None:
         raise no_build(options.build)
-    picture = (draw_kinds if options.kinds else draw_overview)(options.build)
+    draw = draw_kinds if options.kinds else draw_overview
+    picture = (draw_derived if manifest.get("kind") == DERIVED else draw)(options.build)
     with writing(options.out) as temporary:
         picture.save(temporary, "WEBP", quality=82, method=6)
     print(f"{options.out}: {picture.width} x {picture.height}, "

@@ -5,23 +5,27 @@ the same encoder as the rows, so the same rows give the same bytes.
 """
 
 import itertools
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+import pyarrow.parquet as pq
 from PIL import Image, ImageDraw, ImageFont
 
-from core.build import Row, read_rows
+from core.build import Row, configs_of, every_shard, read_rows, shard_rows
 from core.pictures.media import encode
 from lego_arta import FEATURES
-from tasks import TASKS
+from tasks import EVERY_TASK, TASKS
 from tasks.drawing import GAP_PX, OTHER_RGB, pixels, side_by_side
 
 ASSETS = "assets"
 LONG_SIDE_PX = 4096
 CORRECTION_CHARACTERS = 90  # that fit above a pair of pictures
 FIRST_ROWS = 12  # of which a sample is taken
+TILE_CHARACTERS = 42  # that fit above a picture of 210 pixels
 
 
 class Sample(NamedTuple):
@@ -112,6 +116,41 @@ def draw_kinds(folder: Path, height_px: int = 230, columns: int = 2) -> Image.Im
             if row["negative_kind"] and len(row["correction"]) < CORRECTION_CHARACTERS:
                 pairs.setdefault(row["negative_kind"], (right, row))
     tiles = [_captioned(pair, kind, height_px) for kind, pair in sorted(pairs.items())]
+    return _grid(tiles, columns)
+
+
+def draw_derived(folder: Path, height_px: int = 210, columns: int = 3) -> Image.Image:
+    """One picture of a set that was made from a build: a row of each of its kinds, or the first row
+    under each corruption, or the turns of an episode, with what is answered."""
+    config = configs_of(folder)[0]
+    tiles = []
+    for title, row in _of_each_kind(folder, config):
+        rgb = EVERY_TASK[config].show.draw([row]).rgb
+        said = row.get("correction") or row["answer"]
+        text = title if "corruption" in row else f"{title}: {said}"
+        tiles.append(_tile(rgb, text[:TILE_CHARACTERS], height_px))
+    return _grid(tiles, min(columns, len(tiles)))
+
+
+def _of_each_kind(folder: Path, config: str) -> list[tuple[str, Row]]:
+    """(title, row), each title once."""
+    path = every_shard(folder)[0]
+    names = [name for name in pq.read_schema(path).names if name != "images"]
+    rows = [one.columns for one in shard_rows(path, config, names)]
+    if "corruption" in rows[0]:  # the last of each is that of the highest severity
+        first = rows[len(rows) // 2]["source_ids"]
+        told = {r["corruption"]: r for r in rows if r["source_ids"] == first}
+    elif "episode_id" in rows[0]:
+        turns = Counter(row["episode_id"] for row in rows)
+        longest = turns.most_common(1)[0][0]
+        told = {r["turn"]: r for r in rows if r["episode_id"] == longest}
+    else:
+        told = {str(EVERY_TASK[config].show.kind(r)): r for r in reversed(rows)}
+    return list(told.items())
+
+
+def _grid(tiles: Sequence[Image.Image], columns: int) -> Image.Image:
+    """Tiles in lines of so many, on white."""
     width, height = max(t.width for t in tiles), max(t.height for t in tiles)
     lines = -(-len(tiles) // columns)
     sheet = Image.new("RGB", (columns * (width + GAP_PX), lines * (height + GAP_PX)), "white")
@@ -121,12 +160,18 @@ def draw_kinds(folder: Path, height_px: int = 230, columns: int = 2) -> Image.Im
 
 
 def _captioned(pair: tuple[Row, Row], kind: str, height_px: int) -> Image.Image:
-    picture = Image.fromarray(side_by_side([pixels(row) for row in pair]))
+    rgb = side_by_side([pixels(row) for row in pair])
+    return _tile(rgb, f"{kind}: {pair[1]['correction']}", height_px)
+
+
+def _tile(rgb: np.ndarray, title: str, height_px: int) -> Image.Image:
+    """A picture so high, under a line of text."""
+    picture = Image.fromarray(rgb)
     small = picture.resize(
         (round(picture.width * height_px / picture.height), height_px), Image.Resampling.LANCZOS
     )
     tile = Image.new("RGB", (small.width, height_px + 24), "white")
     tile.paste(small, (0, 24))
     font = ImageFont.load_default(15)
-    ImageDraw.Draw(tile).text((2, 3), f"{kind}: {pair[1]['correction']}", (40, 44, 52), font)
+    ImageDraw.Draw(tile).text((2, 3), title, (40, 44, 52), font)
     return tile

@@ -14,7 +14,16 @@ from builder.release.recipe import KIND, recipe_violations
 from builder.release.validate_metadata import metadata_violations
 from builder.release.validate_rows import Report, check_shard, repeated
 from builder.sources.known import source_of
-from core.build import MANIFEST, File, Manifest, file_sha256, manifest_of, shards
+from core.build import (
+    DERIVED,
+    MANIFEST,
+    File,
+    Manifest,
+    file_sha256,
+    manifest_of,
+    read_rows,
+    shards,
+)
 from core.errors import UserError
 from core.parquet import ROW_GROUP_BYTES, ROW_GROUP_ROWS
 from core.shards import FILES_A_FOLDER, SHARD_BYTES
@@ -39,6 +48,9 @@ def violations(out: Path, engine: Engine | None = None) -> Iterator[str]:
     yield from _files(out, manifest, engine)
     if manifest.get("kind") == KIND:
         yield from recipe_violations(out, manifest)
+        return
+    if manifest.get("kind") == DERIVED:
+        yield from _derived(out, manifest, engine)
         return
     yield from metadata_violations(out, manifest)
     yield from format_violations(out, manifest)
@@ -78,6 +90,30 @@ def _rows(out: Path, manifest: Manifest, engine: Engine) -> Iterator[str]:
         yield f"split: no set in both train and test, found {sorted(shared)[:3]}"
 
 
+def _derived(out: Path, manifest: Manifest, engine: Engine) -> Iterator[str]:
+    """What must hold for rows that were made from those of a build: each by itself, numbers, ids,
+    and that they say what they were made from. Their groups and queries are of their own kinds."""
+    paths = [
+        (config, split, path)
+        for config in manifest["rows"]
+        for split in SPLITS
+        for path in shards(out, config, split)
+    ]
+    calls = [(path, config, None, True) for config, _, path in paths]
+    reports = engine.map("checking rows", check_shard, calls)
+    for (config, split, _), report in zip(paths, reports, strict=True):
+        yield from report.found
+        if report.rows != manifest["rows"][config][split]:
+            yield f"{config}/{split}: {manifest['rows'][config][split]} rows, found {report.rows}"
+    ids = [report.ids for report in reports]
+    for row_id, number in repeated(out, tuple(manifest["rows"]), "id", ids).items():
+        yield f"{row_id}: ids are unique, found {number} of it"
+    for config, split, _ in paths:
+        for row in read_rows(out, config, split, ["id", "source_ids"]):
+            if not row.columns["source_ids"]:
+                yield f"{row.id}: source_ids name what it was made from, found none"
+
+
 def _groups(out: Path, config: str, reports: Sequence[tuple[str, Report]]) -> Iterator[str]:
     """Groups that lie in several shards, or were wrong in theirs; and in both splits."""
     labels: dict[str, list[int]] = collections.defaultdict(list)
@@ -107,9 +143,9 @@ def _both_splits(config: str, items: dict[str, set[str]]) -> Iterator[str]:
 def _files(out: Path, manifest: Manifest, engine: Engine) -> Iterator[str]:
     """Hashes, shard sizes, row groups and features of the files."""
     most = manifest["options"].get("shard_bytes", SHARD_BYTES)
-    is_recipe = manifest.get("kind") == KIND
+    is_recipe, derived = (manifest.get("kind") == kind for kind in (KIND, DERIVED))
     calls = [
-        (out, name, entry, most if name.startswith("data/") and not is_recipe else None)
+        (out, name, entry, most if name.startswith("data/") and not is_recipe else None, derived)
         for name, entry in manifest["files"].items()
     ]
     for found in engine.map("checking files", check_file, calls):
@@ -119,8 +155,11 @@ def _files(out: Path, manifest: Manifest, engine: Engine) -> Iterator[str]:
         yield f"{name}: not part of the build"
 
 
-def check_file(out: Path, name: str, entry: File, shard_bytes: int | None) -> list[str]:
-    """What is wrong with a file; it is a shard if `shard_bytes` are given, which is its limit."""
+def check_file(
+    out: Path, name: str, entry: File, shard_bytes: int | None, derived: bool = False
+) -> list[str]:
+    """What is wrong with a file; it is a shard if `shard_bytes` are given, which is its limit.
+    Those of `derived` sets have columns of their own, and one shard a split, whatever its size."""
     path = out / name
     if not path.is_file():
         return [f"{name}: listed in {MANIFEST}, missing"]
@@ -128,16 +167,21 @@ def check_file(out: Path, name: str, entry: File, shard_bytes: int | None) -> li
     if file_sha256(path) != entry["sha256"]:
         found.append(f"{name}: its sha256 is not the one in {MANIFEST}")
     if shard_bytes is not None:
-        found += _parquet_file(path, name, shard_bytes)
+        found += _parquet_file(path, name, shard_bytes, derived)
     return found
 
 
-def _parquet_file(path: Path, name: str, most: int) -> Iterator[str]:
+def _parquet_file(path: Path, name: str, most: int, derived: bool) -> Iterator[str]:
     with pq.ParquetFile(path) as file:
-        if path.stat().st_size > most and file.metadata.num_rows > 1 and not _is_full(path.parent):
+        if (
+            not derived
+            and path.stat().st_size > most
+            and file.metadata.num_rows > 1
+            and not _is_full(path.parent)
+        ):
             yield f"{name}: shards of at most {most} bytes, found {path.stat().st_size}"
         columns = columns_of(Path(name).parent.name)
-        if columns is None or file.schema_arrow != columns.arrow_schema:
+        if not derived and (columns is None or file.schema_arrow != columns.arrow_schema):
             yield f"{name}: its columns are not those of lego_arta.FEATURES"
         for index in range(file.metadata.num_row_groups):
             group = file.metadata.row_group(index)

@@ -7,13 +7,13 @@ from core.items import load_items
 from evaluation.baselines import baselines_of
 from evaluation.prompts import Prompt
 from evaluation.runners import Answering, Reply, RunnerOptions
-from tasks import TASKS
+from tasks import EVERY_TASK
 
 
 def runner(options: RunnerOptions) -> Answering:
     """`options.model` is the name of a baseline."""
-    tasks_of = {name: [c for c in TASKS if name in baselines_of(c)]
-                for config in TASKS for name in baselines_of(config)}  # fmt: skip
+    tasks_of = {name: [c for c in EVERY_TASK if name in baselines_of(c)]
+                for config in EVERY_TASK for name in baselines_of(config)}  # fmt: skip
     if options.model not in tasks_of:
         raise UserError(f"--model baseline:{options.model}: unknown; one of {', '.join(tasks_of)}")
 

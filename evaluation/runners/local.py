@@ -127,7 +127,7 @@ def chat_text(prompt: Prompt, processor: Any, family: str | None = None) -> str:
     messages = [
         {
             "role": turn.role,
-            "content": ([{"type": "image"}] if turn.image is not None else [])
+            "content": [{"type": "image"}] * len(turn.images)
             + [{"type": "text", "text": turn.text}],
         }
         for turn in prompt.turns
@@ -140,7 +140,7 @@ def chat_text(prompt: Prompt, processor: Any, family: str | None = None) -> str:
     # A base model without a template: plain lines.
     sign = getattr(processor, "image_token", "<image>")
     lines = [
-        f"{turn.role.upper()}: {sign + chr(10) if turn.image is not None else ''}{turn.text}"
+        f"{turn.role.upper()}: {(sign + chr(10)) * len(turn.images)}{turn.text}"
         for turn in prompt.turns
     ]
     return "\n".join([*lines, "ASSISTANT:"])
@@ -153,7 +153,7 @@ def _batch(
 
     started = time.monotonic()
     family = family_of(model.config.model_type)
-    pictures = [[_picture(t.image) for t in p.turns if t.image is not None] for p in prompts]
+    pictures = [[_picture(one) for t in p.turns for one in t.images] for p in prompts]
     if family and not FAMILIES[family].shows_examples and max(map(len, pictures)) > 1:
         raise UserError(
             f"--model {options.model}: {family} sees one picture, so examples have none; give "

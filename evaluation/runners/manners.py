@@ -134,8 +134,8 @@ def body_of(
     messages = []
     for turn in prompt.turns:
         content: list[dict[str, Any]] = []
-        if turn.image is not None:
-            url = _data_url(turn.image, picture_format)
+        for image in turn.images:
+            url = _data_url(image, picture_format)
             content.append({"type": "image_url", "image_url": {"url": url}})
         content.append({"type": "text", "text": turn.text})
         messages.append({"role": turn.role, "content": content if turn.image else turn.text})

@@ -18,7 +18,7 @@ NAMES = ["", *COMMANDS]
 SCRIPTS = {"builder/make.py": "build", "scripts/contact_sheet.py": "sheet",
            "scripts/train/sft.py": "train sft", "scripts/train/grpo.py": "train grpo"}  # fmt: skip
 SCRIPTS |= {f"scripts/{name}.py": name for name in COMMANDS if name not in
-            {"build", "diff", "gallery", "leakage", "sheet", "train", "vsd"}}  # fmt: skip
+            {"build", "derive", "diff", "gallery", "leakage", "sheet", "train", "vsd"}}  # fmt: skip
 # What the base install brings and takes long to import: half a second would not do for them.
 SLOW = {"datasets", "pandas", "scipy", "sklearn", "huggingface_hub", "httpx", "bs4", "jsonschema"}
 OUTSIDE = {name for modules in EXTRAS.values() for name in modules} | {"psutil", "playwright"}

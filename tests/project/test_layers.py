@@ -17,6 +17,8 @@ MAY_IMPORT = {
     "core": ("lego_arta", "synthesis.boxes"),
     "tasks": ("core", "synthesis"),
     # Scoring predictions needs no crawler, no pictures and no GPU.
+    # Test sets made from a finished build, without its manuals.
+    "derived": ("lego_arta", "core", "tasks", "synthesis"),
     "evaluation": ("core", "tasks", "synthesis.boxes"),
     "builder": ("lego_arta", "core", "tasks", "synthesis", "builder"),
     # Models are tuned on the prompts they are tested with; rows never depend on the benchmark.
@@ -26,8 +28,9 @@ MAY_IMPORT = {
     "builder.sources.released": ("core", "tasks", "synthesis", "evaluation.prompts", "builder"),
     # A page or a gallery needs no crawler and no model, only the rows of a build.
     "review": ("core", "tasks", "synthesis", "evaluation.bootstrap"),
-    "benchmarks": ("lego_arta", "core", "tasks", "synthesis", "evaluation", "review", "builder"),
-}
+    "benchmarks": ("lego_arta", "core", "tasks", "synthesis", "evaluation", "review", "builder",
+                   "derived"),
+}  # fmt: skip
 MAY_IMPORT["scripts"] = (*MAY_IMPORT["benchmarks"], "benchmarks")
 ARROWS_MOST = 60  # between the rooms of the builder
 

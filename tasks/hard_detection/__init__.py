@@ -1,0 +1,1 @@
+"""Harder detection: parts among parts that are alike, absent ones, all of a kind."""

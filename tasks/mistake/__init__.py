@@ -1,0 +1,1 @@
+"""Mistakes: what is wrong in a wrong state, where, and how to put it right."""

@@ -1,0 +1,1 @@
+"""Sequences: which step is next, which was before, in which order, which one does not belong."""
