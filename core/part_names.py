@@ -21,7 +21,7 @@ _COUNTED_RE = re.compile(
 )
 _BETWEEN_RE = re.compile(r",\s+(?:and\s+)?(?=\d)|\s+and\s+(?=\d)|;\s+", re.IGNORECASE)
 _NUMBER = r"(?:\d+(?:\.\d+)?[⅓½⅔¼¾]?|[⅓½⅔¼¾])"
-_SIZE_RE = re.compile(rf"{_NUMBER}(?:\s?[x×]\s?{_NUMBER})+")
+SIZE_RE = re.compile(rf"{_NUMBER}(?:\s?[x×]\s?{_NUMBER})+")
 _FRACTIONS = {"⅓": 1 / 3, "½": 0.5, "⅔": 2 / 3, "¼": 0.25, "¾": 0.75}
 
 
@@ -108,7 +108,7 @@ def phrase_words(label: PartLabel) -> str:
 
 def size_of(theme: str) -> tuple[float, ...] | None:
     """Dimensions written in a theme: "plate 1x2x⅔" -> (1.0, 2.0, 0.667); None if there is none."""
-    match = _SIZE_RE.search(theme)
+    match = SIZE_RE.search(theme)
     if not match:
         return None
     return tuple(_number(part) for part in re.split(r"\s?[x×]\s?", match.group()))

@@ -14,6 +14,8 @@
     # which step is next, in what order, the odd one out; and a step as a conversation
     lego-arta derive lego-arta sequence --out data/sequence
     lego-arta derive lego-arta episode --out data/episode
+    # the same detection asked in German
+    lego-arta derive lego-arta languages --language de --out data/german
     # look at it
     lego-arta gallery data/hard --all --out gallery
 
@@ -31,6 +33,7 @@ from core.names import SPLITS
 from derived.kinds import KINDS
 
 GRIDS = (2, 3, 4)
+LANGUAGES = ("de", "nl", "fr")
 SEVERITIES = (1, 2, 3)
 
 
@@ -57,6 +60,10 @@ def parser() -> Parser:
     hard.add_argument(
         "--grid", nargs="+", type=int, choices=GRIDS, help="pictures a side of a grid (all)"
     )
+    other = result.add_argument_group("languages")
+    other.add_argument(
+        "--language", nargs="+", choices=LANGUAGES, help="some of them (all); each has its rows"
+    )
     add("--debug", action="store_true", help="show the traceback of an error")
     return result
 
@@ -81,6 +88,7 @@ def derive(options: argparse.Namespace) -> None:
         corruptions=tuple(options.corruption or ()),
         severities=tuple(sorted(set(options.severity or ()))),
         grids=tuple(sorted(set(options.grid or GRIDS))),
+        languages=tuple(options.language or ()),
         limit=options.limit,
         seed=options.seed,
     )

@@ -40,6 +40,12 @@ KINDS = {
         "several steps: which is next, which was before, in what order, the odd one out, needed",
         ("scene",),
     ),
+    "languages": Kind(
+        "derived.languages",
+        "object queries in German, Dutch or French, by a lexicon",
+        ("object",),
+        ("language",),
+    ),
     "episode": Kind(
         "derived.episode",
         "a step as a conversation: find, place, check, put right, check again",

@@ -41,6 +41,7 @@ class Source:
     corruptions: tuple[str, ...] = ()
     severities: tuple[int, ...] = ()
     grids: tuple[int, ...] = ()
+    languages: tuple[str, ...] = ()
     limit: int | None = None
     seed: int = 42
     dropped: Counter[str] = field(default_factory=Counter[str], compare=False)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from core.errors import UserError
 from core.items import Item, load_items, picture_bytes
-from core.store import writing
+from core.store import sha256, writing
 from evaluation.families import FAMILIES, prompt_text
 from evaluation.prompts import Prompt
 from evaluation.run import Asked, items_of, prompts_of
@@ -34,11 +34,14 @@ def write(asked: Asked, family: str | None, out: Path) -> int:
 
 
 def _line(prompt: Prompt, family: str | None, out: Path) -> dict[str, Any]:
-    messages, images = [], []
+    messages: list[dict[str, Any]] = []
+    images: list[str] = []
     for turn in prompt.turns:
-        message = {"role": turn.role, "text": turn.text}
-        images += [_picture(image, out) for image in turn.images]
-            message["image"] = images[-1]
+        message: dict[str, Any] = {"role": turn.role, "text": turn.text}
+        shown = [_picture(image, out) for image in turn.images]
+        images += shown
+        if shown:
+            message |= {"image": shown[0]} if len(shown) == 1 else {"images": shown}
         messages.append(message)
     line = {"id": prompt.item.id, "messages": messages, "images": images}
     template = FAMILIES[family].template if family else None
@@ -46,10 +49,12 @@ def _line(prompt: Prompt, family: str | None, out: Path) -> dict[str, Any]:
 
 
 def _picture(item: Item, out: Path) -> str:
-    """Write an item's picture under its id, once; its path in the folder."""
+    """Write an item's picture under its id, once; its path in the folder. Of several pictures of
+    one row each is told by a hash."""
     data = picture_bytes(item)
+    stem = item.id if item.shown is None else f"{item.id}-{sha256(data)[:8]}"
     with Image.open(io.BytesIO(data)) as image:
-        name = f"{IMAGES}/{item.id}.{(image.format or 'png').lower()}"
+        name = f"{IMAGES}/{stem}.{(image.format or 'png').lower()}"
     if not (out / name).is_file():
         (out / name).write_bytes(data)
     return name

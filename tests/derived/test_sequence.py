@@ -103,9 +103,9 @@ def test_gold_is_right_and_who_does_not_look_is_at_chance(sequences, tmp_path):
     for blind in ("first-letter", "majority", "no-image", "copy-query"):
         values = row(scores, blind, "sequence")["values"]
         assert values["next_acc"] <= 35 and values["previous_acc"] <= 35, blind
-    # The likest picture is the one before as often as the one after.
+    # The likest picture is the one before as often as the one after, or another.
     alike = row(scores, "similarity", "sequence")["values"]
-    assert alike["next_acc"] + alike["previous_acc"] == pytest.approx(100, abs=1)
+    assert alike["next_acc"] + alike["previous_acc"] <= 100
 
 
 def test_a_set_is_shown(sequences, tmp_path):

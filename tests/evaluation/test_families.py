@@ -10,7 +10,8 @@ from outside import MODEL_TEST
 from core.answers import parse_boxes
 from core.errors import UserError
 from core.frames import MAX_PIXELS, MIN_PIXELS, RESIZES, SHARES, to_norm100
-from core.items import load_items
+from core.items import load_items, picture_bytes
+from derived import command as derive
 from evaluation import command as evaluate
 from evaluation.examples import fixed_examples
 from evaluation.families import FAMILIES, chosen, family_of, prompt_text
@@ -148,6 +149,22 @@ def test_prompts_as_files(build, tmp_path, capsys):
     for text in (tmp_path / "q/prompts.jsonl").read_text().splitlines():
         line = json.loads(text)
         assert len(line["images"]) == 1 and line["prompt"].startswith("Question: ")
+
+
+def test_every_picture_of_a_conversation_is_its_own_file(demo, tmp_path):
+    """The turns of an episode show several pictures of one row."""
+    built = tmp_path / "episodes"
+    assert derive.main([str(demo / "lego-arta"), "episode", "--out", str(built)]) == 0
+    (config,) = {path.parent.name for path in built.glob("data/*/*.parquet")}
+    words = ["prompts", str(built), "--config", config, "--out", str(tmp_path / "p"),
+             "--examples", "none"]  # fmt: skip
+    assert evaluate.main(words) == 0
+    lines = [json.loads(x) for x in (tmp_path / "p/prompts.jsonl").read_text().splitlines()]
+    assert max(len(line["images"]) for line in lines) > 1
+    for item, line in zip(load_items(built, config, "test"), lines, strict=True):
+        turns = build_prompt(item, Setting(examples="none")).turns
+        wanted = [picture_bytes(one) for turn in turns for one in turn.images]
+        assert [(tmp_path / "p" / name).read_bytes() for name in line["images"]] == wanted
 
 
 def test_the_setting_of_a_run_follows_the_model(build, tmp_path, capsys):
