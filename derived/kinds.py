@@ -40,6 +40,11 @@ KINDS = {
         "several steps: which is next, which was before, in what order, the odd one out, needed",
         ("scene",),
     ),
+    "reference": Kind(
+        "derived.reference",
+        "states beside the manual's picture, seen by another camera",
+        ("state",),
+    ),
     "languages": Kind(
         "derived.languages",
         "object queries in German, Dutch or French, by a lexicon",

@@ -22,6 +22,7 @@ from core.build import BuildRow
 from core.part_names import part_kind, part_labels
 from core.pictures.media import encode
 from core.records import Instruction, PartLabel, Vlm
+from derived.sheet import sheet
 from derived.source import SOURCE_IDS, Made, Source, image_column, least_of, new_id, pixels_of
 from lego_arta import FEATURES
 from synthesis.collage import fit
@@ -32,7 +33,6 @@ from tasks.sequence.text import FORMS, LETTERS, QUERY_LABEL
 
 NAME = "sequence"
 LONG_SIDE_PX = 480
-LABEL_PX, GAP_PX = 34, 8
 # A pixel whose colour is so far from the border's shows something.
 BACKGROUND_LEVELS = 12
 MARK_RIM_PX = 4  # around a printed number: the soft edges of its strokes
@@ -182,7 +182,7 @@ def _row(
     return {
         **{name: told[name] for name in _SHARED if name != "image"},
         "id": new_id(NAME, question.form, *(row.id for row in rows)),
-        "image": source.picture(_sheet(used, labels)),
+        "image": source.picture(sheet(used, labels)),
         "query": query(template, NAME, wanted=question.text),
         "answer": answer,
         # Its words would tell what is asked for.
@@ -222,24 +222,6 @@ def _same_size(pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
     scale = LONG_SIDE_PX / max(height, width)
     size_wh = (max(16, round(width * scale)), max(16, round(height * scale)))
     return [fit(one, size_wh).cell for one in pictures]
-
-
-def _sheet(pictures: Sequence[np.ndarray], labels: Sequence[str]) -> np.ndarray:
-    """The pictures two in a row, what is shown above the options, a label above each."""
-    width = pictures[0].shape[1]
-    cells = []
-    for picture, label in zip(pictures, labels, strict=True):
-        strip = np.full((LABEL_PX, width, 3), 255, np.uint8)
-        cv2.putText(strip, label, (8, LABEL_PX - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.9, (0, 0, 0), 2,
-                    cv2.LINE_AA)  # fmt: skip
-        cells.append(np.vstack([strip, picture]))
-    blank = np.full_like(cells[0], 255)
-    if len(cells) % 2:
-        cells.insert(1, blank)
-    gap = np.full((cells[0].shape[0], GAP_PX, 3), 200, np.uint8)
-    rows = [np.hstack([cells[i], gap, cells[i + 1]]) for i in range(0, len(cells), 2)]
-    line = np.full((GAP_PX, rows[0].shape[1], 3), 200, np.uint8)
-    return np.vstack([part for row in rows for part in (line, row)][1:])
 
 
 def _guesses(

@@ -26,6 +26,7 @@ DERIVED = {
     for task in (
         Task("hard_detection", "tasks.hard_detection"),
         Task("mistake", "tasks.mistake"),
+        Task("state_reference", "tasks.state_reference"),
         Task("sequence", "tasks.sequence"),
         Task("episode", "tasks.episode"),
     )
