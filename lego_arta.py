@@ -73,6 +73,7 @@ _STATE = {
     "correction": _TEXT,
     "false_facts": Sequence(_TEXT),
     "shift_fraction": _FLOAT,
+    "difficulty": _TEXT,
     "part_box_px": _BOX,
     "correct_box_px": _BOX,
     "boundary_color": _TEXT,

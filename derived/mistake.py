@@ -15,8 +15,9 @@ from derived.source import SOURCE_IDS, Made, Source, new_id, pixels_of
 from lego_arta import FEATURES
 from synthesis.boxes import as_box, px_to_norm100
 from tasks.mistake.score import answer_text
-from tasks.mistake.text import NOWHERE, difficulty, shift_studs
+from tasks.mistake.text import NOWHERE
 from tasks.queries import query, read
+from tasks.state.difficulty import shift_studs
 
 NAME = "mistake"
 _STATE = FEATURES["state"]
@@ -38,7 +39,6 @@ def features(config: str) -> Features:
             "error_box_norm100": _BOX,
             "correct_box_norm100": _BOX,
             "shift_studs": Value("float32"),
-            "difficulty": Value("string"),
             **SOURCE_IDS,
         }
     )
@@ -80,7 +80,6 @@ def _row(source: Source, found: BuildRow) -> dict[str, Any]:
         "error_box_norm100": norm100[0] and list(norm100[0]),
         "correct_box_norm100": norm100[1] and list(norm100[1]),
         "shift_studs": shift_studs(sentence) if kind == "shift" else None,
-        "difficulty": difficulty(kind, sentence, row["shift_fraction"]),
         "source_ids": [found.id],
     }
 

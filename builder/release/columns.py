@@ -56,6 +56,10 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "correction": ("", "what is wrong and how to put it right; null if nothing is"),
     "false_facts": ("", "what of the instruction does not hold in this picture; empty if unknown"),
     "shift_fraction": ("share", "how far the part was moved, of the assembly's size"),
+    "difficulty": (
+        "",
+        "of a moved part how hard that is to see: easy, medium, hard (docs/states.md)",
+    ),
     "part_box_px": ("pixels", "where the part is in this picture; null where it is missing"),
     "correct_box_px": ("pixels", "where it belongs"),
     "boundary_color": ("#RRGGBB", "colour of the outline around the new part"),

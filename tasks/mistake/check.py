@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from core.scenes import KINDS
 from tasks.invariants import box_violations
-from tasks.mistake.text import LEVELS
+from tasks.state.difficulty import LEVELS
 from tasks.task import Check, Row
 
 

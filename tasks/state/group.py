@@ -10,6 +10,7 @@ from synthesis.boxes import Box
 from tasks.context import Context, EncodedImage, base_row, opaque_id
 from tasks.prompts import instruction_text, state_query
 from tasks.sessions import ManualRow
+from tasks.state.difficulty import difficulty
 from tasks.state.text import NO, YES
 from tasks.task import Row
 
@@ -95,6 +96,7 @@ def state_row(
         "correction": example.correction,
         "false_facts": list(example.false_facts),
         "shift_fraction": example.shift_fraction,
+        "difficulty": difficulty(example.kind, example.correction, example.shift_fraction),
         "part_box_px": None if box is None else list(box),
         "correct_box_px": list(example.correct_box_px),
         "boundary_color": finder.boundary_color,

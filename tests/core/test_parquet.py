@@ -52,7 +52,8 @@ def _row(config: str, number: int, data: bytes = PNG) -> dict:
     if config == "state":
         row |= {
             "label": number % 2, "group_id": f"g{number // 4}", "negative_kind": None,
-            "shift_fraction": 0.0, "part_box_px": [1, 2, 3, 4], "correct_box_px": [1, 2, 3, 4],
+            "shift_fraction": 0.0, "difficulty": None,
+            "part_box_px": [1, 2, 3, 4], "correct_box_px": [1, 2, 3, 4],
             "boundary_color": "#FF00FF",
         }  # fmt: skip
     return row

@@ -9,7 +9,8 @@ from core.build import picture_bytes, read_rows
 from core.items import load_items
 from core.metrics import Said
 from tasks.mistake.score import answer_text, answered, fields_of, kind_said
-from tasks.mistake.text import difficulty, facts, shift_studs
+from tasks.mistake.text import facts
+from tasks.state.difficulty import difficulty, shift_studs
 
 FAR = "Move the plate 2x3 four studs to the left."
 

@@ -198,6 +198,7 @@ def test_state_boxes_say_where_the_part_is_and_where_it_belongs(tiny):
             if not row["label"]:
                 assert row["negative_kind"] == "shift"
                 assert row["shift_fraction"] >= 0.05
+                assert row["difficulty"] in ("easy", "medium", "hard")
                 assert row["part_box_px"] != row["correct_box_px"]
                 x0, y0, x1, y1 = (int(v) for v in row["part_box_px"])
                 a, b, c, d = (int(v) for v in right["part_box_px"])
@@ -220,7 +221,7 @@ def test_the_boundary_colour_is_the_drawn_one(tiny):
 
 TELLING = {
     "id", "image", "answer", "label", "negative_kind", "correction", "shift_fraction",
-    "part_box_px",
+    "difficulty", "part_box_px",
 }  # fmt: skip
 
 

@@ -239,6 +239,7 @@ class _Manual:
             "correction": None,
             "false_facts": [],
             "shift_fraction": None,
+            "difficulty": None,
             "part_box_px": None,
             "correct_box_px": None,
             "boundary_color": step.color if step else None,
