@@ -33,6 +33,11 @@ settings.load_profile("ours")
 MAY_BE_MISSING = (NO_MANUAL_SITE, NO_CAD_MODELS, NO_VSD_FILES, NO_SPICE_PARSER, "mounting")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """More workers than cores: tests of servers and killed processes wait more than they work."""
+    return (os.cpu_count() or 1) + 2
+
+
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory) -> Path:
     """The folder of `outside.demo_build`, one for all; nobody may change it."""

@@ -4,6 +4,7 @@ line what it lacks. So do the commands that these print in their turn.
 There is no network, no token but the loopback Hub's, no torch, and a demo has two manuals.
 """
 
+import functools
 import importlib
 import os
 import re
@@ -95,6 +96,10 @@ def place(prepared, tmp_path, monkeypatch, hub) -> Path:
     monkeypatch.setattr(truth_masks, "MANUALS_MOST", 1)
     for name in (*EXTRAS["annotate"], *EXTRAS["train"]):
         monkeypatch.setitem(sys.modules, name, None)
+    # `auto` would find the cluster of another test that runs beside this one.
+    nothing = functools.cache(set)
+    monkeypatch.setattr("ray._private.services.find_gcs_addresses", nothing)
+    monkeypatch.setattr("ray._private.services.find_bootstrap_address", lambda folder: None)
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", hub.url)
     monkeypatch.setenv("HF_TOKEN", "hf_ann")
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
