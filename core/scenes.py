@@ -75,6 +75,8 @@ class PartInstance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `box_mm` is x0, y0, z0, x1, y1, z1 in the world, without the studs on top; `step` is the
     number of the step in the session that adds it, from 0, null for parts in a find picture.
     `hole_mm` is the opening that goes through a frame from below to its top, null in other parts.
+    `within` is the id of the part in whose opening it lies, as a rim in its tyre (the smallest,
+    if in several); null where it lies in none, or the source tells it by `hole_mm`.
     """
 
     id: int
@@ -87,6 +89,7 @@ class PartInstance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     session: str
     step: int | None
     hole_mm: tuple[float, float, float, float, float, float] | None = None
+    within: int | None = None
 
     @property
     def solid_boxes_mm(self) -> list[Box3[float]]:

@@ -59,10 +59,7 @@ def _relation_unique(context: Context, row: ManualRow, pair: Pair, relations: li
     taken = {*one.part_ids, *other.part_ids}
     new = [context.scene.parts[i] for i in step.new_ids]
     others = [p for p in (*parts_before(context, step), *new) if p.id not in taken]
-    anchor = space.boxes_of(context.scene.parts[i] for i in other.part_ids)
-    seen = space.as_seen(anchor, picture.camera)
+    anchor = [context.scene.parts[i] for i in other.part_ids]
     return not any(
-        relations[0]
-        in space.relations_between(space.as_seen(space.boxes_of([part]), picture.camera), seen)
-        for part in others
+        relations[0] in space.relations_of([part], anchor, picture.camera) for part in others
     )

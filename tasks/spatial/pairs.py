@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.relations import MIDDLE, MODEL, OPPOSITE, by_information
+from core.relations import MIDDLE, OPPOSITE, by_information
 from tasks.context import Context
 from tasks.regions import Region, StepRegions, exact_scene, parts_before, region
 from tasks.sessions import ManualRow
@@ -199,12 +199,15 @@ def _scene(context: Context, row: ManualRow, subject: Thing, other: Thing) -> li
         before = parts_before(context, drawn[0])
         floor = min(box[2] for box in (*(p.box_mm for p in before), *one.tolist()))
         return ["on"] if (abs(one[:, 2] - floor) <= space.NEAR_MM).all() else ["above"]
+    if other.is_part:
+        some, others = ([parts[i] for i in r.part_ids] for r in (subject.region, other.region))
+        return space.relations_of(some, others, camera)
     two = space.as_seen(space.boxes_of(parts[i] for i in other.region.part_ids), camera)
     if other.name == MIDDLE:
         return space.place_within(one, two)
     found = space.relations_between(one, two)
     # Among parts that stand around it somewhere nobody would say that it is in the model.
-    loose = other.name == MODEL and len(found) > 1
+    loose = len(found) > 1
     return [name for name in found if name != "in" or not loose]
 
 

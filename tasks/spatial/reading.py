@@ -22,22 +22,24 @@ class Placing(NamedTuple):
     sides: tuple[str, ...]
 
 
+# Up to the clause's end; a point within a number ("wheel rim 11.2x10.4") is none.
+_NAME = r"(?:[^,.;]|(?<=\d)\.(?=\d))+"
 _ANCHORS: tuple[tuple[str, str], ...] = (
-    ("in front of", r"in front of (?P<anchor>[^,.;]+)"),
-    ("behind", r"(?<!one )behind (?P<anchor>(?!the other)[^,.;]+)"),
-    ("left", r"(?:to|on) the left(?: side)? of (?P<anchor>[^,.;]+)"),
-    ("right", r"(?:to|on) the right(?: side)? of (?P<anchor>[^,.;]+)"),
-    ("next", r"(?:right )?(?:next to|beside|adjacent to|against the side of) (?P<anchor>[^,.;]+)"),
-    ("on", r"(?<!one )on top of (?P<anchor>(?!the other)[^,.;]+)"),
+    ("in front of", rf"in front of (?P<anchor>{_NAME})"),
+    ("behind", rf"(?<!one )behind (?P<anchor>(?!the other){_NAME})"),
+    ("left", rf"(?:to|on) the left(?: side)? of (?P<anchor>{_NAME})"),
+    ("right", rf"(?:to|on) the right(?: side)? of (?P<anchor>{_NAME})"),
+    ("next", rf"(?:right )?(?:next to|beside|adjacent to|against the side of) (?P<anchor>{_NAME})"),
+    ("on", rf"(?<!one )on top of (?P<anchor>(?!the other){_NAME})"),
     ("on", r"(?:onto|on) (?P<anchor>the table)\b"),
     ("on", r"\bon top\b"),
-    ("under", r"(?:underneath|under|below|beneath) (?P<anchor>[^,.;]+)"),
+    ("under", rf"(?:underneath|under|below|beneath) (?P<anchor>{_NAME})"),
     ("under", r"\b(?:from below|underneath)(?=$|[\s,.;])"),
-    ("above", r"(?:above|over) (?P<anchor>[^,.;]+)"),
-    ("in", r"(?:into|inside(?: of)?|in between|between|within) (?P<anchor>[^,.;]+)"),
+    ("above", rf"(?:above|over) (?P<anchor>{_NAME})"),
+    ("in", rf"(?:into|inside(?: of)?|in between|between|within) (?P<anchor>{_NAME})"),
     ("on", r"\b(?:onto|on) (?P<anchor>(?!the (?:left|right|front|back|leftmost|rightmost|very|side|"
            r"model)|(?:one|each|both|its|their) (?:side|edge|end)|\d|two\b|end\b|edge\b)"
-           r"[^,.;]+)"),
+           rf"{_NAME})"),
 )  # fmt: skip
 _COMPILED = tuple(
     (name, re.compile(rf"(?<!\w){pattern}", re.IGNORECASE)) for name, pattern in _ANCHORS

@@ -32,6 +32,16 @@ def boxes_of(parts: Iterable[PartInstance]) -> Boxes:
     return np.array([box for part in parts for box in part.solid_boxes_mm])
 
 
+def relations_of(
+    subject: Sequence[PartInstance], other: Sequence[PartInstance], camera: Camera
+) -> list[str]:
+    """What holds of parts as seen from other parts, by a reader who looks through a camera. What
+    lies in an opening of one of them is in it: their boxes, one within the other, tell no more."""
+    if all(part.within in {one.id for one in other} for part in subject):
+        return ["in"]
+    return relations_between(as_seen(boxes_of(subject), camera), as_seen(boxes_of(other), camera))
+
+
 def relations_between(subject: Boxes, other: Boxes) -> list[str]:
     """What holds of `subject` as seen from `other`, both (N, 6) boxes of parts; maybe nothing."""
     one, two = _union(subject), _union(other)

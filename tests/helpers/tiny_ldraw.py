@@ -73,6 +73,19 @@ def wing(title: str, hand: int) -> str:
     return "\n".join(lines) + "\n"
 
 
+def frame(title: str) -> str:
+    """A frame 4x4 a brick high, without studs: four walls around a hole of two by two studs."""
+    walls = [f"1 16 0 0 {z} {SQUARE} s/long.dat" for z in (-30, 30)]
+    walls += [f"1 16 {x} 0 0 {SQUARE} s/short.dat" for x in (-30, 30)]
+    return "\n".join([f"0 {title}", "0 !LDRAW_ORG Part", HEAD, *walls]) + "\n"
+
+
+def bracket(title: str) -> str:
+    """A plate 2x2 with a wall a brick high that stands along its back: an L, its top at 0."""
+    lines = [f"0 {title}", "0 !LDRAW_ORG Part", HEAD, f"1 16 0 16 0 {SQUARE} 3022.dat"]
+    return "\n".join([*lines, f"1 16 0 0 18 {SQUARE} s/back.dat"]) + "\n"
+
+
 def library(folder: Path) -> Path:
     """Write the library; returns its folder."""
     files = {
@@ -84,9 +97,15 @@ def library(folder: Path) -> Path:
         "parts/3022.dat": plate("Plate  2 x  2", 2, 2),
         "parts/3020.dat": plate("Plate  2 x  4", 4, 2),
         "parts/3001.dat": plate("Brick  2 x  4", 4, 2, 24),
+        "parts/3003.dat": plate("Brick  2 x  2", 2, 2, 24),
         "parts/3005.dat": plate("Brick  1 x  1", 1, 1, 24),
         "parts/54200.dat": slope("Slope Brick 31  1 x  1 x  0.667"),
         "parts/2450.dat": wing("Wing  2 x  3 Left", -1),
+        "parts/s/long.dat": f"0 ~Wall\n{box(40, 24, 10)}\n",
+        "parts/s/short.dat": f"0 ~Wall\n{box(10, 24, 20)}\n",
+        "parts/s/back.dat": f"0 ~Wall\n{box(20, 16, 2)}\n",
+        "parts/1200.dat": frame("Frame  4 x  4"),
+        "parts/1201.dat": bracket("Bracket  2 x  2"),
         "parts/old.dat": f"0 ~Moved to 3022\n1 16 0 0 0 {SQUARE} 3022.dat\n",
         "parts/loop.dat": f"0 Loop\n1 16 0 0 0 {SQUARE} loop.dat\n",
         "parts/half.dat": f"0 Half a part\n1 16 0 0 0 {SQUARE} s/none.dat\n{box(10, 8, 10)}\n",

@@ -5,13 +5,19 @@ import numpy as np
 from builder.sources.drawn import standing
 from builder.sources.ldraw.camera import PLATE_LDU, STUD_LDU, Array
 from builder.sources.ldraw.facts import Facts
+from builder.sources.ldraw.openings import lies_in, opening_of
 from builder.sources.ldraw.solids import Body, Ground, Solid
 
 _UNITS = (STUD_LDU, STUD_LDU, PLATE_LDU) * 2
 
 
 def anchored(roll: float, facts: Facts, group: list[Body], before: Ground) -> Facts:
-    """The facts with what a part stands to in place of what it rests on, as `roll` says."""
+    """The facts with what a part stands to in place of what it rests on, as `roll` says; what it
+    lies in is always said, for "on top of" the same part would not be true."""
+    opening = _lies_in(group, before)
+    if opening is not None:  # "on the left" would be heard as the opening's
+        facts = {k: v for k, v in facts.items() if k not in ("x", "depth")}
+        return _instead(facts, "in", opening)
     found = _stands_to(group, before, facts.get("relation") == "on")
     if found is None or facts.get("relation") == "under":  # it hangs there, whatever is beside it
         return facts
@@ -20,19 +26,41 @@ def anchored(roll: float, facts: Facts, group: list[Body], before: Ground) -> Fa
     said = standing.worded(relation, roll, standing.holds("next", one, _box(solid.box)))
     if said is None:
         return facts
+    return _instead(facts, said, name)
+
+
+def _instead(facts: Facts, relation: str, anchor: str) -> Facts:
+    """The facts with a relation to an anchor in place of what holds the part."""
     if "support" in facts and any(key.startswith("from_") for key in facts):
         facts = {"edge_of": facts["support"], **facts}  # "its edge" would be the anchor's
-    return {k: v for k, v in facts.items() if k != "support"} | {"relation": said, "anchor": name}
+    facts = {k: v for k, v in facts.items() if k != "support"}
+    return facts | {"relation": relation, "anchor": anchor}
 
 
 def holds(facts: Facts, group: list[Body], before: Ground) -> bool:
     """Whether parts stand as stated to a part of that name, taken as widely as the words can be."""
     return any(
-        all(standing.holds(str(facts["relation"]), _box(body.box), _box(solid.box))
-            for body in group)
+        all(_holds(str(facts["relation"]), body, solid) for body in group)
         for solid in before.solids
         if facts["anchor"] in _names(solid)
-    )  # fmt: skip
+    )
+
+
+def _holds(relation: str, body: Body, solid: Solid) -> bool:
+    if relation == "in":
+        return all(lies_in(one, solid) for one in body.solids)
+    return standing.holds(relation, _box(body.box), _box(solid.box))
+
+
+def _lies_in(group: list[Body], before: Ground) -> str | None:
+    """The name of the one part in whose opening all of a group lie; None where it has none."""
+    if any(body.unit.assembly for body in group):
+        return None
+    places = {opening_of(body.solids[0], before.solids, before.boxes) for body in group}
+    place = places.pop() if len(places) == 1 else None
+    if place is None or before.solids[place].piece.kind[0] == group[0].unit.kind[0]:
+        return None
+    return _name(before.solids[place], before)
 
 
 def _stands_to(group: list[Body], before: Ground, on_studs: bool) -> tuple[Solid, str, str] | None:
@@ -45,7 +73,7 @@ def _stands_to(group: list[Body], before: Ground, on_studs: bool) -> tuple[Solid
     near = [solid for solid in before.near(_reach(body.box)) if solid.is_square]
     boxes = [_box(solid.box) for solid in near]
     for number, (solid, box) in enumerate(zip(near, boxes, strict=True)):
-        name = next((name for name in _names(solid) if before.kinds[name] == 1), None)
+        name = _name(solid, before)
         if name is None or solid.piece.kind[0] == body.unit.kind[0]:
             continue
         relation = standing.side(one, box)
@@ -59,6 +87,11 @@ def _stands_to(group: list[Body], before: Ground, on_studs: bool) -> tuple[Solid
         return None
     (*_, number), name, relation = min(found)
     return near[number], name, relation
+
+
+def _name(solid: Solid, before: Ground) -> str | None:
+    """What no other part is called."""
+    return next((name for name in _names(solid) if before.kinds[name] == 1), None)
 
 
 def _names(solid: Solid) -> tuple[str, str]:

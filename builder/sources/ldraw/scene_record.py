@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from msgspec import structs
 
 from builder.sources.drawn.scene_book import SceneBook
 from builder.sources.ldraw.camera import FINE, MM_PER_LDU, Array, Camera
+from builder.sources.ldraw.openings import lies_in, may_lie_in, opening_of
 from builder.sources.ldraw.pieces import Piece
+from builder.sources.ldraw.solids import Solid
 from builder.sources.ldraw.stating import Said
 from core import scenes
 
@@ -31,6 +34,33 @@ def add_part(
             step=step,
         )
     )
+
+
+def note_within(book: SceneBook, parts: Mapping[int, Solid], there: Mapping[int, Solid]) -> None:
+    """Note of parts, by id, in whose opening of what is there they lie."""
+    ids, solids = list(there), list(there.values())
+    boxes = np.array([solid.box for solid in solids]).reshape(-1, 6)
+    for part_id, solid in parts.items():
+        place = opening_of(solid, solids, boxes)
+        if place is not None:
+            _put_within(book, part_id, ids[place])
+
+
+def note_put_around(
+    book: SceneBook, earlier: Mapping[int, Solid], new: Mapping[int, Solid]
+) -> None:
+    """Note which earlier parts, so far in none, lie in an opening of a new one put around them."""
+    ids, solids = list(earlier), list(earlier.values())
+    boxes = np.array([solid.box for solid in solids]).reshape(-1, 6)
+    for new_id, solid in new.items():
+        for place in np.flatnonzero(may_lie_in(boxes, solid.box)).tolist():
+            is_free = book.parts[ids[place]].within is None
+            if is_free and lies_in(solids[place], solid):
+                _put_within(book, ids[place], new_id)
+
+
+def _put_within(book: SceneBook, part_id: int, other_id: int) -> None:
+    book.parts[part_id] = structs.replace(book.parts[part_id], within=other_id)
 
 
 def camera_of(camera: Camera, size_wh: tuple[int, int], turned: bool = False) -> scenes.Camera:

@@ -25,8 +25,15 @@ from builder.sources.ldraw.camera import FINE, world_from_model
 from builder.sources.ldraw.canvas import Canvas, palette
 from builder.sources.ldraw.colours import Colour
 from builder.sources.ldraw.drawing import covered, draw_found, draw_step
-from builder.sources.ldraw.scene_record import add_part, camera_of, picture_of, statement
-from builder.sources.ldraw.solids import Body, bodies_of
+from builder.sources.ldraw.scene_record import (
+    add_part,
+    camera_of,
+    note_put_around,
+    note_within,
+    picture_of,
+    statement,
+)
+from builder.sources.ldraw.solids import Body, Solid, bodies_of
 from builder.sources.ldraw.stating import a_style
 from builder.sources.ldraw.steps import Session
 from builder.sources.ldraw.views import (
@@ -128,6 +135,10 @@ class _Work:
         ]
 
 
+def _solids(bodies: Sequence[Body]) -> list[Solid]:
+    return [solid for body in bodies for solid in body.solids]
+
+
 def _add(manual: Manual, canvas: Canvas, bodies: Sequence[Body]) -> list[list[int]]:
     return [[canvas.add(part) for part in placed(body, manual.colours)] for body in bodies]
 
@@ -143,12 +154,25 @@ def draw_session(manual: Manual, session: Session, order: int) -> Iterator[Row]:
         if look is None:
             _hidden(work, number)
             if home:
-                for body in work.stand(home, number).bodies[number]:
-                    work.part_ids += work.note(body, home, number)
+                _note_step(work, work.stand(home, number), number)
             continue
         turned, now = look != now, look
         following = looks[number + 1] if number + 1 < len(looks) else None
         yield from _draw_one(work, number, work.stand(look, number), turned, following == look)
+
+
+def _note_step(work: _Work, stand: _Stand, number: int) -> dict[int, list[int]]:
+    """Note the parts of a step in the scene; their ids, by the `id` of the body."""
+    bodies = stand.bodies[number]
+    ids = {id(body): work.note(body, stand.look, number) for body in bodies}
+    new_ids = [part_id for body in bodies for part_id in ids[id(body)]]
+    earlier = _solids([body for some in stand.bodies[:number] for body in some])
+    there = dict(zip(work.part_ids, earlier, strict=True))
+    new = dict(zip(new_ids, _solids(bodies), strict=True))
+    note_within(work.manual.book, new, there | new)
+    note_put_around(work.manual.book, there, new)
+    work.part_ids += new_ids
+    return ids
 
 
 def _hidden(work: _Work, number: int) -> None:
@@ -162,9 +186,8 @@ def _draw_one(
 ) -> Iterator[Row]:
     """The rows of a step: the parts to find, if there are any, and the picture of the step."""
     manual, bodies, ids_before = work.manual, stand.bodies[number], list(work.part_ids)
-    ids = {id(body): work.note(body, stand.look, number) for body in bodies}
+    ids = _note_step(work, stand, number)
     new_ids = [part_id for body in bodies for part_id in ids[id(body)]]
-    work.part_ids += new_ids
     style = a_style(work.rng)
     earlier = [body for some in stand.bodies[:number] for body in some]
     following = stand.bodies[number + 1] if has_next else []
@@ -276,6 +299,10 @@ def _alternative(
         gone = _place(stand, number, absent)
         ids_before = [*ids_before[:gone], *ids_before[gone + 1 :]]
         stand = _stand_without(work, stand, number, absent)
+    earlier = [body for some in stand.bodies[:number] for body in some if body is not absent]
+    there = dict(zip([*ids_before, *flat], _solids([*earlier, *bodies]), strict=True))
+    kept = {part_id for some in right_ids.values() for part_id in some}
+    note_within(work.manual.book, {i: there[i] for i in flat if i not in kept}, there)
     with stand.canvas.trying():
         rgb, numbers, _ = _picture(work, stand, number, bodies)
     book, name = work.manual.book, f"{work.session.sign}-{number + 1}-alternative-{index}"

@@ -68,6 +68,7 @@ def say(
         read = read_facts(group, seen, own[0].kind in detail)
         facts = anchoring.anchored(style.roll, read, group, seen)
         attach = style.attach or read.get("relation") not in ("on", "table")
+        attach = attach and facts.get("relation") != "in"  # one does not "attach into"
         named = style.coloured or labels[own[0].kind[0]] > 1
         pronoun = style.pronoun and len(groups) == 1
         lines.append(text.put_line(own, facts, pronoun, named, attach))

@@ -34,6 +34,8 @@ from tasks.spatial.reading import Placing, read_placing
         ("Put it on the mailbox.", ("on", "the mailbox", ())),
         ("Put it between the two arches.", ("in", "the two arches", ())),
         ("Insert it into the frame.", ("in", "the frame", ())),
+        ("Put the technic pin 1/2 into the wheel rim 11.2x10.4, studs to the right.",
+         ("in", "the wheel rim 11.2x10.4", ())),
         ("Put it next to the arch, studs to the back.", ("next", "the arch", ())),
         ("Put the brick on the right side of the white arch.", ("right", "the white arch", ())),
         ("Attach the wagon cover vertically.", (None, None, ())),

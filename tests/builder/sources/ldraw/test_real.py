@@ -3,14 +3,17 @@
 import numpy as np
 import pytest
 from outside import CAD_MODELS as REAL
+from scipy.spatial import Delaunay
 
 from builder.sources.ldraw.colours import read_config
 from builder.sources.ldraw.library import open_library
 from builder.sources.ldraw.making import Wanted, make_manual
 from builder.sources.ldraw.mesh import Meshes
 from builder.sources.ldraw.models import ModelFile, find_models, terms_of, titles_of
+from builder.sources.ldraw.openings import opening_of
 from builder.sources.ldraw.pieces import take_apart
 from builder.sources.ldraw.reader import read_model
+from builder.sources.ldraw.solids import bodies_of
 from builder.sources.ldraw.steps import MOST_KINDS, sessions_of
 from core import scenes
 from core.records import load
@@ -32,6 +35,41 @@ def test_every_model_comes_apart_into_steps():
         assert not [one for one in lost if one.reason != "nameless_part"], model.name
         for session in sessions_of(raw):
             assert all(len({u.kind for u in step}) <= MOST_KINDS for step in session.steps)
+
+
+@pytest.mark.parametrize(
+    ("number", "inner", "outer"),
+    [
+        ("5920", "wheel rim 8x18 with 12 spokes and peghole", "tyre 58x14 offset tread"),
+        ("6232", "coin with 20 sans-serif type", "barrel 2x2x1⅔"),
+        ("6755", "glass for window 1x4x5", "window 1x4x5"),
+    ],
+)
+def test_rims_are_in_tyres_and_panes_in_windows(number, inner, outer):
+    """Read again from the corners of faces: what is in a part is mostly in its convex hull."""
+    (path,) = (REAL / "models").glob(f"{number}-*")
+    library = open_library(REAL / "library")
+    files = read_model(path.read_bytes(), path.name)
+    meshes = Meshes(library, {name: f for name, f in files.items() if f.is_part})
+    raw, _ = take_apart(files, meshes, read_config(library.config))
+    found = set()
+    for session in sessions_of(raw):
+        solids = [s for b in bodies_of([u for step in session.steps for u in step], 0)
+                  for s in b.solids]  # fmt: skip
+        boxes = np.array([solid.box for solid in solids])
+        for solid in solids:
+            place = opening_of(solid, solids, boxes)
+            if place is None:
+                continue
+            other = solids[place]
+            found.add((solid.piece.name.label(), other.piece.name.label()))
+            points, hull = (
+                one.piece.mesh.triangles.reshape(-1, 3) @ one.turn.T + one.shift
+                for one in (solid, other)
+            )
+            inside = Delaunay(np.unique(hull.round(2), axis=0)).find_simplex(points) >= 0
+            assert inside.mean() > 0.5, found
+    assert (inner, outer) in found
 
 
 def test_a_real_model_is_where_its_scene_says(tmp_path):

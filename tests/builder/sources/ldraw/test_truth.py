@@ -2,10 +2,13 @@
 code that wrote them: parts of the tiny library are boxes with known sides."""
 
 import itertools
+import re
 
+import msgspec
 import numpy as np
 import pytest
 from msgspec import structs
+from scipy.spatial import Delaunay
 from tiny_ldraw import HEAD, library, put, tower
 
 from builder.sources.ldraw import alternatives
@@ -13,6 +16,8 @@ from builder.sources.ldraw.making import Wanted, make_manual
 from builder.sources.ldraw.models import ModelFile
 from core import scenes
 from core.records import load
+from tasks.spatial import space
+from tasks.spatial.reading import read_placing
 
 STUD, STUD_HIGH = 8.0, 1.6  # mm
 WIDE = "".join(  # a plate with room, then parts one by one
@@ -41,6 +46,27 @@ ROW = "".join(  # the middle is where it is only as long as all that was built i
         put("3023", 60, -8, 0, 15), put("3005", 10, -24, 0, 15),
     )
 )  # fmt: skip
+FRAMED = "".join(  # a brick in a frame; a plate in the corner of a bracket, and so in its box
+    f"{line}\n0 STEP\n"
+    for line in (
+        "\n".join(put("3020", x, 0, z, 15) for x in (-40, 40) for z in (-20, 20)),
+        put("1200", -40, -24, 0, 1), put("3003", -40, -24, 0, 4),
+        put("1201", 40, -24, 0, 1), put("3024", 30, -16, -10, 0), put("3005", 10, -24, 30, 4),
+    )
+)  # fmt: skip
+AROUND = "".join(  # the frame comes last
+    f"{line}\n0 STEP\n"
+    for line in (
+        "\n".join(put("3020", x, 0, z, 15) for x in (-40, 40) for z in (-20, 20)),
+        put("3022", -40, -8, 0, 4), put("1200", -40, -24, 0, 1),
+    )
+)  # fmt: skip
+# Corners of parts in their own frame (mm), as the tiny library has them.
+CORNERS = {
+    "1200.dat": np.array(list(itertools.product((-16, 16), (0, 9.6), (-16, 16)))),
+    "1201.dat": np.array([(x, y, z) for x in (-8, 8) for y, z in
+                          ((9.6, -8), (6.4, -8), (0, 6.4), (0, 8), (9.6, 8))]),
+}  # fmt: skip
 MODELS = {
     "tower": tower(),
     "wide": f"0 Wide\n{HEAD}\n{WIDE}",
@@ -70,16 +96,33 @@ def box(part):
 
 def studs(part):
     """(n, 3) feet of a part's studs, from its box alone: every cell of its top has one."""
-    if part.kind == "54200.dat":
+    if part.kind in ("54200.dat", "1200.dat"):
         return np.zeros((0, 3))
+    if part.kind == "1201.dat":  # on the plate that it begins with
+        foot = part.box_mm[2] + 3.2
+        return np.array([(*xy, foot) for xy in cells(part)])
     if part.kind == "2450.dat":  # a wing has none where it is narrow, nor has its mirror image
         pose = np.array(part.pose_mm)
         return (
             np.array([(4, 0, -8), (-4, 0, -8), (4, 0, 0), (4, 0, 8)]) @ pose[:, :3].T + pose[:, 3]
         )
-    x0, y0, _, x1, y1, z1 = part.box_mm
+    return np.array([(*xy, part.box_mm[5]) for xy in cells(part)])
+
+
+def cells(part):
+    x0, y0, _, x1, y1, _ = part.box_mm
     xs, ys = np.arange(x0 + STUD / 2, x1, STUD), np.arange(y0 + STUD / 2, y1, STUD)
-    return np.array([(x, y, z1) for x in xs for y in ys])
+    return [(x, y) for x in xs for y in ys]
+
+
+def hull_share(part, other):
+    """How much of a part, of points all over its box, is within the convex hull of another: in the
+    corner of a bracket a part sticks out of it, though not out of its box."""
+    pose = np.array(other.pose_mm)
+    hull = Delaunay(CORNERS[other.kind] @ pose[:, :3].T + pose[:, 3])
+    x0, y0, z0, x1, y1, z1 = part.box_mm
+    ends = [np.linspace(a + 0.01, b - 0.01, 5) for a, b in ((x0, x1), (y0, y1), (z0, z1))]
+    return (hull.find_simplex(np.array(list(itertools.product(*ends)))) >= 0).mean()
 
 
 def held_by(part, others):
@@ -171,6 +214,8 @@ def stands_so(facts, group, before):
     named = [p for p in before if facts["anchor"] in (p.label, f"{p.color} {p.label}")]
     own = np.array([box(part) for part in group])
     one = np.concatenate([own[:, :3].min(0), own[:, 3:].max(0)])
+    if facts["relation"] == "in":
+        return any(all(hull_share(part, other) == 1 for part in group) for other in named)
     found = []
     for other in map(box, named):
         apart = np.maximum(one[:3] - other[3:], other[:3] - one[3:])
@@ -351,6 +396,77 @@ def test_a_part_of_an_earlier_step_left_out(tmp_path, monkeypatch):
         other.correction == "A step before this one is not finished: add the white plate 1x2 first."
     )
     assert other.exchanged.endswith("take the white plate 1x2 away.")
+
+
+@pytest.fixture(scope="module")
+def framed(tmp_path_factory):
+    return drawn(tmp_path_factory.mktemp("framed"), f"0 Framed\n{HEAD}\n{FRAMED}", 7)
+
+
+def test_what_a_frame_closes_in_is_in_it(framed):
+    base, (ring,), (plug,), (angle,), (corner,), _ = [
+        [framed.parts[i] for i in step.new_ids] for step in framed.steps
+    ]
+    assert plug.within == ring.id and hull_share(plug, ring) == 1
+    inside = box(corner)[:3] >= box(angle)[:3] - 0.1, box(corner)[3:] <= box(angle)[3:] + 0.1
+    assert np.all(inside) and hull_share(corner, angle) < 1  # in the bracket's box, not in it
+    assert all(part.within is None for part in [*base, ring, angle, corner])
+    (said,), (other,) = framed.steps[2].says.groups, framed.steps[4].says.groups
+    assert (said.facts["relation"], said.facts["anchor"]) == ("in", "frame 4x4")
+    assert not {"support", "x", "depth"} & set(said.facts) and other.facts["relation"] != "in"
+    (line,) = map(scenes.plain, framed.steps[2].says.put_lines)
+    assert re.match(r"Put (it|the (bright red )?brick 2x2) into the frame 4x4\.", line)
+    read = read_placing(line, ["brick 2x2"])
+    assert (read.relation, read.anchor) == ("in", "the frame 4x4")
+    camera = framed.pictures[0].camera
+    assert space.relations_of([plug], [ring], camera) == ["in"]
+    assert space.relations_of([ring], [plug], camera) == []
+    assert "in" not in space.relations_of([corner], [angle], camera)
+
+
+def test_a_scene_written_without_it_is_read(framed):
+    part = structs.asdict(framed.parts[0])
+    del part["within"]
+    assert msgspec.convert(part, scenes.PartInstance).within is None
+
+
+def test_what_is_put_elsewhere_is_not_in_the_frame(tmp_path, monkeypatch):
+    some = {kind: alternatives.CHANGES[kind] for kind in ("shift", "wrong_color")}
+    monkeypatch.setattr(alternatives, "CHANGES", some)
+    framed = drawn(tmp_path, f"0 Framed\n{HEAD}\n{FRAMED}", 7)
+    for step, before, groups in situations(framed):
+        assert wrong_facts(step.says, groups, before) == set(), step.step
+    step, before, _ = list(situations(framed))[2]
+    kinds = set()
+    for other in step.alternatives:
+        there = groups_of(framed, other.says)
+        assert wrong_facts(other.says, there, before) == set(), other.kind
+        wrong = wrong_facts(step.says, there, before)
+        assert wrong and wrong <= set(other.false_facts), (other.kind, wrong)
+        for part in [framed.parts[i] for g in other.says.groups for i in g.part_ids]:
+            assert (part.within == before[-1].id) == (hull_share(part, before[-1]) == 1)
+        assert (other.kind == "shift") == ("relation" in other.false_facts)
+        kinds.add(other.kind)
+    assert kinds == {"shift", "wrong_color"}
+
+
+def test_a_frame_put_around_a_part_is_not_said_to_be_in_anything(tmp_path):
+    scene = drawn(tmp_path, f"0 Around\n{HEAD}\n{AROUND}", 7)
+    (plug,), (ring,) = [[scene.parts[i] for i in step.new_ids] for step in scene.steps[1:]]
+    assert plug.within == ring.id and ring.within is None
+    assert all(g.facts.get("relation") != "in" for s in scene.steps for g in s.says.groups)
+
+
+def test_parts_in_frames_that_stand_askew(tmp_path):
+    """The frame and its plug are turned by 30 degrees: the frame's own axes count."""
+    c, s = np.cos(np.pi / 6), np.sin(np.pi / 6)
+    turn = f"{c:.6f} 0 {s:.6f} 0 1 0 {-s:.6f} 0 {c:.6f}"
+    base = "\n".join(put("3020", x, 0, z, 15) for x in (-40, 40) for z in (-20, 20))
+    steps = (base, put("1200", 0, -24, 0, 1, turn), put("3022", 0, -8, 0, 4, turn))
+    scene = drawn(tmp_path, f"0 Askew\n{HEAD}\n" + "\n0 STEP\n".join(steps) + "\n0 STEP\n", 7)
+    (ring,), (plug,) = [[scene.parts[i] for i in step.new_ids] for step in scene.steps[1:]]
+    assert plug.within == ring.id
+    assert scene.steps[2].says.groups[0].facts["anchor"] == "frame 4x4"
 
 
 def test_places_are_told_where_the_scene_says_so(scene):
