@@ -1,12 +1,13 @@
 """Make a test set from a finished build: nothing is drawn or crawled anew.
 
-    # robustness: the object test split under nine corruptions, three severities each
-    lego-arta derive lego-arta robust --config object --out data/robust
-    lego-arta evaluate run data/robust --config object --model Qwen/Qwen2.5-VL-7B-Instruct
-    lego-arta evaluate score data/robust predictions     # a table of what each corruption costs
+    # robustness: some 20 rows under nine corruptions (all rows and severities: minutes)
+    lego-arta derive lego-arta robust --config object --severity 2 --limit 20 --out data/robust
+    lego-arta evaluate run data/robust --config object --out seen \\
+        --model Qwen/Qwen2.5-VL-7B-Instruct
+    lego-arta evaluate score data/robust seen     # a table of what each corruption costs
     # only blur, at its worst
-    lego-arta derive lego-arta robust --config state --corruption motion_blur defocus_blur \\
-        --severity 3 --out data/blurred
+    lego-arta derive lego-arta robust --config state --corruption motion_blur --severity 3 \\
+        --out data/blurred
     # find a part among sixteen pictures of parts like it, or say that it is not there
     lego-arta derive lego-arta hard-detection --grid 4 --out data/hard
     # what is wrong, where, and how to put it right; train rows too, to tune on

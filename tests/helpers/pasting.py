@@ -77,6 +77,12 @@ def prepare(demo: Path, folder: Path) -> Path:
             "export lego-arta --format legacy --split train --limit 4 --out path/to/ARTA_LEGO",
             "review make lego-arta --task object --n 10 --checks none --out object.html",
             "leakage lego-arta --out subsets",
+            "derive lego-arta hard-detection --limit 3 --out data/hard",
+            "derive lego-arta robust --config object --corruption jpeg --limit 1 --out data/robust",
+            "derive lego-arta sequence --limit 2 --out data/sequence",
+            "evaluate run data/robust --config object --model baseline:copy-query --out seen",
+            "evaluate run data/hard --config hard_detection --out answers"
+            " --model baseline:always-none",
         ]
         assert [main(line.split()) for line in done] == [0] * len(done)
         shutil.copytree(folder / ".work" / DEMO / "site", "path/to/saved-site")
