@@ -31,10 +31,9 @@ from pathlib import Path
 from core.cli import Parser, positive, run, whole, writable
 from core.errors import UserError
 from core.names import SPLITS
-from derived.kinds import KINDS
+from derived.kinds import KINDS, LANGUAGES
 
 GRIDS = (2, 3, 4)
-LANGUAGES = ("de", "nl", "fr")
 SEVERITIES = (1, 2, 3)
 
 

@@ -276,13 +276,12 @@ def _shared(
     """The columns that all tasks have."""
     told = target.row.columns
     shown = target.shown[0]
-    template = str(source.manifest.get("options", {}).get("templates", "paper"))
     asked = wanted(shown.label, len(shown.instances_px), question)
     rows = list({single.row.id: single.row for single in [target, *chosen]}.values())
     own = [row.columns["provenance"]["source_images"][row.columns["cell"]] for row in rows]
     return {
         **{name: told[name] for name in _SHARED if name != "image"},
-        "query": query(template, NAME, wanted=asked),
+        "query": query(source.template, NAME, wanted=asked),
         "provenance": {"source_images": own, "annotator": told["provenance"]["annotator"]},
         "confidence": least_of([row.columns for row in rows], "confidence"),
         "sample_weight": least_of([row.columns for row in rows], "sample_weight"),

@@ -17,6 +17,8 @@ class Kind(NamedTuple):
     options: tuple[str, ...] = ()
 
 
+LANGUAGES = ("de", "nl", "fr")  # of `languages`: German, Dutch, French
+
 KINDS = {
     "robust": Kind(
         "derived.robust",

@@ -15,7 +15,8 @@ from core.build import BuildRow, picture_bytes
 from core.colors import split_color
 from core.part_names import phrase_words
 from core.records import PartLabel
-from derived.part_phrases import LANGUAGES, part_phrase
+from derived.kinds import LANGUAGES
+from derived.part_phrases import part_phrase
 from derived.source import SOURCE_IDS, Made, Source, image_column, new_id
 from lego_arta import FEATURES
 from synthesis.boxes import as_box
@@ -62,7 +63,7 @@ def make(source: Source) -> Iterator[Made]:
         for number, row in enumerate(source.rows(NAME, split)):
             if source.limit is not None and number >= source.limit:
                 break
-            for language in source.languages or tuple(LANGUAGES):
+            for language in source.languages or LANGUAGES:
                 made = _row(source, row, language)
                 if made is None:
                     source.drop(NAME, f"no_words_{language}")

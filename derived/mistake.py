@@ -11,12 +11,12 @@ from datasets import Features, Value
 
 from core.boxtext import rounded
 from core.build import BuildRow
-from derived.source import SOURCE_IDS, Made, Source, new_id, pixels_of
+from derived.source import SOURCE_IDS, Made, Source, new_id, pixels_of, words_of
 from lego_arta import FEATURES
 from synthesis.boxes import as_box, px_to_norm100
 from tasks.mistake.score import answer_text
 from tasks.mistake.text import NOWHERE
-from tasks.queries import query, read
+from tasks.queries import query
 from tasks.state.difficulty import shift_studs
 
 NAME = "mistake"
@@ -65,16 +65,11 @@ def _row(source: Source, found: BuildRow) -> dict[str, Any]:
     norm100 = [None if box is None else px_to_norm100(box, size_wh) for box in (error, correct)]
     written = [NOWHERE if box is None else _written(box) for box in norm100]
     kind, sentence = row["negative_kind"], row["correction"]
-    template = str(source.manifest.get("options", {}).get("templates", "paper"))
-    told = read(row["query"], "state") or {
-        "found": row["previous_instruction"] or "", "done": row["instruction"],
-    }  # fmt: skip
-    told = {name: text[:1].upper() + text[1:] for name, text in told.items()}
     return {
         **{name: row[name] for name in _KEPT if name != "image"},
         "id": new_id(NAME, found.id),
         "image": source.picture(rgb),
-        "query": query(template, NAME, **told),
+        "query": query(source.template, NAME, **words_of(row)),
         "answer": answer_text(kind, written[0], written[1], sentence),
         "error_box_px": error,
         "error_box_norm100": norm100[0] and list(norm100[0]),

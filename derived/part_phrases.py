@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from core.colors import split_color
 from core.part_names import SIZE_RE
-
-LANGUAGES = {"de": "German", "nl": "Dutch", "fr": "French"}
+from derived.kinds import LANGUAGES
 
 
 class Noun(NamedTuple):
@@ -174,7 +173,7 @@ def part_phrase(count: int, label: str, language: str) -> str | None:
     >>> part_phrase(1, "green plate 2x4 with handle", "nl") is None
     True
     """
-    which = list(LANGUAGES).index(language)
+    which = LANGUAGES.index(language)
     color, theme = split_color(label)
     size = SIZE_RE.search(theme)
     if size and theme[size.end() :].strip():

@@ -13,10 +13,10 @@ from datasets import Sequence as ListOf
 
 from core.build import BuildRow
 from derived.sheet import sheet
-from derived.source import SOURCE_IDS, Made, Source, new_id, pixels_of
+from derived.source import SOURCE_IDS, Made, Source, new_id, pixels_of, words_of
 from lego_arta import FEATURES
 from synthesis.corruptions import corrupt
-from tasks.queries import query, read
+from tasks.queries import query
 from tasks.state_reference.text import LABELS
 
 NAME = "state_reference"
@@ -61,11 +61,6 @@ def make(source: Source) -> Iterator[Made]:
 def _row(source: Source, found: BuildRow, right: BuildRow) -> dict[str, Any]:
     row, reference = found.columns, pixels_of(right)
     seen = corrupt("perspective", pixels_of(found), SEVERITY, source.rng(NAME, found.id), [])
-    template = str(source.manifest.get("options", {}).get("templates", "paper"))
-    told = read(row["query"], "state") or {
-        "found": row["previous_instruction"] or "", "done": row["instruction"],
-    }  # fmt: skip
-    told = {name: text[:1].upper() + text[1:] for name, text in told.items()}
     difference = np.abs(reference.astype(np.int16) - seen.rgb).mean()
     return {
         **{name: row[name] for name in _KEPT if name != "image"},
@@ -74,7 +69,7 @@ def _row(source: Source, found: BuildRow, right: BuildRow) -> dict[str, Any]:
         "image": source.picture(sheet([reference, seen.rgb], LABELS)),
         "images": [source.picture(reference), source.picture(seen.rgb)],
         "labels": list(LABELS),
-        "query": query(template, NAME, **told),
+        "query": query(source.template, NAME, **words_of(row)),
         "difference": float(difference),
         "source_ids": [right.id, found.id],
     }

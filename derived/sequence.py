@@ -177,13 +177,12 @@ def _row(
     rows = [steps[index] for index in (*shown, *options)]
     told = (steps[shown[0]] if shown else steps[question.options[0]]).columns
     answer = ", ".join(LETTERS[place] for place in places[: question.right])
-    template = str(source.manifest.get("options", {}).get("templates", "paper"))
     guesses = _guesses(question.form, used[: len(shown)], used[len(shown) :])
     return {
         **{name: told[name] for name in _SHARED if name != "image"},
         "id": new_id(NAME, question.form, *(row.id for row in rows)),
         "image": source.picture(sheet(used, labels)),
-        "query": query(template, NAME, wanted=question.text),
+        "query": query(source.template, NAME, wanted=question.text),
         "answer": answer,
         # Its words would tell what is asked for.
         "instruction": question.text,

@@ -18,6 +18,7 @@ from PIL import Image
 from core.build import BuildRow, Manifest, picture_bytes, read_manifest, read_rows
 from core.names import Row
 from core.pictures.media import encode
+from tasks.queries import read
 
 # In every derived row: the rows of the build that it was made from, by their ids.
 SOURCE_IDS = {"source_ids": ListOf(Value("string"))}
@@ -56,6 +57,11 @@ class Source:
         """What the build's pictures are encoded as; new ones are encoded alike."""
         return str(self.manifest.get("options", {}).get("image_format", "webp"))
 
+    @property
+    def template(self) -> str:
+        """The words of the build's queries; new ones are asked alike."""
+        return str(self.manifest.get("options", {}).get("templates", "paper"))
+
     def rows(self, config: str, split: str) -> Iterator[BuildRow]:
         """The rows of a config without their pictures."""
         return read_rows(self.build, config, split)
@@ -82,6 +88,14 @@ def pixels_of(row: BuildRow) -> np.ndarray:
     """The picture of a row, (H, W, 3) uint8."""
     with Image.open(io.BytesIO(picture_bytes(row.place))) as image:
         return np.array(image.convert("RGB"))
+
+
+def words_of(row: Row) -> dict[str, str]:
+    """What a state row's query says of the step, `found` and `done`, as sentences."""
+    told = read(row["query"], "state") or {
+        "found": row["previous_instruction"] or "", "done": row["instruction"],
+    }  # fmt: skip
+    return {name: text[:1].upper() + text[1:] for name, text in told.items()}
 
 
 def new_id(*parts: object) -> str:

@@ -7,7 +7,8 @@ from test_derive import derive
 from builder.release.validate import violations
 from core.build import picture_bytes, read_rows
 from core.colors import COLORS
-from derived.part_phrases import COLOR_WORDS, LANGUAGES, NOUNS, part_phrase
+from derived.kinds import LANGUAGES
+from derived.part_phrases import COLOR_WORDS, NOUNS, part_phrase
 from tasks.queries import take_apart
 
 
