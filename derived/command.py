@@ -74,7 +74,7 @@ def derive(options: argparse.Namespace) -> None:
     for name in sorted({n for other in KINDS.values() for n in other.options} - {*kind.options}):
         if getattr(options, name):
             raise UserError(f"--{name}: {options.kind} has no such option; leave it out")
-    from core.build import shards
+    from core.build import DERIVED, shards
     from derived import writer
     from derived.source import Source
 
@@ -92,7 +92,7 @@ def derive(options: argparse.Namespace) -> None:
         limit=options.limit,
         seed=options.seed,
     )
-    if source.manifest.get("kind") is not None:
+    if source.manifest.get("kind") == DERIVED:
         raise UserError(f"{options.build}: made from a build itself; give that build")
     if not there:
         asked = ", ".join(options.config or kind.reads)

@@ -59,28 +59,32 @@ class Turn(NamedTuple):
 def make(source: Source) -> Iterator[Made]:
     """The turns of every step that can be found, placed, and checked both ways."""
     for split in source.splits:
-        found = _by(source.rows("object", split), "session_id", "instruction")
-        states = _by(source.rows("state", split), "session_id", "step_num", "instruction")
-        sessions = _by(source.rows("scene", split), "session_id")
-        number = 0
-        coins = tuple(_dealt(source.rng(NAME, split, name)) for name in ("check", "recheck"))
-        for session in sessions.values():
-            session.sort(key=lambda row: row.columns["step_num"])
-            for index, scene in enumerate(session):
-                told = scene.columns
-                collages = found.get((told["session_id"], told["previous_instruction"]), [])
-                key = (told["session_id"], told["step_num"], told["instruction"])
-                group = states.get(key, [])
-                if not collages or not any(r.columns["correction"] for r in group):
-                    source.drop(NAME, "step_without_object_or_state_rows")
-                    continue
-                if source.limit is not None and number >= source.limit:
-                    return
-                before = [row.columns["instruction"] for row in session[:index]]
-                turns = _turns(source.rng(NAME, scene.id), coins, collages, scene, group, before)
-                for row in _rows(source, scene, turns):
-                    yield Made(NAME, split, row)
-                    number += 1
+        yield from _of_split(source, split)
+
+
+def _of_split(source: Source, split: str) -> Iterator[Made]:
+    found = _by(source.rows("object", split), "session_id", "instruction")
+    states = _by(source.rows("state", split), "session_id", "step_num", "instruction")
+    sessions = _by(source.rows("scene", split), "session_id")
+    number = 0
+    coins = tuple(_dealt(source.rng(NAME, split, name)) for name in ("check", "recheck"))
+    for session in sessions.values():
+        session.sort(key=lambda row: row.columns["step_num"])
+        for index, scene in enumerate(session):
+            told = scene.columns
+            collages = found.get((told["session_id"], told["previous_instruction"]), [])
+            key = (told["session_id"], told["step_num"], told["instruction"])
+            group = states.get(key, [])
+            if not collages or not any(r.columns["correction"] for r in group):
+                source.drop(NAME, "step_without_object_or_state_rows")
+                continue
+            if source.limit is not None and number >= source.limit:
+                return
+            before = [row.columns["instruction"] for row in session[:index]]
+            turns = _turns(source.rng(NAME, scene.id), coins, collages, scene, group, before)
+            for row in _rows(source, scene, turns):
+                yield Made(NAME, split, row)
+                number += 1
 
 
 def _by(rows: Iterator[BuildRow], *names: str) -> dict[Any, list[BuildRow]]:

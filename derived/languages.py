@@ -60,9 +60,7 @@ def features(config: str) -> Features:
 def make(source: Source) -> Iterator[Made]:
     """A row a language, of whole groups: the collages of one object have one query."""
     for split in source.splits:
-        for number, row in enumerate(source.rows(NAME, split)):
-            if source.limit is not None and number >= source.limit:
-                break
+        for row in source.whole_groups(NAME, split):
             for language in source.languages or LANGUAGES:
                 made = _row(source, row, language)
                 if made is None:

@@ -47,11 +47,9 @@ def features(config: str) -> Features:
 def make(source: Source) -> Iterator[Made]:
     """A row a state of every group that has a right one, in the order of the build."""
     for split in source.splits:
-        rows = list(source.rows("state", split))
+        rows = source.whole_groups("state", split)
         right = {row.columns["group_id"]: row for row in rows if row.columns["label"] == 1}
-        for number, row in enumerate(rows):
-            if source.limit is not None and number >= source.limit:
-                break
+        for row in rows:
             if row.columns["group_id"] not in right:
                 source.drop(NAME, "no_right_state")
                 continue

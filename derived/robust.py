@@ -48,27 +48,8 @@ def make(source: Source) -> Iterator[Made]:
     severities = source.severities or SEVERITIES
     for config in source.configs:
         for split in source.splits:
-            for row in _chosen(source, config, split):
+            for row in source.whole_groups(config, split):
                 yield from _copies(source, row, names, severities)
-
-
-def _chosen(source: Source, config: str, split: str) -> list[BuildRow]:
-    """All rows, or so many whole groups, drawn at random, that they are `limit` rows or more."""
-    rows = list(source.rows(config, split))
-    if source.limit is None:
-        return rows
-    groups: dict[str, int] = {}
-    for row in rows:
-        group = TASKS[config].group_of(row.columns)
-        groups[group] = groups.get(group, 0) + 1
-    order = sorted(groups)
-    source.rng("robust", config, split).shuffle(order)
-    kept, number = set[str](), 0
-    for group in order:
-        if number < source.limit:
-            kept.add(group)
-            number += groups[group]
-    return [row for row in rows if TASKS[config].group_of(row.columns) in kept]
 
 
 def _copies(
@@ -122,8 +103,8 @@ def _row(
 def targets_px(row: Row) -> list[Box]:
     """The boxes of what a row is about, the chief one first: a hand may not cover them."""
     found: list[Any] = [
-        row.get("correct_box_px"),
-        row.get("part_box_px"),
+        # What is seen: a place where nothing stands would tell that the part is elsewhere.
+        row.get("part_box_px") or row.get("correct_box_px"),
         *(target["box_px"] for target in row.get("targets") or ()),
         *(one for target in row.get("targets") or () for one in target["instances_px"]),
         *((row.get(name) or {}).get("box_px") for name in ("subject", "object")),

@@ -84,7 +84,7 @@ def make(source: Source) -> Iterator[Made]:
             steps.sort(key=lambda row: row.columns["step_num"])
             questions = list(questions_of(steps))
             if not questions:
-                source.drop(NAME, f"session_too_short: {session}")
+                source.drop(NAME, "session_too_short")
             jobs += [(session, question) for question in questions]
         if source.limit is not None and source.limit < len(jobs):
             chosen = source.rng(NAME, split).sample(range(len(jobs)), source.limit)

@@ -18,6 +18,7 @@ from PIL import Image
 from core.build import BuildRow, Manifest, picture_bytes, read_manifest, read_rows
 from core.names import Row
 from core.pictures.media import encode
+from tasks import TASKS
 from tasks.queries import read
 
 # In every derived row: the rows of the build that it was made from, by their ids.
@@ -69,6 +70,22 @@ class Source:
     def drop(self, what: str, reason: str) -> None:
         """Record that something gives no row, and why."""
         self.dropped[f"{what}: {reason}"] += 1
+
+    def whole_groups(self, config: str, split: str) -> list[BuildRow]:
+        """All rows, or whole groups, drawn at random, that have `limit` rows or more."""
+        rows = list(self.rows(config, split))
+        if self.limit is None:
+            return rows
+        group_of = TASKS[config].group_of
+        sizes = Counter(group_of(row.columns) for row in rows)
+        order = sorted(sizes)
+        self.rng("robust", config, split).shuffle(order)
+        kept, number = set[str](), 0
+        for group in order:
+            if number < self.limit:
+                kept.add(group)
+                number += sizes[group]
+        return [row for row in rows if group_of(row.columns) in kept]
 
     def rng(self, *names: object) -> random.Random:
         """A generator of one thing's own: order and number of the others change nothing."""

@@ -68,7 +68,8 @@ def train(options: argparse.Namespace) -> float:
     )
     last = common.finish(trainer, options, "think")
     # What the policy is held to is saved beside it, and is the adapter that was given.
-    shutil.rmtree(options.out / "ref", ignore_errors=True)
+    if trainer.is_world_process_zero():
+        shutil.rmtree(options.out / "ref", ignore_errors=True)
     return last
 
 

@@ -20,7 +20,7 @@ def violations(row: Row, size_wh: tuple[int, int], imported: bool) -> Iterator[s
         width, height = size_wh
         left, top = cell % 2 * width / 2, cell // 2 * height / 2
         frame = (left, top, left + width / 2, top + height / 2)
-        if row.get("corruption"):  # a copy that may be seen from another side
+        if row.get("corruption") == "perspective":  # a copy that is seen from another side
             frame = (0, 0, width, height)
         for box in [entry["box_px"], *entry["instances_px"]]:
             yield from box_violations(row["id"], box, frame)

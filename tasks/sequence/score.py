@@ -11,7 +11,10 @@ from tasks.sequence.text import FORMS, LETTERS
 from tasks.task import Answered, Score
 
 _ONE = re.compile(rf"(?<![\w'])[{LETTERS}](?![\w'])")
-_ARTICLE = re.compile(r"(?<![\w'])A(?= [a-z])(?! (?:is|or|and)\b)")
+# "A" that begins a sentence and no answer.
+_ARTICLE = re.compile(
+    r"(?:^|(?<=[.!?:]\s)|(?<=\n))A(?= [a-z])(?! (?:is|or|and|shows|comes|follows|because)\b)"
+)
 _RUN = re.compile(rf"\b[{LETTERS}]{{4}}\b")
 
 
@@ -23,12 +26,11 @@ def letters_said(text: str, number: int) -> str | None:
     >>> letters_said("C, A, D, B", 4), letters_said("DCBA", 4)
     ('CADB', 'DCBA')
     """
-    run = _RUN.search(text)
-    found = run[0] if run else "".join(_ONE.findall(text))
     if number > 1:
+        run = _RUN.search(text)
+        found = run[0] if run else "".join(_ONE.findall(text))
         return found if len(found) == number and set(found) == set(LETTERS) else None
-    # "A" begins many a sentence: before another word it is no answer.
-    named = set(found) - ({"A"} if _ARTICLE.search(text) else set())
+    named = set(_ONE.findall(_ARTICLE.sub("", text)))
     return named.pop() if len(named) == 1 else None
 
 

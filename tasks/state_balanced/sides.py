@@ -21,9 +21,12 @@ from tasks.sessions import ManualRow
 from tasks.state.corrections import placed
 from tasks.state.group import Example, Words
 
-# What else a mirror exchanges.
-TURNS = re.compile(r"clockwise", re.IGNORECASE)
-SIDE = re.compile(r"\b(left|right)\b", re.IGNORECASE)
+# What else a mirror exchanges, and a "right" that is no side: "right next to", "right on top".
+UNCLEAR = re.compile(
+    r"clockwise|\bright (?:next|beside|adjacent|against|behind|above|over|below|under|in|on|at)\b",
+    re.IGNORECASE,
+)
+SIDE = re.compile(r"\b(left|right)(?=(?:most)?\b)", re.IGNORECASE)
 EXCHANGED = {"left": "right", "right": "left"}
 # How far the part's middle is from the assembly's, of its width, for its side to be seen.
 OFF_MIDDLE_MIN = 0.1
@@ -35,7 +38,7 @@ def side_told(row: ManualRow) -> str | None:
     found = row.eop.text if row.eop else []
     if len(set(told)) != 1 or any(map(SIDE.search, found)):
         return None
-    if any(map(TURNS.search, row.instruction.text)):
+    if any(map(UNCLEAR.search, row.instruction.text)):
         return None
     side: str = told[0]
     return side

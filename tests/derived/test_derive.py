@@ -15,6 +15,7 @@ from builder.release.validate import violations
 from core.build import manifest_of, picture_bytes, read_rows
 from core.items import load_items
 from derived.command import main
+from derived.robust import targets_px
 from derived.source import pixels_of
 from review.gallery import write_gallery
 
@@ -71,8 +72,7 @@ def test_boxes_in_columns_and_answers_lie_on_the_parts_after_a_warp(robust):
     assert seen
 
 
-def test_a_set_is_valid_loads_and_has_the_same_bytes_again(painted, robust, tmp_path, own_cache):
-    assert list(violations(robust)) == []
+def test_a_set_loads_and_has_the_same_bytes_again(painted, robust, tmp_path, own_cache):
     again = derive(painted, tmp_path / "again", "robust", *ROBUST)
     assert digests(again) == digests(robust)
     loaded = load_dataset(str(robust), "object", split="test")
@@ -110,3 +110,33 @@ def test_slips_are_told(painted, robust, tmp_path, capsys):
     assert "no derived set" in capsys.readouterr().err
     assert main([str(painted), "robust", "--grid", "2", "--out", str(tmp_path / "x")]) == 1
     assert "no such option" in capsys.readouterr().err
+
+
+def test_a_hand_says_nothing_of_where_a_part_belongs():
+    """One picture with two instructions is right and wrong; what is covered must be the same."""
+    seen, elsewhere = [1.0, 2.0, 5.0, 6.0], [20.0, 2.0, 24.0, 6.0]
+    right = {"part_box_px": seen, "correct_box_px": seen}
+    wrong = {"part_box_px": seen, "correct_box_px": elsewhere}
+    assert targets_px(right) == targets_px(wrong) == [tuple(seen)]
+    assert targets_px({"part_box_px": None, "correct_box_px": seen}) == [tuple(seen)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "config"),
+    [("reference", "state_reference"), ("languages", "object"), ("episode", "episode"),
+     ("robust", "state_balanced"), ("robust", "object")],
+)  # fmt: skip
+def test_a_limit_is_of_each_split_and_cuts_no_group(kind, config, demo, tmp_path):
+    few = ("--config", config, *ROBUST[:3], "--severity", "1") * (kind == "robust")
+    options = ("--split", "train", "test", "--limit", "1", *few)
+    built = derive(demo / "lego-arta", tmp_path / "set", kind, *options)
+    assert list(violations(built)) == []
+    for split in ("train", "test"):
+        rows = [one.columns for one in read_rows(built, config, split)]
+        assert rows
+        if kind == "reference":
+            assert [row["label"] for row in rows].count(1) == 1 and len(rows) == 4
+        if kind == "robust":
+            assert len(rows) == 4 * 3  # clean, and two corruptions
+        if kind == "languages":
+            assert len(rows) == 4 * 3

@@ -1,5 +1,7 @@
 """Harder detection: grids of pictures that are alike, equal parts as right, absent ones."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from scored import gold, row, score, write
@@ -113,8 +115,13 @@ def test_gold_answers_are_right_and_baselines_are_where_chance_is(hard, tmp_path
     file = write(tmp_path / "gold.hard_detection.jsonl", gold(hard, "hard_detection"))
     scores = score(hard, tmp_path / "out", file, "--no-report", "--workers", "1")
     assert row(scores, "gold", "hard_detection")["values"]["set_acc"] == 100
-    assert row(scores, "always-none", "hard_detection")["values"]["set_acc"] == pytest.approx(
-        33.3, 1
+    questions = Counter(
+        one.columns["question"] for one in read_rows(hard, "hard_detection", "test")
     )
+    absent = 100 * questions["absent"] / questions.total()
+    assert row(scores, "always-none", "hard_detection")["values"]["set_acc"] == pytest.approx(
+        absent
+    )
+    assert absent == pytest.approx(33.3, abs=1)
     assert row(scores, "a-picture", "hard_detection")["values"]["set_acc"] < 15
     assert row(scores, "copy-query", "hard_detection")["values"]["set_acc"] == 0

@@ -117,6 +117,8 @@ def test_a_set_is_shown(sequences, tmp_path):
     [
         ("B.", 1, "B"), ("(C) is next", 1, "C"), ("A", 1, "A"), ("A is next", 1, "A"),
         ("A or B", 1, None), ("A picture of a brick", 1, None), ("A step later: C", 1, "C"),
+        ("Picture A shows the next step.", 1, "A"), ("The answer is A because of it", 1, "A"),
+        ("Picture 1 is a step; A comes next.", 1, "A"), ("It is B. A brick is new.", 1, "B"),
         ("C, A, D, B", 4, "CADB"), ("CADB", 4, "CADB"), ("A, B", 4, None), ("A, A, B, C", 4, None),
         ("", 1, None),
     ],

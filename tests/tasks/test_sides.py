@@ -1,14 +1,15 @@
 """Balanced groups of manuals that nobody drew here: a picture and its mirror image, by sides."""
 
 import collections
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from built import build, pixels_of
-from makers import put_line, tiny_manual
+from makers import instruction, put_line, tiny_manual
 
 from tasks.options import TaskOptions
-from tasks.state_balanced.sides import exchanged, is_seen
+from tasks.state_balanced.sides import exchanged, is_seen, side_told
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,21 @@ def test_a_group_is_a_picture_and_its_mirror_image_by_two_sides(made):
 
 def test_left_and_right_are_exchanged_as_words():
     assert exchanged("on the left, left of it") == "on the right, right of it"
-    assert exchanged("the leftmost upright one") == "the leftmost upright one"
+    assert exchanged("the leftmost upright one") == "the rightmost upright one"
+
+
+@pytest.mark.parametrize(
+    ("text", "side"),
+    [
+        ("Put it on the right.", "right"), ("Put it on the leftmost stud, on the left.", "left"),
+        ("Put it on the right, beside the leftmost stud.", None),
+        ("Put it right next to the red plate.", None), ("Put it right on top.", None),
+        ("Turn it clockwise and put it on the left.", None), ("Put it on top.", None),
+    ],
+)  # fmt: skip
+def test_a_side_is_told_where_the_words_name_one(text, side):
+    row = SimpleNamespace(instruction=instruction([text]), eop=instruction(["Find 1 plate 1x2."]))
+    assert side_told(row) == side
 
 
 @pytest.mark.parametrize(
