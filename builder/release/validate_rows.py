@@ -55,7 +55,6 @@ def check_shard(path: Path, config: str, words: str | None, decode: bool) -> Rep
     pictures: dict[bytes, Picture] = {}
     there = pq.read_schema(path).names  # a set made from a build has more columns, or others
     columns = dict.fromkeys([*FEATURES.get(config, ()), *there])
-    columns.pop("images", None)
     for each in shard_rows(path, config, list(columns)):
         row = each.columns
         ids.append(row["id"])
@@ -132,6 +131,30 @@ def _looked_at(data: bytes, decode: bool) -> Picture:
         return Picture(None, (), " ".join(str(error).split()) or type(error).__name__)
 
 
+def _picture(
+    row_id: str, image: Row, pictures: dict[bytes, Picture], decode: bool
+) -> tuple[tuple[int, int] | None, list[str]]:
+    """The size of a picture, None where it can't be decoded, and what is wrong with it."""
+    data = image.get("bytes") or b""
+    digest, found = hashlib.sha256(data), list[str]()
+    if Path(image.get("path") or "").stem != digest.hexdigest()[:32]:
+        found.append(
+            f"{row_id}: the image's name is the hash of its bytes, found {image.get('path')}"
+        )
+    picture = pictures.get(digest.digest())
+    if picture is None:
+        picture = pictures[digest.digest()] = _looked_at(data, decode)
+    if picture.metadata:
+        found.append(f"{row_id}: images carry no metadata, found {list(picture.metadata)}")
+    if picture.size_wh is None:
+        return None, [*found, f"{row_id}: the image can be decoded, found {picture.error}"]
+    try:
+        check_shape(picture.size_wh)
+    except ImageError as error:
+        found.append(f"{row_id}: the image has a shape that models take, found {error.detail}")
+    return picture.size_wh, found
+
+
 def _row(
     config: str, row: Row, imported: bool, pictures: dict[bytes, Picture], decode: bool
 ) -> Iterator[str]:
@@ -139,24 +162,15 @@ def _row(
 
     `pictures` has those that were looked at, by the hash of their bytes: rows share some.
     """
-    row_id, image = row["id"], row["image"] or {}
-    data = image.get("bytes") or b""
-    digest = hashlib.sha256(data)
-    if Path(image.get("path") or "").stem != digest.hexdigest()[:32]:
-        yield f"{row_id}: the image's name is the hash of its bytes, found {image.get('path')}"
-    picture = pictures.get(digest.digest())
-    if picture is None:
-        picture = pictures[digest.digest()] = _looked_at(data, decode)
-    if picture.metadata:
-        yield f"{row_id}: images carry no metadata, found {list(picture.metadata)}"
-    if picture.size_wh is None:
-        yield f"{row_id}: the image can be decoded, found {picture.error}"
+    row_id = row["id"]
+    for image in row.get("images") or ():  # a set made from a build may show several
+        yield from _picture(row_id, image or {}, pictures, decode)[1]
+    size_wh, found = _picture(row_id, row["image"] or {}, pictures, decode)
+    yield from found
+    if size_wh is None:
         return
-    size_wh = picture.size_wh
-    try:
-        check_shape(size_wh)
-    except ImageError as error:
-        yield f"{row_id}: the image has a shape that models take, found {error.detail}"
+    if "source_ids" in row and not row["source_ids"]:
+        yield f"{row_id}: source_ids name what it was made from, found none"
     for name in ("query", "answer", "instruction", "manual_id", "session_id"):
         if not row[name]:
             yield f"{row_id}: {name} is not empty, found {row[name]!r}"

@@ -124,6 +124,8 @@ def prepare(options: argparse.Namespace) -> None:
         raise UserError("--resume: it goes on with a training; leave --load out")
     if options.load and not options.predict:
         raise UserError("--load: nothing to do without --predict DIR")
+    if options.config != "mask" and not options.predict:
+        raise UserError("--config: give --predict DIR for the maps")
     if options.shuffle_instructions and not options.predict:
         raise UserError("--shuffle-instructions: give --predict DIR for the maps")
 

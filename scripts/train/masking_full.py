@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from core.build import picture_bytes
 from core.errors import UserError
-from core.store import writing
+from core.store import sha256, writing
 from scripts.train import common
 from scripts.train.masking_data import Rows, Sample, rows_of
 from scripts.train.masking_small import CLIP_NORM, loss_of
@@ -159,8 +159,9 @@ def fit(network: FullMasker, rows: Rows, options: argparse.Namespace) -> float:
     weights = np.array([1.0 if options.unweighted else s.weight for s in rows.samples])
     relative = weights / weights.mean()  # a step has one row: their weights are told by its size
     order: list[int] = []
+    ids = sha256("\n".join(sample.id for sample in rows.samples).encode())
     if options.resume:
-        losses, order = _resumed(network, optimizer, rng, options)
+        losses, order = _resumed(network, optimizer, rng, options, ids)
     for step in range(len(losses), options.max_steps):
         total, epoch_ends = 0.0, False
         for _ in range(options.accumulate):
@@ -181,7 +182,7 @@ def fit(network: FullMasker, rows: Rows, options: argparse.Namespace) -> float:
         if not np.isfinite(losses[-1]):
             raise UserError("the loss is not a number; try a lower --learning-rate")
         if epoch_ends:
-            _write_checkpoint(network, optimizer, rng, losses, order, options)
+            _write_checkpoint(network, optimizer, rng, losses, order, options, ids)
         if step == 0 or (step + 1) % max(1, options.max_steps // 100) == 0:
             print(f"step {step + 1:,} of {options.max_steps:,}: loss {losses[-1]:.4f}", flush=True)
     return float(np.mean(losses[-max(1, len(losses) // 10) :]))
@@ -276,7 +277,7 @@ def _save(network: FullMasker, options: argparse.Namespace) -> None:
 
 def _write_checkpoint(
     network: FullMasker, optimizer: torch.optim.Optimizer, rng: np.random.Generator,
-    losses: list[float], order: list[int], options: argparse.Namespace,
+    losses: list[float], order: list[int], options: argparse.Namespace, ids: str,
 ) -> None:  # fmt: skip
     told = {
         "weights": {k: v.detach() for k, v in network.named_parameters() if v.requires_grad},
@@ -286,6 +287,7 @@ def _write_checkpoint(
         "losses": losses,
         "order": order,
         "options": {name: _plain(getattr(options, name)) for name in SAME},
+        "ids": ids,
     }
     with writing(options.out / CHECKPOINT) as temporary:
         torch.save(told, temporary)
@@ -293,7 +295,7 @@ def _write_checkpoint(
 
 def _resumed(
     network: FullMasker, optimizer: torch.optim.Optimizer, rng: np.random.Generator,
-    options: argparse.Namespace,
+    options: argparse.Namespace, ids: str,
 ) -> tuple[list[float], list[int]]:  # fmt: skip
     """Losses so far and what is left of the epoch; raises `UserError` where nothing can go on."""
     path = options.out / CHECKPOINT
@@ -303,6 +305,8 @@ def _resumed(
     for name, value in told["options"].items():
         if value != _plain(getattr(options, name)):
             raise UserError(f"--resume: {path} was made with {name} {value}; give the same")
+    if told["ids"] != ids:  # its order is numbers of rows
+        raise UserError(f"--resume: {path} was made with other rows; give the same build")
     network.load_state_dict(told["weights"], strict=False)
     optimizer.load_state_dict(told["optimizer"])
     rng.bit_generator.state = json.loads(told["random"])

@@ -1,9 +1,11 @@
 """Sequences: steps in order, letters dealt evenly, sizes tell nothing, chance without looking."""
 
 import io
+import shutil
 from collections import Counter
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset
@@ -40,6 +42,20 @@ def test_a_set_is_valid_loads_and_has_all_forms(sequences, own_cache):
     assert set(loaded["form"]) >= {"next", "previous", "order", "outlier"}
     assert len(loaded[0]["images"]) == len(loaded[0]["labels"])
     assert loaded[0]["images"][0].size[0] == 480
+
+
+def test_broken_pictures_beside_the_sheet_and_rows_of_nothing_are_found(sequences, tmp_path):
+    built = shutil.copytree(sequences, tmp_path / "set")
+    (path,) = (built / "data" / "sequence").glob("test-*.parquet")
+    table = pq.read_table(path)
+    rows = table.to_pylist()
+    rows[0]["images"][1]["bytes"] = rows[0]["images"][1]["bytes"][:200]
+    rows[1]["source_ids"] = []
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), path)
+    found = [one for one in violations(built) if one.startswith((rows[0]["id"], rows[1]["id"]))]
+    assert any("the image can be decoded" in one for one in found)
+    assert any("the image's name is the hash of its bytes" in one for one in found)
+    assert any("source_ids name what it was made from" in one for one in found)
 
 
 def test_right_letters_are_those_of_the_steps(demo, sequences):

@@ -297,6 +297,11 @@ def test_the_large_model_goes_on_where_it_was_stopped(build, sam, tmp_path, monk
     capsys.readouterr()
     assert train.main([*words, f"{tmp_path}/o", "--resume", "--unweighted"]) == 1
     assert "was made with unweighted False" in capsys.readouterr().err
+    other = torch.load(tmp_path / "o" / full.CHECKPOINT, weights_only=True)
+    torch.save({**other, "ids": "of another build"}, tmp_path / "o" / full.CHECKPOINT)
+    assert train.main([*words, f"{tmp_path}/o", "--resume"]) == 1
+    assert "was made with other rows" in capsys.readouterr().err
+    torch.save(other, tmp_path / "o" / full.CHECKPOINT)
     assert train.main([*words, f"{tmp_path}/o", "--resume"]) == 0
     assert "going on after step 4" in capsys.readouterr().out
     for name in (full.HEAD_FILE, f"{full.ADAPTER}/adapter_model.safetensors"):
