@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from scipy.spatial import cKDTree
 
 from synthesis.boxes import of_mask
 from synthesis.pixels import difference, grown
@@ -22,6 +23,8 @@ LINE_PX_MIN, LINE_CONTRAST_MIN = 10, 30
 # Another picture shows the same view where this few pixels beside the outline differ by so much.
 SAME_VIEW_SHARE, SAME_VIEW_DIFFERENCE = 0.05, 40
 BESIDE_PX = 5
+# A colour that so few pixels have is no shade of a part, but a blend at its rim.
+RARE_PIXELS = 2
 
 
 class Sight(NamedTuple):
@@ -86,6 +89,8 @@ def uncovered(
     visible = hole & ~later.hidden[window]
     line = sides.line(shown, visible)
     made = np.where(visible[..., None], shown, sides.drawn(line))
+    made_up = hole & ~visible
+    made[made_up] = _nearest_of(made[made_up], np.where(visible[..., None], shown, seen)[~made_up])
     result[window] = np.where(hole[..., None], made, seen)
     return result, line
 
@@ -166,6 +171,17 @@ class _Sides:
             made = share * np.clip(line.darker * self.color, 0, 255) + (1 - share) * made
         found: np.ndarray = np.rint(made).astype(np.uint8)
         return found
+
+
+def _nearest_of(wanted: np.ndarray, colors: np.ndarray) -> np.ndarray:
+    """(n, 3) uint8: for each colour wanted (n, 3) the nearest of the colours (m, 3) that are there.
+
+    A colour of its own making would tell that something was taken away.
+    """
+    there, counts = np.unique(colors, axis=0, return_counts=True)
+    there = there[counts > RARE_PIXELS] if counts.max() > RARE_PIXELS else there
+    found: np.ndarray = there[cKDTree(there).query(wanted)[1]]
+    return found
 
 
 def _depth_px(mask: np.ndarray) -> np.ndarray:
