@@ -110,7 +110,8 @@ def bare(
         return result
     hole = grown(outline[window], RIM_PX)
     made = _Sides(picture[window], part[window], hole, behind[window]).drawn(line)
-    result[window] = np.where(hole[..., None], made, picture[window])
+    there = np.concatenate([picture[window][~hole], behind[window][hole]])
+    result[window][hole] = _nearest_of(made[hole], there)
     return result
 
 
