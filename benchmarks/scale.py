@@ -228,8 +228,8 @@ def _compare_engines(folder: Path, manuals: int, workers: int) -> list[Built]:
         print(f"ray: not measured, {error.name} is not installed; {pip_install('ray')}")
         return built
     local, ray = built
-    print(f"ray: {(ray.cpu_s / local.cpu_s - 1) * 100:+.1f} % CPU time of local, with all "
-          "that its own processes take")  # fmt: skip
+    print(f"ray takes {ray.cpu_s / local.cpu_s:.2f} times the CPU time of local, all that its own "
+          "processes take among it")  # fmt: skip
     return built
 
 

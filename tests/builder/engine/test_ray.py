@@ -213,17 +213,18 @@ def test_a_cluster_of_another_ray_is_a_line_with_the_cure(nodes, tmp_path):
 @contextlib.contextmanager
 def other_ray(address, **told):
     """The cluster says for a while that it was started by others."""
-    from ray._common.usage import usage_constants as names
+    from ray._common.usage.usage_constants import CLUSTER_METADATA_KEY as key
+    from ray._private.ray_constants import KV_NAMESPACE_CLUSTER as space
     from ray._raylet import GcsClient
 
-    client, space = GcsClient(address=address), names.USAGE_STATS_NAMESPACE.encode()
-    said = client.internal_kv_get(names.CLUSTER_METADATA_KEY, space)
+    client = GcsClient(address=address)
+    said = client.internal_kv_get(key, namespace=space)
     try:
         other = json.dumps({**json.loads(said), **told}).encode()
-        client.internal_kv_put(names.CLUSTER_METADATA_KEY, other, True, space)
+        client.internal_kv_put(key, other, overwrite=True, namespace=space)
         yield
     finally:
-        client.internal_kv_put(names.CLUSTER_METADATA_KEY, said, True, space)
+        client.internal_kv_put(key, said, overwrite=True, namespace=space)
 
 
 # Models on devices -------------------------------------------------------------------------------
