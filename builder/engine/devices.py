@@ -69,14 +69,15 @@ class Hand(Protocol):
 
 
 def dealt(
-    calls: Iterable[Call],
+    calls: Sequence[Call],
     hands: Sequence[Hand],
     is_lost: Callable[[BaseException], bool] = lambda error: False,
 ) -> Iterator[int]:
     """What each call came to, as they end, at most `AHEAD` of them in a hand.
 
     When `is_lost` says of an error that a process or its machine is gone, what it had goes back to
-    the others and it is started again; any other error ends all.
+    the others and it is started again; any other error ends all. Of more hands than calls the first
+    are started.
     """
     waiting = deque(calls)
     under_way: dict[Future[Any], tuple[int, Call | None]] = {}
@@ -148,11 +149,12 @@ def in_this_process(opens: Opens, device: str, calls: Iterable[Call]) -> Iterato
 
 
 def in_processes(
-    what: str, opens: Opens, devices: Sequence[str], calls: Iterable[Call]
+    what: str, opens: Opens, devices: Sequence[str], calls: Sequence[Call]
 ) -> Iterator[int]:
-    """What each call came to, as they end, in a process for each device."""
+    """What each call came to, as they end, in a process for each device that gets one."""
     with contextlib.ExitStack() as stack:
-        yield from dealt(calls, [_Process(what, opens, device, stack) for device in devices])
+        hands = [_Process(what, opens, device, stack) for device in devices[: len(calls)]]
+        yield from dealt(calls, hands)
 
 
 class _Manager(BaseManager):

@@ -81,10 +81,13 @@ def crawled(local, tmp_path):
 
 
 def stage_files(work: Path) -> dict[str, bytes]:
-    """All that stages have made."""
-    folders = (PARSE, ANNOTATE, ROWS)
-    paths = (path for folder in folders for path in (work / folder).rglob("*") if path.is_file())
-    return {path.relative_to(work).as_posix(): path.read_bytes() for path in paths}
+    """All that stages have made, and what they are making is none of it."""
+    return {
+        path.relative_to(work).as_posix(): path.read_bytes()
+        for folder in (PARSE, ANNOTATE, ROWS)
+        for path in (work / folder).glob("[!.]*/**/*")
+        if path.is_file()
+    }
 
 
 def build_files(build: Path) -> dict[str, bytes]:
