@@ -149,7 +149,7 @@ class _Serving(Serving):
 
     def open(self) -> None:
         _check(self._versions_of, self._versions)
-        with _naming_the_node():
+        with _naming_the_node((OSError, UserError)):  # others may have what lacks here
             super().open()
 
     def call(self, call: Call) -> int:
@@ -226,11 +226,11 @@ def _here(versions_of: Callable[[], Versions]) -> Versions:
 
 
 @contextlib.contextmanager
-def _naming_the_node() -> Iterator[None]:
-    """What a disk has against a call is said with the node, for others may have none."""
+def _naming_the_node(kinds: tuple[type[Exception], ...] = (OSError,)) -> Iterator[None]:
+    """What a disk has against a call, or errors of other kinds, are said with the node."""
     try:
         yield
-    except OSError as error:
+    except kinds as error:
         raise UserError(f"on the node {socket.gethostname()}: {describe(error)}") from error
 
 

@@ -20,13 +20,6 @@ def marked(folder: Path, number: int) -> int:
     return number
 
 
-def killed_once(folder: Path, number: int) -> int:
-    """The first time, the worker that runs it dies in the middle."""
-    if number == 3 and first(folder / "died"):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return marked(folder, number)
-
-
 def until_there(mark: Path, number: int) -> int:
     """End when a file is there."""
     while not mark.exists():

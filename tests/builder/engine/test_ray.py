@@ -18,7 +18,6 @@ from dying import (
     Lit,
     both_at_once,
     killed_in_the_middle,
-    killed_once,
     killed_with_its_node,
     marked,
     on_a_full_disk,
@@ -99,11 +98,6 @@ def build_files(build: Path) -> dict[str, bytes]:
 def test_results_come_in_the_order_of_the_calls(engine, tmp_path):
     assert engine.map("numbers", marked, [(tmp_path, n) for n in range(40)]) == list(range(40))
     assert len(list(tmp_path.iterdir())) == 40
-
-
-def test_a_worker_that_dies_costs_nothing_but_its_call(engine, tmp_path):
-    assert engine.map("numbers", killed_once, [(tmp_path, n) for n in range(8)]) == list(range(8))
-    assert (tmp_path / "died").exists()
 
 
 def test_an_error_of_ours_ends_all_and_is_itself(engine):
@@ -254,6 +248,10 @@ def test_models_answer_as_here_though_an_actor_dies_in_a_batch(engine, tmp_path)
     opens = partial(KilledOnce, there, "owlv2", options, died)
     calls = [(items[n : n + 2],) for n in range(0, len(items), 2)]
     engine.on_devices("owlv2", opens, calls, engine.devices(options.devices), len(items))
+    with pytest.raises(UserError, match=r"on the node \S+: --devices cuda:9: can't be used"):
+        engine.on_devices(
+            "owlv2", partial(asking.Asker, there, "owlv2", options), calls, ["cuda:9"], 6
+        )
     assert died.exists() and len(items) == 6
     assert answered(there) == answered(here)
 
