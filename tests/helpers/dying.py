@@ -71,6 +71,11 @@ def on_a_full_disk(manual_id: str, build: BuildOptions, mark: Path) -> tuple[str
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+def nothing(device: str) -> None:
+    """Open what is not there."""
+    raise UserError(f"no model for {device}")
+
+
 class Lit:
     """Something opened that tells which GPUs it may use."""
 

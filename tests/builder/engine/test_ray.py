@@ -20,6 +20,7 @@ from dying import (
     killed_in_the_middle,
     killed_with_its_node,
     marked,
+    nothing,
     on_a_full_disk,
     refused,
     until_there,
@@ -248,12 +249,13 @@ def test_models_answer_as_here_though_an_actor_dies_in_a_batch(engine, tmp_path)
     opens = partial(KilledOnce, there, "owlv2", options, died)
     calls = [(items[n : n + 2],) for n in range(0, len(items), 2)]
     engine.on_devices("owlv2", opens, calls, engine.devices(options.devices), len(items))
-    with pytest.raises(UserError, match=r"on the node \S+: --devices cuda:9: can't be used"):
-        engine.on_devices(
-            "owlv2", partial(asking.Asker, there, "owlv2", options), calls, ["cuda:9"], 6
-        )
     assert died.exists() and len(items) == 6
     assert answered(there) == answered(here)
+
+
+def test_what_can_not_be_opened_on_a_node_is_told_with_it(engine):
+    with pytest.raises(UserError, match=r"on the node \S+: no model for cuda:0"):
+        engine.on_devices("lights", nothing, [(0,)], ["cuda:0"], 1)
 
 
 def test_devices_of_one_machine_are_refused(engine):
