@@ -59,11 +59,11 @@ class Serving:
 class Hand(Protocol):
     """Where calls are worked on: a process that can be started, and started again."""
 
-    def start(self) -> "Future[Any]":
+    def start(self) -> Future[Any]:
         """Open what calls need."""
         ...
 
-    def call(self, call: Call) -> "Future[int]":
+    def call(self, call: Call) -> Future[int]:
         """Work on one call."""
         ...
 
@@ -175,11 +175,11 @@ class _Process:
         stack.callback(self._threads.shutdown, wait=False)
         stack.callback(self._manager.shutdown)  # first: threads that wait for it end then
 
-    def start(self) -> "Future[Any]":
+    def start(self) -> Future[Any]:
         self._serving = self._manager.Serving(self._opens, self._device)  # type: ignore[attr-defined]
         return self._threads.submit(self._told, self._serving.open)
 
-    def call(self, call: Call) -> "Future[int]":
+    def call(self, call: Call) -> Future[int]:
         return self._threads.submit(self._told, self._serving.call, call)
 
     def _told(self, function: Callable[..., Any], *arguments: Any) -> Any:

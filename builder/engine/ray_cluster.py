@@ -108,7 +108,7 @@ class _Actor:
         self._engine, self._opens, self._device, self._node = engine, opens, device, node
         self._handle: Any = None
 
-    def start(self) -> "Future[Any]":
+    def start(self) -> Future[Any]:
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -126,7 +126,7 @@ class _Actor:
         future: Future[Any] = self._handle.open.remote().future()
         return future
 
-    def call(self, call: Call) -> "Future[int]":
+    def call(self, call: Call) -> Future[int]:
         future: Future[int] = self._handle.call.remote(call).future()
         return future
 
