@@ -70,7 +70,11 @@ class Cluster:
         gpus = int(ray.cluster_resources().get("GPU", 0))
         if "cuda" in asked and not gpus:
             raise UserError("--devices cuda: the cluster has no GPU; give cpu, or add such nodes")
-        return ["cpu"] * len(_working()) if "cpu" in asked or not gpus else ["cuda:0"] * gpus
+        if gpus and "cpu" not in asked:
+            return ["cuda:0"] * gpus
+        if not (nodes := _working()):
+            raise UserError("--engine ray: no node of the cluster has a CPU; add some that have")
+        return ["cpu"] * len(nodes)
 
     def on_devices(
         self, what: str, opens: Opens, calls: list[Call], devices: Sequence[str], total: int
