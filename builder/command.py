@@ -18,6 +18,7 @@ from builder.release.split import MODES
 from builder.sources import known
 from core.cli import Parser, positive, run, whole, writable
 from core.names import RAW, WEIGHTS
+from core.storage import anywhere
 from tasks.options import NEGATIVES, POSITIVES, SCENES
 from tasks.queries import TEMPLATES
 
@@ -35,9 +36,17 @@ def parser() -> Parser:
     add("--out", type=writable, default="lego-arta", help="the build folder (%(default)s)")
     add(
         "--work",
-        type=writable,
+        type=anywhere,
         default=".work",
-        help="intermediate stages; keep it and a re-run only does what changed (%(default)s)",
+        help="intermediate stages; keep it and a re-run only does what changed (%(default)s); a "
+        "folder, or shared storage such as s3://bucket/work",
+    )
+    add(
+        "--scratch",
+        type=writable,
+        metavar="DIR",
+        help="where manuals of a --work on shared storage are worked on (a folder of the system's "
+        "for temporary files)",
     )
     add(
         "--split",

@@ -26,6 +26,7 @@ EXTRAS = {
     "evaluate": ("nltk", "rouge_score", "sacrebleu"),
     "export": ("supervision",),
     "review": ("matplotlib", "statsmodels"),
+    "storage": ("s3fs", "upath"),
     "train": ("peft", "torch", "transformers", "trl"),
 }
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2

@@ -206,7 +206,9 @@ def _fill(
     found = survey(folder, manuals, options.crawl_drops)
     rule = split.rule_of(options.split, ForSplit(manuals), options.seed)
     weighing = weigh(manuals, options.seed, options.weights == "discriminator")
-    made = make_shards(folder, manuals, rule, found, weighing, options.shard_bytes, options.engine)
+    made = make_shards(
+        folder, manuals, rule, found, weighing, options.shard_bytes, options.engine, build.shared
+    )
     exceptions = rule.split.exceptions()
     return _finish(folder, made, found, weighing, exceptions, build, options, fingerprint)
 

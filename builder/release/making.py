@@ -15,6 +15,7 @@ from builder.release.tally import Tally, tally
 from builder.release.weighing import Weighing, set_by_hand, working_out
 from builder.sources.terms import Terms
 from core.build import DATASET_NAME
+from core.mirror import Mirror, small
 from core.names import SPLITS
 from core.shards import (
     FILES_A_FOLDER,
@@ -26,7 +27,7 @@ from core.shards import (
     image_bytes_for_a_folder,
     write_shard,
 )
-from core.store import ROWS
+from core.store import REWRITTEN, ROWS
 from lego_arta import CONFIGS, FEATURES
 from tasks import TASKS
 
@@ -49,8 +50,10 @@ def make_shards(
     weighing: Weighing,
     shard_bytes: int,
     engine: Engine,
+    shared: Mirror | None = None,
 ) -> list[Made]:
-    """Write the shards of all configs and splits into a build; by config, split and number."""
+    """Write the shards of all configs and splits into a build; by config, split and number. Rows
+    come from the manuals' folders, which may lie on shared storage."""
     limits = dict.fromkeys(TASKS, int(shard_bytes * IMAGE_SHARE))
     plans = _planned(manuals, rule, weighing, limits)
     crowded = [c for c in TASKS if sum(len(plans[c, s]) for s in SPLITS) > FILES_A_FOLDER]
@@ -58,18 +61,32 @@ def make_shards(
         limits |= {c: image_bytes_for_a_folder(*found.pictures[c], len(SPLITS)) for c in crowded}
         plans = _planned(manuals, rule, weighing, limits)
     calls = [
-        (folder, split, shard)
+        (folder, split, shard, shared)
         for (config, split), plan in plans.items()
         for shard in plan.shards(folder / "data" / config, config, split)
     ]
     return engine.map("shards", make_shard, calls)
 
 
-def make_shard(folder: Path, split: str, shard: Shard) -> Made:
+def make_shard(folder: Path, split: str, shard: Shard, shared: Mirror | None = None) -> Made:
     """Write a shard and look through it."""
+    if shared:
+        shard = _from_storage(shard, shared)
     written = write_shard(shard)
     name = shard.path.relative_to(folder).as_posix()
     return Made(shard.config, split, name, written, tally(shard.path, shard.config))
+
+
+def _from_storage(shard: Shard, shared: Mirror) -> Shard:
+    """The shard with its rows read from the storage; what values are worked out from is here."""
+    parts = []
+    for part in shard.parts:
+        rows = Path(part.path)
+        shared.pull(f"{ROWS}/{rows.parent.name}", small)
+        shared.pull_if_there(f"{REWRITTEN}/{rows.parent.name}.json")
+        place = shared.place / ROWS / rows.parent.name / rows.name
+        parts.append(part._replace(path=str(place)))
+    return shard._replace(parts=parts)
 
 
 def _planned(
