@@ -29,7 +29,7 @@ from core.mirror import Mirror
 from core.names import RAW
 from core.records import Drop, Manual, SessionColors, load
 from core.shards import SHARD_BYTES
-from core.storage import is_shared
+from core.storage import is_shared, make_folder
 from core.store import COLORS_FILE, CRAWL, PARSE, ROWS
 from tasks import EXAMPLE, TASKS
 from tasks.context import TaskOptions
@@ -53,8 +53,10 @@ def build(options: argparse.Namespace) -> Manifest:
         prompted.check(options.mask_model)
     if options.recipe:
         check_out(recipe.recipe_folder(options.out))
-    options.out.parent.mkdir(parents=True, exist_ok=True)  # now, not after all the work
-    if not is_shared(options.work) and options.work.resolve().is_relative_to(options.out):
+    make_folder(options.out.parent)  # now, not after all the work
+    if is_shared(options.out) == is_shared(options.work) and (
+        options.work.resolve().is_relative_to(options.out)
+    ):
         raise UserError(
             f"--work {options.work}: it lies in --out and a new build would delete it; "
             "choose a folder outside"

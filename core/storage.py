@@ -72,6 +72,17 @@ def option_place(text: str) -> Path:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def here(text: str) -> Path:
+    """A place of this machine that is read, as the `type` of an option."""
+    place = option_place(text)
+    if is_shared(place):
+        raise argparse.ArgumentTypeError(
+            f"{text}: this command reads files of this machine; copy it here first, with the "
+            "tool of its storage (such as aws s3 sync)"
+        )
+    return place
+
+
 def is_shared(place: Path) -> bool:
     """Whether a place lies on shared storage: it has no path of this machine then."""
     return not isinstance(place, Path)
@@ -175,6 +186,73 @@ def uploading(place: Path) -> Iterator[Path]:
             fs.put_file(str(written), path)
 
 
+def parquet(path: Path, **options: Any) -> Any:
+    """A Parquet file to read (`pyarrow.parquet.ParquetFile`); of one on storage only what is asked
+    for is fetched. Raises `OSError`."""
+    import pyarrow.parquet as pq
+
+    if not is_shared(path):
+        return pq.ParquetFile(path, **options)
+    fs, place = filesystem_of(path)
+    return pq.ParquetFile(fs.open(place, "rb", cache_type="none"), pre_buffer=True)
+
+
+def column_names(path: Path) -> list[str]:
+    """Names of the columns of a Parquet file."""
+    with parquet(path) as file:
+        names: list[str] = file.schema_arrow.names
+    return names
+
+
+def files_below(folder: Path) -> list[Path]:
+    """All files of a folder and of those in it, by path."""
+    if not is_shared(folder):
+        return sorted(path for path in folder.rglob("*") if path.is_file())
+    fs, base = filesystem_of(folder)
+    with told(folder):
+        return sorted(folder / path.removeprefix(base).lstrip("/") for path in fs.find(base))
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those it lies in; storage has no folders, only files with long names."""
+    if not is_shared(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def put_over(new: Path, old: Path, marker: str) -> None:
+    """Make a folder on storage what another one there is, whose file `marker` says that it is
+    whole: it goes first and comes last. The storage copies; nothing is fetched."""
+    fs, source = filesystem_of(new)
+    _, target = filesystem_of(old)
+    with told(old):
+        names = [path.removeprefix(source).lstrip("/") for path in fs.find(source)]
+        theirs = [path.removeprefix(target).lstrip("/") for path in fs.find(target)]
+        if marker in theirs:
+            fs.rm_file(f"{target}/{marker}")
+        for name in set(theirs) - {*names, marker}:
+            fs.rm_file(f"{target}/{name}")
+        for name in [*(name for name in names if name != marker), marker]:
+            fs.cp_file(f"{source}/{name}", f"{target}/{name}")
+
+
+@contextlib.contextmanager
+def folder_here(out: Path, first: str) -> Iterator[Path]:
+    """A folder of this machine to write: `out`, or one whose files go there if the block succeeds,
+    in the place of what was there; `first` is the file that people open, which comes last."""
+    if not is_shared(out):
+        yield out
+        return
+    with tempfile.TemporaryDirectory(prefix="lego-arta-") as top:
+        written = Path(top) / out.name
+        yield written
+        fs, base = filesystem_of(out)
+        names = [path.relative_to(written).as_posix() for path in files_below(written)]
+        remove(out)
+        with told(out):
+            for name in sorted(names, key=lambda name: (name == first, name)):
+                fs.put_file(str(written / name), f"{base}/{name}")
+
+
 def remove(place: Path) -> None:
     """Delete a folder and all that is in it, if it is there."""
     if not is_shared(place):
@@ -182,9 +260,8 @@ def remove(place: Path) -> None:
         return
     fs, path = filesystem_of(place)
     with told(place):
-        files = fs.find(path)
-        if files:
-            fs.rm(files)
+        for file in fs.find(path):
+            fs.rm_file(file)
 
 
 def _check_slashes(text: str) -> None:

@@ -1,6 +1,7 @@
 """The shards of a build: cut by sizes, each a call of the engine, with what the card adds up."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +28,7 @@ from core.shards import (
     image_bytes_for_a_folder,
     write_shard,
 )
+from core.storage import is_shared, uploading
 from core.store import REWRITTEN, ROWS
 from lego_arta import CONFIGS, FEATURES
 from tasks import TASKS
@@ -72,9 +74,10 @@ def make_shard(folder: Path, split: str, shard: Shard, shared: Mirror | None = N
     """Write a shard and look through it."""
     if shared:
         shard = _from_storage(shard, shared)
-    written = write_shard(shard)
     name = shard.path.relative_to(folder).as_posix()
-    return Made(shard.config, split, name, written, tally(shard.path, shard.config))
+    with uploading(shard.path) if is_shared(folder) else nullcontext(shard.path) as path:
+        written = write_shard(shard._replace(path=path))
+        return Made(shard.config, split, name, written, tally(path, shard.config))
 
 
 def _from_storage(shard: Shard, shared: Mirror) -> Shard:
