@@ -67,9 +67,13 @@ def anywhere(text: str) -> Path:
 def option_place(text: str) -> Path:
     """A place that is read, as the `type` of an option."""
     try:
-        return place_of(text)
+        place = place_of(text)
+        if is_shared(place) and "s3" in filesystem_of(place)[0].protocol:
+            with told(text):
+                _check_endpoint()
     except UserError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+    return place
 
 
 def here(text: str) -> Path:
@@ -101,8 +105,6 @@ def check(place: Path, option: str) -> None:
         return
     fs, path = filesystem_of(place)
     with told(f"{option} {place}"):
-        if "s3" in fs.protocol:
-            _check_endpoint()
         fs.pipe_file(f"{path}/.writable", b"")
         fs.rm_file(f"{path}/.writable")
 

@@ -9,6 +9,7 @@ import glob
 import hashlib
 import json
 import logging
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -56,6 +57,11 @@ from tasks import TASKS
 log = logging.getLogger("lego_arta")
 
 INFOS = "dataset_infos.json"
+# What builds have besides their manifest.
+_LEFT = re.compile(
+    rf"data/({'|'.join(TASKS)})/({'|'.join(SPLITS)})-\d+-of-\d+\.parquet|{RECORDS}/\w+\.parquet|"
+    rf"{ASSETS}/\w+\.webp|" + "|".join(map(re.escape, (INFOS, card.FILE, croissant.FILE)))
+)
 
 
 @dataclass(frozen=True)
@@ -90,8 +96,10 @@ def check_out(out: Path) -> None:
             raise UserError(f"--out {out}: it is a file; choose a folder that does not exist yet")
     check(out, "--out")
     manifest = manifest_of(out)
-    if is_shared(out) and manifest is None and all(map(is_build_like, files_below(out))):
-        return  # nothing, or what a killed run left, whose build.json goes first and comes last
+    if is_shared(out) and manifest is None:
+        names = (path.relative_to(out).as_posix() for path in files_below(out))
+        if all(map(_LEFT.fullmatch, names)):
+            return  # nothing, or what a killed run left: its build.json goes first and comes last
     if any(out.iterdir()) and manifest is None:
         raise UserError(
             f"--out {out}: it holds something that is not a build (no {MANIFEST} of lego-arta); "
@@ -173,13 +181,6 @@ def _assemble_there(
     finally:
         remove(temporary)
     return manifest
-
-
-def is_build_like(path: Path) -> bool:
-    """Whether a file has the name of one that builds have."""
-    return path.parent.name in (*TASKS, RECORDS, ASSETS) or path.name in (
-        MANIFEST, INFOS, card.FILE, croissant.FILE,
-    )  # fmt: skip
 
 
 def _fingerprint(manual_ids: list[str], build: BuildOptions, options: AssembleOptions) -> str:

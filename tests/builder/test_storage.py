@@ -1,6 +1,7 @@
 """Work folders and builds on a real S3 server on loopback: the bytes of a local build, whatever
 happens on the way; what storage refuses is a line with the cure."""
 
+import functools
 import json
 import os
 import signal
@@ -13,20 +14,31 @@ from pathlib import Path
 
 import pytest
 from command import TINY, make, one_line_error, tiny_site
+from datasets import load_dataset
 from faulty_server import brick_site, serving
 from outside import ROOT
 from s3_server import BUCKET, Storage, emptied, s3_storage
 
 from builder import stages
+from builder.export import command as export
+from builder.publish import command as push
+from builder.release import command as validate
+from builder.release import diff
 from builder.stages import BuildOptions, Stage
 from core import lease
+from core.build import loading_call
 from core.errors import UserError
 from core.lease import leased
 from core.mirror import Mirror
 from core.storage import filesystem_of, place_of
 from core.store import DONE, held
+from evaluation import command as evaluate
+from review import gallery as gallery_page
+from review import gallery_command as gallery
+from review import swatches_command as swatches
 
 WORK = f"s3://{BUCKET}/work"
+OUT = f"s3://{BUCKET}/out/lego-arta"
 STAGES = ("1_crawl", "2_parse", "3_annotate", "4_tasks")
 
 
@@ -87,16 +99,16 @@ def test_a_work_folder_on_s3_gives_the_same_bytes_and_is_worked_on_once(s3, loca
 def test_a_crawl_goes_on_from_another_machine_and_asks_for_nothing_again(s3, tmp_path):
     with serving() as site:
         listing = brick_site(site)
-        outs = []
+        asked_for_any = []
         for machine in ("one", "another"):
             asked = len(site.log)
             out = tmp_path / machine / "lego-arta"
             run = build(listing, WORK, out, "--scratch", tmp_path / machine, "--delay", 0,
                         "--refresh", "pages" if machine == "one" else "never")  # fmt: skip
-            outs.append((run.returncode, len(site.log) > asked, files(out) if out.exists() else {}))
+            asked_for_any.append(len(site.log) > asked)
             # These pictures are noise: no row comes of them, and no build.
             assert "not one row came of 2 manuals" in run.stderr
-        assert [asked for _, asked, _ in outs] == [True, False]
+        assert asked_for_any == [True, False]
         assert "1_crawl/report.jsonl" in s3.files("work")
 
 
@@ -223,6 +235,120 @@ def test_storage_that_answers_503_for_a_while_is_asked_again(s3, local, tmp_path
     assert run.returncode == 0, run.stderr
     assert files(tmp_path / "lego-arta") == built
     assert set(times.values()) == {2} and len(times) >= 4
+
+
+# Builds ------------------------------------------------------------------------------------------
+
+
+def build_there(site: Path, *more: object) -> subprocess.CompletedProcess:
+    return build(site, site.parent / "w", OUT, *more)
+
+
+def test_a_build_on_s3_has_the_same_bytes_and_every_command_reads_it(s3, local, tmp_path, capsys):
+    site, built, _ = local
+    for number in range(2):
+        before = len(s3.written("/data/"))
+        run = build_there(site)
+        assert run.returncode == 0, run.stderr
+        assert s3.files("out/lego-arta") == built
+        assert set(s3.files("out")) == {f"lego-arta/{name}" for name in built}
+        assert (len(s3.written("/data/")) > before) == (number == 0)
+    here = site.parent / "lego-arta"
+    reads = {
+        "validate": (validate.main, [OUT]),
+        "diff": (diff.main, [OUT, here]),
+        "export": (export.main, [OUT, "--format", "llava", "--out", tmp_path / "llava"]),
+        "evaluate": (evaluate.main, ["run", OUT, "--model", "baseline:always-yes", "--config",
+                                     "state", "--out", tmp_path / "predictions"]),
+        "gallery": (gallery.main, [OUT, "--out", f"s3://{BUCKET}/gallery"]),
+    }  # fmt: skip
+    for name, (main, arguments) in reads.items():
+        assert main([str(word) for word in arguments]) == 0, (name, capsys.readouterr().err)
+    assert "every check holds" in capsys.readouterr().out
+    assert export.main([str(here), "--format", "llava", "--out", str(tmp_path / "same")]) == 0
+    there, same = files(tmp_path / "llava"), files(tmp_path / "same")
+    pictures = {name for name in same if name.endswith((".webp", ".png", ".jpg"))}
+    assert pictures and {n: there[n] for n in pictures} == {n: same[n] for n in pictures}
+    shown = s3.files("gallery")
+    assert s3.written("gallery/")[-1].endswith(gallery_page.PAGE) and len(shown) > 2
+    rows = eval(loading_call(place_of(OUT), "state"), {"load_dataset": functools.partial(
+        load_dataset, cache_dir=str(tmp_path / "cache"))})  # fmt: skip
+    told = json.loads(built["build.json"])["rows"]["state"]
+    assert {name: len(split) for name, split in rows.items()} == told
+
+
+KILLED_AT = {"a shard's upload": "out/.lego-arta.tmp/data/", "the copying": "out/lego-arta/data/"}
+
+
+@pytest.mark.parametrize("where", KILLED_AT)
+def test_a_build_killed_in_mid_upload_is_not_visible_and_is_made_again(where, s3, local, tmp_path):
+    site, built, _ = local
+    process: list[subprocess.Popen] = []
+    seen: Counter[str] = Counter()
+
+    def kill(method: str, path: str) -> None:
+        seen[KILLED_AT[where]] += method == "PUT" and KILLED_AT[where] in path
+        if seen[KILLED_AT[where]] == 3:
+            process[0].send_signal(signal.SIGKILL)
+            process[0].wait()
+
+    s3.refuse = kill
+    command = ["--source", site, "--work", site.parent / "w", "--out", OUT, "--workers", 1,
+               "--no-probe"]  # fmt: skip
+    words = [sys.executable, str(ROOT / "builder/make.py"), *map(str, command)]
+    process.append(subprocess.Popen(words, stderr=subprocess.DEVNULL, cwd=tmp_path))
+    assert process[0].wait() == -signal.SIGKILL
+    s3.refuse = lambda method, path: None
+    assert s3.files("out") and "build.json" not in s3.files("out/lego-arta")
+    assert validate.main([OUT]) == 1
+    assert build_there(site).returncode == 0
+    assert s3.files("out/lego-arta") == built
+    assert set(s3.files("out")) == {f"lego-arta/{name}" for name in built}
+
+
+def test_a_build_that_fails_leaves_the_old_one_as_it_was(s3, local):
+    site, built, _ = local
+    assert build_there(site).returncode == 0
+    s3.refuse = lambda method, path: 403 if method == "PUT" and "tmp/data/state" in path else None
+    run = build_there(site, "--seed", 7)
+    one_line_error(run, "not allowed there", "rights to list")
+    s3.refuse = lambda method, path: None
+    assert s3.files("out/lego-arta") == built
+    assert set(s3.files("out")) == {f"lego-arta/{name}" for name in built}
+
+
+def test_what_is_no_build_is_not_overwritten(s3, local):
+    for name in ("thesis.docx", "data/state/notes.txt"):
+        place_of(f"{OUT}/{name}").write_bytes(b"mine")
+        run = build_there(local[0])
+        one_line_error(run, f"--out {OUT}: it holds something that is not a build")
+        assert s3.files() == {f"out/lego-arta/{name}": b"mine"}
+        filesystem_of(place_of(OUT))[0].rm_file(f"{BUCKET}/out/lego-arta/{name}")
+
+
+def test_what_needs_files_of_this_machine_says_so(s3, local, tmp_path, capsys):
+    for more in (["--push", "--repo-id", "lab/x"], ["--recipe"]):
+        run = build_there(local[0], *more)
+        assert run.returncode == 2 and "read a build of this machine" in run.stderr
+    for main, words in (
+        (push.main, [OUT]),
+        (swatches.main, ["--work", WORK]),
+        (export.main, [OUT, "--format", "llava", "--out", f"s3://{BUCKET}/llava"]),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        assert ended.value.code == 2
+        assert "copy it" in (said := capsys.readouterr().err) and said.count("\n") == 1
+    run = build(local[0], f"{OUT}/work", OUT)
+    one_line_error(run, "it lies in --out and a new build would delete it")
+
+
+def test_no_build_and_no_rights_are_lines_of_those_who_read(s3, capsys):
+    assert validate.main([OUT]) == 1
+    assert "no build.json of lego-arta in it" in capsys.readouterr().err
+    s3.refuse = lambda method, path: 403
+    assert validate.main([OUT]) == 1
+    assert capsys.readouterr().err.startswith(f"error: {OUT}: not allowed there")
 
 
 # Leases ------------------------------------------------------------------------------------------
