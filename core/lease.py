@@ -106,7 +106,7 @@ def _take(lease: Lease, busy: str) -> None:
             lease.write(only_if_free=True)
         except FileExistsError:  # of another, or of a request of ours that was made twice
             pass
-        except NotImplementedError:  # it can't tell whether a file is new
+        except (NotImplementedError, ValueError):  # it can't tell whether a file is new
             lease.write()
     time.sleep(LOOK_S if found is not None else 0)  # of several who take it, the last one has it
     if not lease.is_mine():

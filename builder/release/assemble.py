@@ -59,8 +59,8 @@ log = logging.getLogger("lego_arta")
 INFOS = "dataset_infos.json"
 # What builds have besides their manifest.
 _LEFT = re.compile(
-    rf"data/({'|'.join(TASKS)})/({'|'.join(SPLITS)})-\d+-of-\d+\.parquet|{RECORDS}/\w+\.parquet|"
-    rf"{ASSETS}/\w+\.webp|" + "|".join(map(re.escape, (INFOS, card.FILE, croissant.FILE)))
+    rf"data/({'|'.join(TASKS)})/({'|'.join(SPLITS)})-\d+-of-\d+\.parquet|{RECORDS}/[\w-]+\.parquet|"
+    rf"{ASSETS}/[\w-]+\.webp|" + "|".join(map(re.escape, (INFOS, card.FILE, croissant.FILE)))
 )
 
 

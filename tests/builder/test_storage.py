@@ -200,6 +200,7 @@ def test_killed_in_mid_upload_and_run_again_it_has_the_same_bytes(s3, local, tmp
         if method == "PUT" and "/4_tasks/" in path:
             seen["uploads"] += 1
             if seen["uploads"] == 4:
+                waiting_for(lambda: s3.files("work/4_tasks"))  # several are under way at a time
                 process[0].send_signal(signal.SIGKILL)
                 process[0].wait()
 
@@ -301,7 +302,8 @@ def test_a_build_killed_in_mid_upload_is_not_visible_and_is_made_again(where, s3
     s3.refuse = lambda method, path: None
     assert s3.files("out") and "build.json" not in s3.files("out/lego-arta")
     assert validate.main([OUT]) == 1
-    assert build_there(site).returncode == 0
+    run = build_there(site)
+    assert run.returncode == 0, (run.stderr, sorted(s3.files("out")))
     assert s3.files("out/lego-arta") == built
     assert set(s3.files("out")) == {f"lego-arta/{name}" for name in built}
 
