@@ -16,6 +16,13 @@ def difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return channel_max(cv2.absdiff(a, b))
 
 
+def border_color(rgb: np.ndarray) -> np.ndarray:
+    """(3,) float: the median of the outermost pixels of a picture (H, W, 3), each channel alone."""
+    border = np.concatenate([rgb[0], rgb[-1], rgb[:, 0], rgb[:, -1]])
+    found: np.ndarray = np.median(border, axis=0)
+    return found
+
+
 def filled(mask: np.ndarray) -> np.ndarray:
     """(H, W) bool of a (H, W) mask with its holes: what no path of pixels side by side leads to
     from the border. As scipy's `binary_fill_holes`, which takes ten times as long."""

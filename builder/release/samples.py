@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from core.build import Row, configs_of, every_shard, read_rows, shard_rows
+from core.errors import UserError
 from core.pictures.media import encode
 from core.storage import column_names, make_folder
 from lego_arta import FEATURES
@@ -24,6 +25,7 @@ from tasks.drawing import GAP_PX, OTHER_RGB, pixels, side_by_side
 ASSETS = "assets"
 LONG_SIDE_PX = 4096
 CORRECTION_CHARACTERS = 90  # that fit above a pair of pictures
+ROWS_LOOKED_AT = 300  # at most, for one of each kind
 FIRST_ROWS = 12  # of which a sample is taken
 TILE_CHARACTERS = 42  # that fit above a picture of 210 pixels
 
@@ -136,7 +138,10 @@ def _of_each_kind(folder: Path, config: str) -> list[tuple[str, Row]]:
     """(title, row), each title once."""
     path = every_shard(folder)[0]
     names = [name for name in column_names(path) if name != "images"]
-    rows = [one.columns for one in shard_rows(path, config, names)]
+    every = shard_rows(path, config, names)
+    rows = [one.columns for one in itertools.islice(every, ROWS_LOOKED_AT)]
+    if not rows:
+        raise UserError(f"{path}: it has no rows to draw")
     if "corruption" in rows[0]:  # the last of each is that of the highest severity
         first = rows[len(rows) // 2]["source_ids"]
         told = {r["corruption"]: r for r in rows if r["source_ids"] == first}
