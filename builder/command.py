@@ -234,6 +234,10 @@ def main(argv: list[str] | None = None) -> int:
             + ("a recipe has no pictures; leave --recipe out" if options.recipe
                else "nothing would be pushed; add --push")
         )  # fmt: skip
+    if options.scratch and not is_shared(options.work):
+        command_line.error(
+            f"--scratch {options.scratch}: only a --work on shared storage needs it; leave it out"
+        )
     if is_shared(options.out) and (options.push or options.recipe):
         command_line.error(
             f"--out {options.out}: --push and --recipe read a build of this machine; build it "

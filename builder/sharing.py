@@ -39,6 +39,12 @@ def work_of(options: argparse.Namespace) -> Iterator[Mirror | None]:
         yield Mirror(place, options.work)
 
 
+def engine_here(options: argparse.Namespace, engine: Engine, shared: Mirror | None) -> Engine:
+    """What runs calls that read or write the work folder itself: on shared storage that is scratch
+    of this machine, which others don't have."""
+    return Workers(options.workers) if shared else engine
+
+
 def bring(
     source: Source, options: argparse.Namespace, engine: Engine, shared: Mirror | None
 ) -> Manuals:
@@ -52,7 +58,7 @@ def bring(
         shared.pull_if_there(REPORT)
         shared.pull_all(CRAWL, shared.manuals(CRAWL), lambda name: True)
     store.write_bytes(unsent, b"")
-    found = source.bring(options, Workers(options.workers))  # other machines have another scratch
+    found = source.bring(options, engine_here(options, engine, shared))
     shared.push_all(CRAWL, found.manual_ids)
     for name in TREES:
         shared.send(name)

@@ -341,6 +341,8 @@ def test_what_needs_files_of_this_machine_says_so(s3, local, tmp_path, capsys):
             main(words)
         assert ended.value.code == 2
         assert "copy it" in (said := capsys.readouterr().err) and said.count("\n") == 1
+    run = build(local[0], tmp_path / "w", tmp_path / "x", "--scratch", tmp_path / "s")
+    assert run.returncode == 2 and "leave it out" in run.stderr
     run = build(local[0], f"{OUT}/work", OUT)
     one_line_error(run, "it lies in --out and a new build would delete it")
 
