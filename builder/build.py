@@ -21,7 +21,7 @@ from builder.release.rewritten import Rewritten
 from builder.sources import known
 from builder.sources.source import ReadyMade, Source
 from builder.sources.terms import UNKNOWN, Terms, stated
-from builder.stages import BuildOptions, build_manual, code_sha256, parse_manual
+from builder.stages import BuildOptions, build_manual, parse_manual, versions
 from core.build import Manifest, loading_call, records_file
 from core.cli import command
 from core.errors import UserError
@@ -97,7 +97,7 @@ def engine_of(options: argparse.Namespace) -> Iterator[Engine]:
     from builder.engine.ray_cluster import cluster
 
     options.work = options.work.resolve()  # workers stand elsewhere
-    with cluster(options.ray_address, options.workers, code_sha256) as engine:
+    with cluster(options.ray_address, options.workers, versions) as engine:
         yield engine
 
 
@@ -142,8 +142,9 @@ def run_stages(
     files = [name for name in task.annotator.split(",") if name.startswith(FILE)]
     for name in files:
         from_file.read_answers(name)  # now, not after all the work
-    asking.check_devices(answers.with_models(task.annotator), task.models)
-    manual_ids, crawl_drops, own_terms = sharing.bring(source, options, engine, shared)
+    here = sharing.engine_here(options, engine, shared)
+    asking.check_devices(answers.with_models(task.annotator), task.models, here)
+    manual_ids, crawl_drops, own_terms = sharing.bring(source, options, here, shared)
     if own_terms and not wanted:
         terms = _terms(options, own_terms)
     if wanted:
@@ -155,7 +156,7 @@ def run_stages(
     if names := answers.with_models(task.annotator):
         engine.map("texts", parse_manual, [(m, options.work, shared) for m in manual_ids])
         with sharing.asking(shared, manual_ids):
-            asking.ask_all(options.work, manual_ids, names, task.models)
+            asking.ask_all(options.work, manual_ids, names, task.models, here)
     calls = [(manual_id, task) for manual_id in manual_ids]
     results = engine.map("manuals", build_manual, calls)
     if shared:

@@ -194,6 +194,12 @@ def code_sha256(root: Path | None = None) -> str:
     return code.of(ASSEMBLE, root=root, chosen=every_choice())
 
 
+def versions() -> dict[str, str]:
+    """What must be the same wherever a build is worked on: the hash of its code, and libraries."""
+    own = code.of(ASSEMBLE, chosen=every_choice(), with_libraries=False)
+    return {"code": own[:16], **library_versions()}
+
+
 def library_versions() -> dict[str, str]:
     """Versions of the libraries that a build may depend on, by package."""
     reached = code.closure(ASSEMBLE, chosen=every_choice())
