@@ -142,10 +142,9 @@ def run_stages(
     files = [name for name in task.annotator.split(",") if name.startswith(FILE)]
     for name in files:
         from_file.read_answers(name)  # now, not after all the work
-    # Models that read shared storage do so through the scratch folder of this machine.
-    asks = Workers(options.workers) if shared else engine
-    asking.check_devices(answers.with_models(task.annotator), task.models, asks)
-    manual_ids, crawl_drops, own_terms = sharing.bring(source, options, engine, shared)
+    here = sharing.engine_here(options, engine, shared)
+    asking.check_devices(answers.with_models(task.annotator), task.models, here)
+    manual_ids, crawl_drops, own_terms = sharing.bring(source, options, here, shared)
     if own_terms and not wanted:
         terms = _terms(options, own_terms)
     if wanted:
@@ -157,7 +156,7 @@ def run_stages(
     if names := answers.with_models(task.annotator):
         engine.map("texts", parse_manual, [(m, options.work, shared) for m in manual_ids])
         with sharing.asking(shared, manual_ids):
-            asking.ask_all(options.work, manual_ids, names, task.models, asks)
+            asking.ask_all(options.work, manual_ids, names, task.models, here)
     calls = [(manual_id, task) for manual_id in manual_ids]
     results = engine.map("manuals", build_manual, calls)
     if shared:

@@ -48,7 +48,8 @@ def engine_here(options: argparse.Namespace, engine: Engine, shared: Mirror | No
 def bring(
     source: Source, options: argparse.Namespace, engine: Engine, shared: Mirror | None
 ) -> Manuals:
-    """The manuals of a source, in the work folder and, if there is one, on the shared storage."""
+    """The manuals of a source, in the work folder and, if there is one, on the shared storage;
+    `engine` runs here."""
     if shared is None:
         return source.bring(options, engine)
     unsent = options.work / UNSENT
@@ -58,7 +59,7 @@ def bring(
         shared.pull_if_there(REPORT)
         shared.pull_all(CRAWL, shared.manuals(CRAWL), lambda name: True)
     store.write_bytes(unsent, b"")
-    found = source.bring(options, engine_here(options, engine, shared))
+    found = source.bring(options, engine)
     shared.push_all(CRAWL, found.manual_ids)
     for name in TREES:
         shared.send(name)
