@@ -30,3 +30,10 @@ def filled(mask: np.ndarray) -> np.ndarray:
     cv2.floodFill(around, None, (0, 0), 2, flags=4)
     found: np.ndarray = around[1:-1, 1:-1] != 2
     return found
+
+
+def grown(mask: np.ndarray, by_px: int) -> np.ndarray:
+    """(H, W) bool: a mask and all that is at most so many pixels beside, above or below it."""
+    size = 2 * by_px + 1
+    found: np.ndarray = cv2.dilate(mask.astype(np.uint8), np.ones((size, size), np.uint8)) > 0
+    return found
