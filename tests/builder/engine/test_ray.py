@@ -45,7 +45,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-PATH = f"{ROOT}{os.pathsep}{ROOT / 'tests/helpers'}"
+# What every process of a test has, and what tests call.
+PATH = f"{os.environ['PYTHONPATH']}{os.pathsep}{ROOT / 'tests/helpers'}"
 NODES = 2
 
 
