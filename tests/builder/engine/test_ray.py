@@ -67,8 +67,8 @@ def engine(nodes):
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory):
-    """A build of three manuals by this machine alone."""
-    return tiny_build(tmp_path_factory.mktemp("local"), "--no-probe", manuals=3)
+    """A build of two manuals by this machine alone."""
+    return tiny_build(tmp_path_factory.mktemp("local"), "--no-probe")
 
 
 @pytest.fixture
