@@ -25,7 +25,7 @@ BENCHES = {
     "build": ("benchmarks.build", "wall time, memory and size of a build"),
     "encode": ("benchmarks.build", "time and size of lossless efforts on a build's pictures"),
     "memory": ("benchmarks.build", "peak memory of demo builds of several sizes"),
-    "scale": ("benchmarks.scale", "memory by number of manuals, and local against Ray"),
+    "scale": ("benchmarks.scale", "memory by number of manuals, local against Ray, the plan"),
     "load": ("benchmarks.load", "iteration over rows against the bare decode"),
     "export": ("benchmarks.export", "seconds of every format against a plain copy, and memory"),
     "review": ("benchmarks.review", "first screen and next sample of rating pages, in Chromium"),
@@ -47,6 +47,8 @@ def parser() -> Parser:
     add["build"]("--limit", type=positive, help="number of manuals")
     add["memory"]("--limits", default="20,200", help="demo sizes (%(default)s)")
     add["scale"]("--manuals", default="120,240,480,960", help="numbers of them (%(default)s)")
+    add["scale"]("--build-manuals", type=positive, default=12,
+                 help="of the demo, built by both engines (%(default)s)")  # fmt: skip
     add["scale"]("--scratch", type=Path, help="a disk with room for all of it")
     for name in ("build", "memory", "scale", "score"):
         add[name]("--workers", type=positive, default=2, help="processes (%(default)s)")

@@ -15,6 +15,7 @@ from benchmarks import degrade, truth
 from builder.annotate import ANNOTATORS, answers, asking, consensus, labelling
 from builder.annotate.models import ModelOptions, Question
 from builder.annotate.options import options_of
+from builder.engine.local import ALONE
 from core.cli import instead_of
 from core.errors import UserError
 from core.part_names import part_labels
@@ -91,7 +92,7 @@ def annotate_all(
             )
             seconds += time.perf_counter() - started
         return annotations, seconds
-    device, *_ = asking.devices(name, options)
+    device, *_ = ALONE.devices(options.devices)
     model, size = asking.opened(name, options, device), options.batch_size
     read = answers.reader_of(name).read
     for start in range(0, len(cases), options.batch_size):

@@ -2,10 +2,9 @@
 
 import argparse
 import time
-from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.truth_masks import FlatContext, annotate_flat, context_of
+from benchmarks.truth_masks import context_of, flat_of
 from core.errors import UserError
 from core.masks import encode_mask, read_mask
 from core.store import ROWS
@@ -36,7 +35,7 @@ def bench_masks(options: argparse.Namespace) -> None:
         raise UserError(f"--work {options.work}: no manual in it; give the --work of a build")
     manual_ids = manual_ids[: options.manuals]
     drawn = [_spent(context_of(Context, options.work, one)) for one in manual_ids]
-    looked = [_spent(_flat(options.work, one)) for one in manual_ids]
+    looked = [_spent(flat_of(options.work, one)) for one in manual_ids]
     for name, several in (("the source's masks", drawn), ("machine masks", looked)):
         whole = Spent(sum(one.rows for one in several), sum(one.seconds for one in several))
         print(f"{name:<24}{whole.text}")
@@ -45,16 +44,6 @@ def bench_masks(options: argparse.Namespace) -> None:
         number += len(list(samples(context_of(Context, options.work, one))))
     spent = (time.process_time() - started) / len(manual_ids)
     print(f"{'samples':<24}{number:5d}        {spent:7.2f} s CPU a manual")
-
-
-def _flat(work: Path, manual_id: str) -> FlatContext:
-    """A manual as if nobody had drawn it."""
-    context = context_of(FlatContext, work, manual_id)
-    context.__dict__["scene"] = None
-    for row in context.rows():
-        if row.is_eop and row.instruction.VLM.img_path:
-            annotate_flat(context, row)
-    return context
 
 
 def _spent(context: Context) -> Spent:

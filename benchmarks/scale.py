@@ -1,5 +1,6 @@
-"""How a build grows: memory of what comes after the manuals' own stages at several numbers of them,
-and the same few manuals by worker processes and by a Ray cluster on this machine.
+"""How a build grows: memory of what comes after the manuals' own stages at several numbers of them;
+the same manuals by worker processes and by a Ray cluster on this machine; and what both come to for
+as many manuals as are planned.
 
 The many manuals are those of the demo under other names, so nothing has to be drawn.
 """
@@ -21,15 +22,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from benchmarks.ray_nodes import nodes_here
 from builder.command import main as build
+from builder.engine.local import ALONE
 from builder.release.assemble import AssembleOptions, assemble
 from builder.release.validate import violations
 from builder.stages import BuildOptions
-from core.cli import ROOT
+from core.build import Manifest, read_manifest
+from core.cli import ROOT, pip_install
 from core.errors import UserError
 from core.parquet import GroupWriter, Index
 from core.records import load
-from core.store import CRAWL, DONE, ROWS
+from core.store import CRAWL, DONE, PARSE, ROWS
 from tasks import TASKS
 
 PLANNED = 65_000  # manuals, the number that open CAD models alone would give
@@ -37,8 +41,17 @@ SOURCES = 12  # manuals of the demo that are multiplied
 NAMES = ("id", "group_id", "manual_id", "session_id")
 
 
+class Plan(NamedTuple):
+    """What the plan says of that number: the paper's 65 manuals a thousand times over."""
+
+    rows: int = 35_612_000
+    cpu_ms_a_row: float = 76
+    cpu_hours: float = 760
+    bytes: float = 11.8e12  # as PNG
+
+
 class Growth(NamedTuple):
-    """What one number of manuals took: peak memory of the process after each part, and CPU time."""
+    """What one number of manuals took: peak memory of the process of each part, and CPU time."""
 
     manuals: int
     rows: int
@@ -47,8 +60,22 @@ class Growth(NamedTuple):
     cpu_s: float
 
 
+class Built(NamedTuple):
+    """What a build took by one engine: seconds, CPU seconds of all processes and those of them for
+    drawing the manuals, peak memory of the command's own process; rows, and bytes of shards."""
+
+    engine: str
+    manuals: int
+    wall_s: float
+    cpu_s: float
+    drawn_cpu_s: float
+    own_mib: float
+    rows: int
+    bytes: int
+
+
 def bench_scale(options: argparse.Namespace) -> None:
-    """Memory by number of manuals with its slope, then local against Ray."""
+    """Memory by number of manuals with its slope, local against Ray, and the plan."""
     numbers = [int(text) for text in options.manuals.split(",")]
     with tempfile.TemporaryDirectory(dir=options.scratch) as name:
         folder = Path(name)
@@ -63,7 +90,8 @@ def bench_scale(options: argparse.Namespace) -> None:
             grown.append(_measured(folder, number))
             _print_growth(grown[-1])
         _print_slope(grown)
-        _compare_engines(folder, options.workers)
+        built = _compare_engines(folder, options.build_manuals, options.workers)
+        print_plan(built, grown)
 
 
 def fake_manuals(work: Path, target: Path, sources: list[str], number: int) -> None:
@@ -118,27 +146,41 @@ def _renamed(path: Path, folder: Path, config: str, source: str, name: str) -> N
 
 
 def _measured(folder: Path, number: int) -> Growth:
-    """Assemble and check so many manuals in a process of their own."""
-    out = folder / "grown" / "lego-arta"
-    shutil.rmtree(out, ignore_errors=True)
-    code = f"from benchmarks.scale import assembled; assembled({str(folder)!r}, {number})"
+    """Assemble so many manuals and check the build, each in a process of its own."""
+    shutil.rmtree(folder / "grown", ignore_errors=True)
+    rows, assembled_mib, first_s = _in_a_process(f"assembled({str(folder)!r}, {number})")
+    validated_mib, second_s = _in_a_process(f"validated({str(folder)!r})")
+    return Growth(number, int(rows), assembled_mib, validated_mib, first_s + second_s)
+
+
+def _in_a_process(call: str) -> list[float]:
     said = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
-    )
-    return Growth(*json.loads(said.stdout.splitlines()[-1]))
+        [sys.executable, "-c", f"import benchmarks.scale as scale; scale.{call}"],
+        cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    numbers: list[float] = json.loads(said.stdout.splitlines()[-1])
+    return numbers
 
 
 def assembled(folder: str, number: int) -> None:
-    """In that process: print its `Growth`."""
+    """In that process: print rows, MiB and CPU seconds of assembling."""
     work, out = Path(folder) / "many", Path(folder) / "grown" / "lego-arta"
     ids = sorted(path.name for path in (work / ROWS).iterdir())[:number]
     manifest = assemble(ids, BuildOptions(work), AssembleOptions(out, "demo", probe=False))
-    first = _peak_mib()
-    wrong = list(violations(out))
+    print(json.dumps([_rows(manifest), _peak_mib(), time.process_time()]))
+
+
+def validated(folder: str) -> None:
+    """In that process: print MiB and CPU seconds of checking, by this process alone."""
+    out = Path(folder) / "grown" / "lego-arta"
+    wrong = list(violations(out, ALONE))
     if wrong:
         raise UserError(f"{out}: {wrong[0]}")
-    rows = sum(sum(splits.values()) for splits in manifest["rows"].values())
-    print(json.dumps([number, rows, first, _peak_mib(), time.process_time()]))
+    print(json.dumps([_peak_mib(), time.process_time()]))
+
+
+def _rows(manifest: Manifest) -> int:
+    return sum(sum(splits.values()) for splits in manifest["rows"].values())
 
 
 def _peak_mib() -> float:
@@ -155,50 +197,108 @@ def _print_growth(grown: Growth) -> None:
 
 
 def _print_slope(grown: list[Growth]) -> None:
-    """Memory a manual from the first number to the last, and what it comes to for the plan."""
+    """Memory at the last number against the first, and what one manual more takes."""
+    first, last = grown[0], grown[-1]
+    if last.manuals > first.manuals:
+        for what, of in (("assembled", "assembled_mib"), ("checked", "validated_mib")):
+            least, most = getattr(first, of), max(getattr(one, of) for one in grown)
+            print(
+                f"{what}: {(most / least - 1) * 100:+.1f} % of memory at most from "
+                f"{first.manuals:,} to {last.manuals:,} manuals, "
+                f"{_a_manual(grown, of) * 1024:.1f} KiB a manual"
+            )
+        print(f"both: {_a_manual(grown, 'cpu_s'):.3f} CPU s a manual")
+
+
+def _a_manual(grown: list[Growth], of: str) -> float:
+    """What one manual more takes, from the first number to the last; nothing for one number."""
     first, last = grown[0], grown[-1]
     more = last.manuals - first.manuals
-    if more <= 0:
-        return
-    mib = max(last.validated_mib - first.validated_mib, 0.0) / more
-    cpu_s = (last.cpu_s - first.cpu_s) / more
-    peak = first.validated_mib + mib * (PLANNED - first.manuals)
-    print(f"a manual more: {mib * 1024:.1f} KiB, {cpu_s:.3f} CPU s; "
-          f"{PLANNED:,} manuals of this size: about {peak / 1024:.1f} GiB, "
-          f"{cpu_s * PLANNED / 3600:.1f} CPU hours for assembling and checking")  # fmt: skip
+    return float(max(getattr(last, of) - getattr(first, of), 0)) / more if more else 0.0
 
 
-def _compare_engines(folder: Path, workers: int) -> None:
-    for engine in ("local", "ray"):
-        arguments = ["--limit", str(SOURCES), "--no-probe", "--workers", str(workers),
-                     "--work", str(folder / engine), "--out", str(folder / f"out-{engine}"),
-                     "--engine", engine]  # fmt: skip
-        started = time.perf_counter()
-        process = subprocess.Popen(
-            [sys.executable, str(ROOT / "scripts/main.py"), "build", *arguments],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        spent, own_mib = _watched(psutil.Process(process.pid))
-        if process.wait():
-            print(f"{engine}: not measured; is it installed?")
-            continue
-        wall_s = time.perf_counter() - started
-        print(f"{engine:<5} {SOURCES} manuals, {workers} workers: {wall_s:.0f} s, "
-              f"{spent:.0f} CPU s in all, {60 * SOURCES / wall_s:.1f} manuals a minute, "
-              f"the command itself {own_mib:.0f} MiB")  # fmt: skip
+def _compare_engines(folder: Path, manuals: int, workers: int) -> list[Built]:
+    """The same manuals by worker processes, and by as many nodes with one CPU each."""
+    built = [_built(folder, "local", manuals, ["--workers", str(workers)])]
+    try:
+        with nodes_here(workers) as cluster:
+            address = ["--engine", "ray", "--ray-address", cluster.address]
+            built.append(_built(folder, "ray", manuals, address))
+    except ModuleNotFoundError as error:
+        print(f"ray: not measured, {error.name} is not installed; {pip_install('ray')}")
+        return built
+    local, ray = built
+    print(f"ray takes {ray.cpu_s / local.cpu_s:.2f} times the CPU time of local, all that its own "
+          "processes take among it")  # fmt: skip
+    return built
 
 
-def _watched(command: psutil.Process) -> tuple[float, float]:
-    """CPU seconds of a process and all below it, and its own largest resident size."""
+def _built(folder: Path, engine: str, manuals: int, options: list[str]) -> Built:
+    work, out = folder / engine, folder / f"out-{engine}" / "lego-arta"
+    arguments = ["--limit", str(manuals), "--no-probe", "--work", str(work), "--out", str(out)]
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "scripts/main.py"), "build", *arguments, *options],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    cpu_s, drawn_cpu_s, own_mib = _watched(psutil.Process(process.pid), work)
+    wall_s = time.perf_counter() - started
+    _, said = process.communicate()
+    if process.returncode:
+        raise UserError(f"{engine}: {said.strip().splitlines()[-1]}")
+    manifest = read_manifest(out)
+    size = sum(entry["bytes"] for name, entry in manifest["files"].items() if "data/" in name)
+    one = Built(engine, manuals, wall_s, cpu_s, drawn_cpu_s, own_mib, _rows(manifest), size)
+    print(f"{engine:<5} {manuals} manuals, {one.rows:,} rows: {wall_s:.0f} s, {cpu_s:.0f} CPU s "
+          f"({drawn_cpu_s:.0f} of them for drawing), {60 * manuals / wall_s:.1f} manuals a minute, "
+          f"the command itself {own_mib:.0f} MiB", flush=True)  # fmt: skip
+    return one
+
+
+def _watched(command: psutil.Process, work: Path) -> tuple[float, float, float]:
+    """CPU seconds of all processes below this one, those until manuals are read, and the largest
+    resident size of the command."""
     spent: dict[int, float] = {}
-    own = 0
+    drawn = own = 0.0
+    this = psutil.Process()  # a cluster was started by this one
     while command.is_running() and command.status() != psutil.STATUS_ZOMBIE:
         try:
-            for one in (command, *command.children(recursive=True)):
+            for one in this.children(recursive=True):
                 times = one.cpu_times()
                 spent[one.pid] = times.user + times.system
             own = max(own, command.memory_info().rss)
         except psutil.Error:  # one ended between listing and asking
             pass
+        if not (work / PARSE).exists():
+            drawn = sum(spent.values())
         time.sleep(0.3)
-    return sum(spent.values()), own / 2**20
+    return sum(spent.values()), drawn, own / 2**20
+
+
+def print_plan(built: list[Built], grown: list[Growth]) -> None:
+    """The plan's figures beside those measured here: for manuals like these, and for the plan's
+    number of rows. Drawing is left out, for manuals are had otherwise."""
+    plan, local = Plan(), built[0]
+    ms = (local.cpu_s - local.drawn_cpu_s) / local.rows * 1000
+    a_row = local.bytes / local.rows
+    rows = [plan.rows, local.rows / local.manuals * PLANNED, plan.rows]
+    hours = [plan.cpu_hours, *(ms * number / 3.6e6 for number in rows[1:])]
+    sizes = [plan.bytes, *(a_row * number for number in rows[1:])]
+    lines: list[tuple[str, list[str]]] = [
+        (f"{PLANNED:,} manuals", ["the plan", "like these", "its rows"]),
+        ("rows a manual", [f"{number / PLANNED:,.0f}" for number in rows]),
+        ("CPU ms a row", [f"{one:.0f}" for one in (plan.cpu_ms_a_row, ms, ms)]),
+        ("CPU hours", [f"{one:,.0f}" for one in hours]),
+        ("hours on 64 cores", [f"{one / 64:.1f}" for one in hours]),
+        ("KB a row (plan: PNG)", [f"{one / number / 1000:.0f}"
+                                  for one, number in zip(sizes, rows, strict=True)]),
+        ("TB", [f"{one / 1e12:.1f}" for one in sizes]),
+        ("shards of 4 GB", [f"{one / 4e9:,.0f}" for one in sizes]),
+    ]  # fmt: skip
+    for name, of in (("assemble", "assembled_mib"), ("validate", "validated_mib")):
+        more = _a_manual(grown, of) * (PLANNED - grown[0].manuals)
+        lines.append((f"GiB in {name}", ["", f"{(getattr(grown[0], of) + more) / 1024:.1f}", ""]))
+    for one in built:
+        lines.append((f"MiB of the command, {one.engine}", ["", f"{one.own_mib:.0f}", ""]))
+    for name, columns in lines:
+        print(f"{name:<28}" + "".join(f"{column:>12}" for column in columns))

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image
 
-from benchmarks import truth_masks, truth_spatial
+from benchmarks import truth_masks, truth_restoration, truth_spatial
 from core.build import every_shard, manifest_of, records, shards
 from core.cli import no_build
 from core.errors import UserError
@@ -65,6 +65,9 @@ def measure(work: Path, out: Path, truth: dict, truth_folder: Path) -> dict[str,
         "color_right_share": _share(colors["right"], colors["outlined"]),
         "colors_invented": colors["invented"],
         **_state_measures(states),
+        **truth_restoration.restoration_measures(
+            work, [(m, by_page[m]) for m in known], truth_folder
+        ),
         **truth_spatial.text_measures(by_page[manual_id] for manual_id in known),
         **truth_spatial.scene_measures(out),
         **truth_spatial.region_measures(work, [(m, by_page[m]) for m in known], truth_folder),

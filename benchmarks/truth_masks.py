@@ -28,7 +28,6 @@ from tasks.mask.notes import notes_of
 from tasks.mask.quality import Discriminator, quality_of
 from tasks.mask.samples import true_mask
 from tasks.options import TaskOptions
-from tasks.sessions import ManualRow
 
 MANUALS_MOST = 6
 Kind = TypeVar("Kind", bound=Context)
@@ -125,12 +124,8 @@ def _without(work: Path, manual_ids: Sequence[str], left_out: str) -> Discrimina
 def _seen(work: Path, manual_id: str, worsen: Worsen | None) -> Iterator[Seen]:
     """Every mask of a manual's find pictures and steps. A row that the source has and machines
     don't is no mask that was found."""
-    exact, flat = context_of(Context, work, manual_id), context_of(FlatContext, work, manual_id)
-    flat.__dict__["scene"], flat.worsen, flat.drawn = None, worsen, dict(flat.annotations)
+    exact, flat = context_of(Context, work, manual_id), flat_of(work, manual_id, worsen)
     truth = {_place(row): row["mask"]["bytes"] for row in rows.make(exact)}
-    for row in flat.rows():
-        if row.is_eop and row.instruction.VLM.img_path:
-            annotate_flat(flat, row)
     for row in flat.rows():
         if row.instruction.VLM.task_label is None:
             continue
@@ -159,12 +154,18 @@ def _place(row: dict) -> tuple:
     return row["origin"], row["provenance"]["source_images"][0]["path"], names
 
 
-def annotate_flat(context: Context, row: ManualRow) -> None:
-    """Find the boxes of a find picture anew."""
-    step, picture = row.instruction, context.picture(row.instruction)
-    if picture is not None:
-        said = foreground.annotate(picture, step.img_sha256 or "", step)
-        context.annotations[step.instruction_id] = said
+def flat_of(work: Path, manual_id: str, worsen: Worsen | None = None) -> FlatContext:
+    """A manual of a work folder as if nobody had drawn it: the boxes of its find pictures are
+    found anew."""
+    flat = context_of(FlatContext, work, manual_id)
+    flat.__dict__["scene"], flat.worsen, flat.drawn = None, worsen, dict(flat.annotations)
+    for row in flat.rows():
+        step = row.instruction
+        picture = flat.picture(step) if row.is_eop and step.VLM.img_path else None
+        if picture is not None:
+            said = foreground.annotate(picture, step.img_sha256 or "", step)
+            flat.annotations[step.instruction_id] = said
+    return flat
 
 
 def context_of(kind: type[Kind], work: Path, manual_id: str) -> Kind:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from builder import probes
+from builder import probes, sharing
 from builder.annotate import FILE, answers, asking, from_file
 from builder.annotate.options import options_of as model_options_of
 from builder.engine import Engine
@@ -16,18 +16,21 @@ from builder.engine.local import Workers
 from builder.release import recipe, stats
 from builder.release.assemble import AssembleOptions, assemble, check_out
 from builder.release.reviews import Reviews, from_json, read_reviews
+from builder.release.rewritten import CONFIGS as REWRITTEN_CONFIGS
 from builder.release.rewritten import Rewritten
 from builder.sources import known
 from builder.sources.source import ReadyMade, Source
 from builder.sources.terms import UNKNOWN, Terms, stated
-from builder.stages import BuildOptions, build_manual, code_sha256, parse_manual
+from builder.stages import BuildOptions, build_manual, parse_manual, versions
 from core.build import Manifest, loading_call, records_file
 from core.cli import command
 from core.errors import UserError
+from core.mirror import Mirror
 from core.names import RAW
 from core.records import Drop, Manual, SessionColors, load
 from core.shards import SHARD_BYTES
-from core.store import COLORS_FILE, CRAWL, PARSE, ROWS, working_in
+from core.storage import is_shared, make_folder
+from core.store import COLORS_FILE, CRAWL, PARSE, ROWS
 from tasks import EXAMPLE, TASKS
 from tasks.context import TaskOptions
 from tasks.mask import prompted
@@ -50,16 +53,18 @@ def build(options: argparse.Namespace) -> Manifest:
         prompted.check(options.mask_model)
     if options.recipe:
         check_out(recipe.recipe_folder(options.out))
-    options.out.parent.mkdir(parents=True, exist_ok=True)  # now, not after all the work
-    if options.work.resolve().is_relative_to(options.out):
+    make_folder(options.out.parent)  # now, not after all the work
+    if is_shared(options.out) == is_shared(options.work) and (
+        options.work.resolve().is_relative_to(options.out)
+    ):
         raise UserError(
             f"--work {options.work}: it lies in --out and a new build would delete it; "
             "choose a folder outside"
         )
     if source.ready_made:
         take_over(options, source.ready_made)
-    with working_in(options.work), engine_of(options) as engine:
-        return run_stages(options, source, engine)
+    with sharing.work_of(options) as shared, engine_of(options) as engine:
+        return run_stages(options, source, engine, shared)
 
 
 def check_endpoint(options: argparse.Namespace) -> None:
@@ -92,7 +97,7 @@ def engine_of(options: argparse.Namespace) -> Iterator[Engine]:
     from builder.engine.ray_cluster import cluster
 
     options.work = options.work.resolve()  # workers stand elsewhere
-    with cluster(options.ray_address, options.workers, code_sha256) as engine:
+    with cluster(options.ray_address, options.workers, versions) as engine:
         yield engine
 
 
@@ -105,7 +110,9 @@ def take_over(options: argparse.Namespace, rows: ReadyMade) -> None:
         raise UserError("--recipe: an imported dataset holds no edits that could be repeated")
 
 
-def run_stages(options: argparse.Namespace, source: Source, engine: Engine) -> Manifest:
+def run_stages(
+    options: argparse.Namespace, source: Source, engine: Engine, shared: Mirror | None
+) -> Manifest:
     """Crawl, the manuals, the build folder, the report."""
     started = time.monotonic()
     wanted = follow_recipe(options) if options.from_recipe else None
@@ -129,13 +136,15 @@ def run_stages(options: argparse.Namespace, source: Source, engine: Engine) -> M
             mask_model=options.mask_model,
         ),
         source.ready_made,
+        shared,
     )
     answers.check_models(task.annotator, task.models)
     files = [name for name in task.annotator.split(",") if name.startswith(FILE)]
     for name in files:
         from_file.read_answers(name)  # now, not after all the work
-    asking.check_devices(answers.with_models(task.annotator), task.models)
-    manual_ids, crawl_drops, own_terms = source.bring(options, engine)
+    here = sharing.engine_here(options, engine, shared)
+    asking.check_devices(answers.with_models(task.annotator), task.models, here)
+    manual_ids, crawl_drops, own_terms = sharing.bring(source, options, here, shared)
     if own_terms and not wanted:
         terms = _terms(options, own_terms)
     if wanted:
@@ -145,12 +154,20 @@ def run_stages(options: argparse.Namespace, source: Source, engine: Engine) -> M
     crawled = options.work / CRAWL
     manual_ids = sorted(manual_ids, key=lambda m: -(crawled / m / "crawl.json").stat().st_size)
     if names := answers.with_models(task.annotator):
-        engine.map("texts", parse_manual, [(m, options.work) for m in manual_ids])
-        asking.ask_all(options.work, manual_ids, names, task.models)
+        engine.map("texts", parse_manual, [(m, options.work, shared) for m in manual_ids])
+        with sharing.asking(shared, manual_ids):
+            asking.ask_all(options.work, manual_ids, names, task.models, here)
     calls = [(manual_id, task) for manual_id in manual_ids]
     results = engine.map("manuals", build_manual, calls)
+    if shared:
+        shared.pull_all(ROWS, manual_ids)
     check_sessions(task, manual_ids)
-    rewritten = rewritten_by(options, manual_ids) if options.diversify == "endpoint" else None
+    rewritten = None
+    if options.diversify == "endpoint":
+        with sharing.rewriting(shared, manual_ids, list(REWRITTEN_CONFIGS)):
+            rewritten = rewritten_by(options, manual_ids)
+    if files and shared:
+        shared.pull_all(PARSE, manual_ids)
     strange = [drop for name in files for drop in answers_of_no_row(task, manual_ids, name)]
     log.info("writing %s", options.out)
     manifest = assemble(

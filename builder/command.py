@@ -3,6 +3,7 @@
 lego-arta build                                    # the demo, no network needed
 lego-arta build --source https://legoaudioinstructions.com/instructions/
 lego-arta build --source saved-site/ --split paper
+lego-arta build --work s3://bucket/work --out s3://bucket/lego-arta    # docs/scale.md
 """
 
 import logging
@@ -18,6 +19,7 @@ from builder.release.split import MODES
 from builder.sources import known
 from core.cli import Parser, positive, run, whole, writable
 from core.names import RAW, WEIGHTS
+from core.storage import anywhere, is_shared
 from tasks.options import NEGATIVES, POSITIVES, SCENES
 from tasks.queries import TEMPLATES
 
@@ -32,12 +34,25 @@ def parser() -> Parser:
         metavar="|".join(known.forms()),
         help="where manuals come from: " + "; ".join(source.help for source in known.SOURCES),
     )
-    add("--out", type=writable, default="lego-arta", help="the build folder (%(default)s)")
+    add(
+        "--out",
+        type=anywhere,
+        default="lego-arta",
+        help="the build folder (%(default)s), or shared storage such as s3://bucket/lego-arta",
+    )
     add(
         "--work",
-        type=writable,
+        type=anywhere,
         default=".work",
-        help="intermediate stages; keep it and a re-run only does what changed (%(default)s)",
+        help="intermediate stages; keep it and a re-run only does what changed (%(default)s); a "
+        "folder, or shared storage such as s3://bucket/work",
+    )
+    add(
+        "--scratch",
+        type=writable,
+        metavar="DIR",
+        help="where manuals of a --work on shared storage are worked on (a folder of the system's "
+        "for temporary files)",
     )
     add(
         "--split",
@@ -219,6 +234,15 @@ def main(argv: list[str] | None = None) -> int:
             + ("a recipe has no pictures; leave --recipe out" if options.recipe
                else "nothing would be pushed; add --push")
         )  # fmt: skip
+    if options.scratch and not is_shared(options.work):
+        command_line.error(
+            f"--scratch {options.scratch}: only a --work on shared storage needs it; leave it out"
+        )
+    if is_shared(options.out) and (options.push or options.recipe):
+        command_line.error(
+            f"--out {options.out}: --push and --recipe read a build of this machine; build it "
+            "here, or copy it here when it is made"
+        )
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for chatty in ("httpx", "httpx2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

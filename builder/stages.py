@@ -9,7 +9,7 @@ key holds that module's code and no other's.
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +21,7 @@ from builder.parse import manual as parse
 from builder.sources import known
 from builder.sources.source import ReadyMade
 from core import code, store
+from core.mirror import Mirror
 from core.store import ANNOTATE, CRAWL, PARSE, ROWS
 from tasks import manual as tasks
 from tasks import part_modules
@@ -41,6 +42,8 @@ class BuildOptions:
     models: ModelOptions = field(default_factory=ModelOptions)
     tasks: TaskOptions = field(default_factory=TaskOptions)
     ready_made: ReadyMade | None = None  # rows that come with the manuals
+    # Where the folders of `work` lie for all machines; `work` is scratch then.
+    shared: Mirror | None = None
 
 
 class Stage(NamedTuple):
@@ -101,26 +104,54 @@ def ready_made_stage(rows: ReadyMade) -> Stage:
 def build_manual(manual_id: str, build: BuildOptions) -> tuple[str, bool]:
     """Bring a manual's stages up to date; returns its id and whether anything was done."""
     stages = (ready_made_stage(build.ready_made),) if build.ready_made else STAGES
-    done = [run(stage, manual_id, build) for stage in stages]
-    return manual_id, any(done)
+    return manual_id, _bring_up_to_date(stages, manual_id, build)
 
 
-def parse_manual(manual_id: str, work: Path) -> bool:
+def parse_manual(manual_id: str, work: Path, shared: Mirror | None = None) -> bool:
     """The first stage alone, which models need before they are asked; whether it was run."""
-    return run(STAGES[0], manual_id, BuildOptions(work))
+    return _bring_up_to_date(STAGES[:1], manual_id, BuildOptions(work, shared=shared))
+
+
+def _bring_up_to_date(stages: Sequence[Stage], manual_id: str, build: BuildOptions) -> bool:
+    if build.shared is None:
+        done = [run(stage, manual_id, build) for stage in stages]
+        return any(done)
+    with build.shared.attempt(manual_id) as shared:
+        own = replace(build, work=shared.scratch, shared=shared)
+        done = [run(stage, manual_id, own) for stage in stages]
+        return any(done)
 
 
 def run(stage: Stage, manual_id: str, build: BuildOptions) -> bool:
     """Bring one stage of a manual up to date; whether there was anything to do."""
-    files = [build.work / folder / manual_id / file for folder, file in stage.inputs]
+    shared, place = build.shared, f"{stage.folder}/{manual_id}"
+    files = [f"{folder}/{manual_id}/{file}" for folder, file in stage.inputs]
     key = _hash(
         stage.name,
         code_of(stage, build.annotator),
         *stage.options(manual_id, build),
-        *(store.sha256(file.read_bytes()) for file in files),
+        *(
+            store.sha256(shared.file(file) if shared else (build.work / file).read_bytes())
+            for file in files
+        ),
     )
-    target = build.work / stage.folder / manual_id
-    return store.stage(target, key, lambda folder: stage.make(manual_id, build, folder))
+    if shared:
+        if shared.is_done(place, key):
+            return False
+        _bring_inputs(stage, manual_id, build, shared)
+    done = store.stage(build.work / place, key, lambda folder: stage.make(manual_id, build, folder))
+    if shared:
+        shared.push(place)
+    return done
+
+
+def _bring_inputs(stage: Stage, manual_id: str, build: BuildOptions, shared: Mirror) -> None:
+    """What a stage reads of a manual, from the shared storage."""
+    for folder in dict.fromkeys((CRAWL, *(folder for folder, _ in stage.inputs))):
+        if not (build.work / folder / manual_id).exists():  # else this attempt has it
+            shared.pull(f"{folder}/{manual_id}")
+    if stage.folder == ANNOTATE:
+        shared.pull_files(answers.files_of(build.work, manual_id, build.annotator, build.models))
 
 
 def identities(build: BuildOptions) -> list[str]:
@@ -161,6 +192,12 @@ def code_sha256(root: Path | None = None) -> str:
     """Hash of all code and libraries that a build may depend on: of all stages, sources and
     annotators, which `ASSEMBLE` reaches through this module."""
     return code.of(ASSEMBLE, root=root, chosen=every_choice())
+
+
+def versions() -> dict[str, str]:
+    """What must be the same wherever a build is worked on: the hash of its code, and libraries."""
+    own = code.of(ASSEMBLE, chosen=every_choice(), with_libraries=False)
+    return {"code": own[:16], **library_versions()}
 
 
 def library_versions() -> dict[str, str]:

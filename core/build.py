@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, TypedDict, cast
 from core.cli import no_build
 from core.errors import UserError
 from core.names import SPLITS, Row
+from core.storage import files_below, is_shared, parquet, told
 
 MANIFEST = "build.json"
 DATASET_NAME = "lego-arta"
@@ -86,7 +87,10 @@ def manifest_of(build: Path) -> Manifest | None:
     """The manifest of a build folder, None when it is not one."""
     try:
         manifest = json.loads((build / MANIFEST).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        if is_shared(build) and not isinstance(error, FileNotFoundError | ValueError):
+            with told(build):  # not allowed, or nobody answers
+                raise
         return None
     named = isinstance(manifest, dict) and manifest.get("dataset") == DATASET_NAME
     return cast(Manifest, manifest) if named else None
@@ -122,10 +126,8 @@ def records(build: Path, manifest: Mapping[str, Any], name: str) -> Iterator[dic
         named = isinstance(told, Mapping)  # inputs, by manual
         yield from [{"manual_id": m, **own} for m, own in told.items()] if named else told
         return
-    import pyarrow.parquet as pq
-
     path = build / records_file(name)
-    with _named(path), pq.ParquetFile(path) as file:
+    with _named(path), parquet(path) as file:
         for batch in file.iter_batches(ROWS_READ_BARE):
             for one in batch.to_pylist():
                 yield {**one, "images": dict(one["images"])} if "images" in one else one
@@ -150,6 +152,9 @@ def file_sha256(path: Path) -> str:
 
 def shards(build: Path, config: str, split: str | None = None) -> list[Path]:
     """The Parquet files of a config by name: of one split, or of both (test before train)."""
+    if is_shared(build):
+        begin = f"{split}-" if split else ""
+        return [path for path in every_shard(build, config) if path.name.startswith(begin)]
     pattern = f"{split}-*.parquet" if split else "*.parquet"
     return sorted((build / "data" / config).glob(pattern))
 
@@ -159,8 +164,13 @@ def configs_of(build: Path) -> tuple[str, ...]:
     return tuple(sorted({path.parent.name for path in every_shard(build)}))
 
 
-def every_shard(build: Path) -> list[Path]:
-    """The Parquet files of all configs, by path."""
+def every_shard(build: Path, config: str = "") -> list[Path]:
+    """The Parquet files of all configs, or of one, by path."""
+    if is_shared(build):
+        top = build / "data" / config if config else build / "data"
+        return [path for path in files_below(top) if path.suffix == ".parquet"]
+    if config:
+        return shards(build, config)
     return sorted(build.glob("data/*/*.parquet"))
 
 
@@ -175,11 +185,18 @@ def loading_call(build: Path, config: str) -> str:
     With the whole path `datasets` never looks for a repository of that name, nor in its cache.
     """
     path = str(build.resolve())
-    told = json.dumps(path, ensure_ascii=False)
+    named = json.dumps(path, ensure_ascii=False)
+    if is_shared(build):
+        files = [
+            f'"{split}": "{path}/data/{config}/{split}-*.parquet"'
+            for split in SPLITS
+            if shards(build, config, split)
+        ]
+        return f'load_dataset("parquet", data_files={{{", ".join(files)}}})'
     if glob.has_magic(path) or "::" in path or os.path.expandvars(path) != path:
         # load_dataset would take the path for a pattern.
-        return f'LegoArta(config_name="{config}", data_dir={told}).as_streaming_dataset()'
-    return f'load_dataset({told}, "{config}")'
+        return f'LegoArta(config_name="{config}", data_dir={named}).as_streaming_dataset()'
+    return f'load_dataset({named}, "{config}")'
 
 
 class Missing(NamedTuple):
@@ -208,8 +225,6 @@ def missing_shards(
     splits: Collection[str] = SPLITS,
 ) -> list[Missing]:
     """Shards that the manifest names and the folder lacks: of some configs (all), some splits."""
-    import pyarrow.parquet as pq
-
     missing: dict[tuple[str, str], list[str]] = {}
     for name in sorted(manifest.get("files", {})):
         match = _SHARD.fullmatch(name)
@@ -219,9 +234,15 @@ def missing_shards(
     for (config, split), names in missing.items():
         if (configs is None or config in configs) and split in splits:
             of = manifest["rows"][config][split]
-            here = sum(pq.read_metadata(path).num_rows for path in shards(build, config, split))
+            here = sum(_length(path) for path in shards(build, config, split))
             found.append(Missing(config, split, tuple(names), of - here, of))
     return found
+
+
+def _length(path: Path) -> int:
+    with parquet(path) as file:
+        rows: int = file.metadata.num_rows
+    return rows
 
 
 # Rows --------------------------------------------------------------------------------------------
@@ -264,10 +285,8 @@ def read_rows(
 
 def shard_rows(path: Path, config: str, columns: Sequence[str] | None = None) -> Iterator[BuildRow]:
     """The rows of one shard, as `read_rows` gives them."""
-    import pyarrow.parquet as pq
-
     split = path.name.split("-")[0]
-    with _named(path), pq.ParquetFile(path) as file:
+    with _named(path), parquet(path) as file:
         names = columns or [name for name in file.schema_arrow.names if name not in PICTURES]
         size = ROWS_READ if "image" in names else ROWS_READ_BARE
         for group in range(file.num_row_groups):
@@ -305,22 +324,19 @@ class Version(NamedTuple):
 def version_of(path: Path) -> Version:
     """The file that a path means now. Raises `OSError`."""
     whole = path.resolve()
-    return Version(whole, whole.stat().st_mtime_ns)
+    at = whole.stat()
+    return Version(whole, int(at.st_mtime * 10**9) if is_shared(path) else at.st_mtime_ns)
 
 
 @functools.lru_cache(ROW_GROUPS_KEPT)
 def _pictures(shard: Version, row_group: int) -> list[bytes]:
-    import pyarrow.parquet as pq
-
-    with _named(shard.path), pq.ParquetFile(shard.path) as file:
+    with _named(shard.path), parquet(shard.path) as file:
         column = file.read_row_group(row_group, columns=["image"]).column("image")
         return [image["bytes"] for image in column.to_pylist()]
 
 
 def several_bytes(place: Place) -> list[bytes]:
     """The encoded pictures of a row that has several, in its order."""
-    import pyarrow.parquet as pq
-
-    with _named(place.path), pq.ParquetFile(place.path) as file:
+    with _named(place.path), parquet(place.path) as file:
         column = file.read_row_group(place.row_group, columns=["images"]).column("images")
         return [image["bytes"] for image in column[place.row].as_py()]

@@ -26,6 +26,7 @@ EXTRAS = {
     "evaluate": ("nltk", "rouge_score", "sacrebleu"),
     "export": ("supervision",),
     "review": ("matplotlib", "statsmodels"),
+    "storage": ("s3fs", "upath"),
     "train": ("peft", "torch", "transformers", "trl"),
 }
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
@@ -221,6 +222,10 @@ def writable(text: str) -> Path:
     Whether that can be done is found out now, not after all the work; nothing is left behind. An
     option's default is given as text, so that it is looked at too.
     """
+    if "://" in text:
+        raise argparse.ArgumentTypeError(
+            f"{text}: this is written on this machine; give a place here, and copy it there"
+        )
     path = Path(text)
     try:
         place = next(place for place in (path, *path.absolute().parents) if place.exists())

@@ -29,9 +29,9 @@ IMPORTERS = {"import_module", "__import__"}
 # Names of libraries that are not those of their packages.
 PACKAGES = {"PIL": "pillow", "cv2": "opencv-python-headless", "sklearn": "scikit-learn",
             "yaml": "pyyaml"}  # fmt: skip
-# Libraries that change no byte: progress, locks, threads, retries, caches. Those of extras are not
-# counted either: who does not run models must get the same hash with and without them.
-UNCOUNTED = {"anyio", "cachetools", "filelock", "tenacity", "threadpoolctl", "tqdm"}
+# Libraries that change no byte: progress, locks, threads, retries, caches, transfers. Those of
+# extras are not counted either: who has them must get the same hash as who does not.
+UNCOUNTED = {"anyio", "cachetools", "filelock", "fsspec", "tenacity", "threadpoolctl", "tqdm"}
 UNCOUNTED |= {name for names in EXTRAS.values() for name in names}
 _FILE_NAME = re.compile(r"[\w-][\w./-]*\.\w+")
 

@@ -4,7 +4,8 @@ import dataclasses
 import functools
 import hashlib
 import io
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -197,3 +198,8 @@ def items_hash(items: Iterable[Item]) -> str:
     for item in items:
         digest.update(f"{item.id}\n{item.query}\n{item.answer}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def commonest_answer(item: Item, alike: Sequence[Item]) -> str:
+    """What most of the rows that ask the same are answered; the first of those as common."""
+    return Counter(one.answer for one in alike).most_common(1)[0][0]

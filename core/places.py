@@ -7,6 +7,8 @@ a model names a side and a corner alike.
 import re
 from collections.abc import Sequence
 
+SIDE = re.compile(r"\b(left|right)(?=(?:most)?\b)", re.IGNORECASE)
+OTHER_SIDE = {"left": "right", "right": "left"}
 Quadrant = tuple[bool, bool]  # right of the middle, below it
 
 _ROWS, _COLUMNS = ("upper", "middle", "lower"), ("left", "middle", "right")
@@ -46,3 +48,12 @@ def quadrants_said(text: str) -> list[Quadrant]:
     [(False, False), (True, True)]
     """
     return [(m["right"] is not None, m["down"] is not None) for m in _CORNER.finditer(text)]
+
+
+def seen_in_a_mirror(text: str) -> str:
+    """What is said of a picture as it is true of its mirror image.
+
+    >>> seen_in_a_mirror("Put it on the left.")
+    'Put it on the right.'
+    """
+    return SIDE.sub(lambda found: OTHER_SIDE[found[1].lower()], text)

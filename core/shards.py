@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from core import store
 from core.parquet import GroupWriter, RowIndex
+from core.storage import local_copy, place_of
 
 SHARD_BYTES = 500_000_000
 # Of a shard's bytes; the rest is room for what is not pictures: texts, statistics, page index.
@@ -162,7 +163,7 @@ def _rows_of(part: Part) -> Iterator[pa.Table]:
     """The rows that a shard takes, one row group of the piece at a time."""
     start = 0
     worked_out = part.work_out() if part.work_out is not None else {}
-    with pq.ParquetFile(part.path) as file:
+    with local_copy(place_of(part.path)) as path, pq.ParquetFile(path) as file:
         for group in range(file.num_row_groups):
             rows = file.metadata.row_group(group).num_rows
             mask = part.takes[start : start + rows]

@@ -15,6 +15,8 @@ from pathlib import Path
 import filelock
 
 from core.errors import UserError
+from core.lease import leased
+from core.storage import is_shared, uploading
 
 ROOT = Path(__file__).resolve().parent.parent
 DONE = "done"
@@ -33,7 +35,12 @@ def rewritten_file(work: Path, manual_id: str) -> Path:
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; rename it into place only if the block succeeds."""
+    """Give a temporary path beside `path`; rename it into place only if the block succeeds. What
+    goes to shared storage is written here first."""
+    if is_shared(path):
+        with uploading(path) as written:
+            yield written
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=TEMPORARY, dir=path.parent)
     os.close(handle)
@@ -92,7 +99,7 @@ def stage(folder: Path, fingerprint: str, make: Callable[[Path], None]) -> bool:
         (temporary / DONE).write_text(fingerprint)
         with one_at_a_time(folder):
             if not is_done(folder, fingerprint):
-                _put_in_place(temporary, folder)
+                put_in_place(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return True
@@ -124,7 +131,12 @@ def held(
     what: str,
     busy: str = "another build is running there; wait for it or give another folder",
 ) -> Iterator[None]:
-    """Hold a lock file; raises `UserError` about `what` when another run holds it."""
+    """Hold a lock file, on shared storage a lease; raises `UserError` about `what` when another run
+    holds it."""
+    if is_shared(lock):
+        with leased(lock, what, busy):
+            yield
+        return
     try:
         with filelock.FileLock(lock, timeout=0):
             yield
@@ -132,7 +144,7 @@ def held(
         raise UserError(f"{what}: {busy}") from None
 
 
-def _put_in_place(temporary: Path, folder: Path) -> None:
+def put_in_place(temporary: Path, folder: Path) -> None:
     """Give `temporary` the name `folder`. An old folder goes as a whole, by a rename, before its
     files are deleted: killed in between, none is left with a marker and half of its files.
     """

@@ -26,11 +26,11 @@ and options give the same bytes; `source_ids` of a row name the rows of the buil
 
 import argparse
 from importlib import import_module
-from pathlib import Path
 
 from core.cli import Parser, positive, run, whole, writable
 from core.errors import UserError
 from core.names import SPLITS
+from core.storage import option_place
 from derived.kinds import KINDS, LANGUAGES
 
 GRIDS = (2, 3, 4)
@@ -41,7 +41,7 @@ def parser() -> Parser:
     """The command line, the whole of it."""
     result = Parser("derive", __doc__)
     add = result.add_argument
-    add("build", type=Path, metavar="BUILD", help="a build folder")
+    add("build", type=option_place, metavar="BUILD", help="a build folder")
     told = "; ".join(f"{name}: {kind.help}" for name, kind in KINDS.items())
     add("kind", choices=KINDS, metavar="KIND", help=told)
     add("--out", type=writable, required=True, metavar="DIR", help="folder of the set")

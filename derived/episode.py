@@ -15,8 +15,9 @@ from datasets import Features, Image, Value
 from datasets import Sequence as ListOf
 
 from core.build import BuildRow, picture_bytes
-from core.names import Row
-from derived.source import SOURCE_IDS, Made, Source, image_column, new_id
+from core.names import Row, opaque_id
+from core.pictures.media import image_value
+from derived.source import SOURCE_IDS, Made, Source
 from lego_arta import FEATURES
 from tasks.episode.text import FIX, RECHECK, so_far
 
@@ -140,14 +141,14 @@ def _check(name: str, state: BuildRow) -> Turn:
 
 def _rows(source: Source, scene: BuildRow, turns: Sequence[Turn]) -> Iterator[Row]:
     """A row a turn."""
-    episode = new_id(NAME, scene.id)
+    episode = opaque_id(NAME, scene.id)
     history: list[Mapping[str, Any]] = []
     images: list[dict[str, Any]] = []
     used: list[str] = []
     for turn in turns:
         if turn.shows:
             data = picture_bytes(turn.row.place)
-            images.append(image_column(data, source.image_format))
+            images.append(image_value(data, source.image_format))
         used += [turn.row.id] if turn.row.id not in used else []
         told = turn.row.columns
         yield {
@@ -155,7 +156,7 @@ def _rows(source: Source, scene: BuildRow, turns: Sequence[Turn]) -> Iterator[Ro
             "provenance": told["provenance"],
             "confidence": told["confidence"],
             "sample_weight": told["sample_weight"],
-            "id": new_id(episode, turn.name),
+            "id": opaque_id(episode, turn.name),
             "image": images[-1],
             "query": turn.query,
             "answer": turn.answer,

@@ -18,10 +18,10 @@ from datasets import Sequence as ListOf
 from core.boxtext import box_answer
 from core.build import BuildRow
 from core.colors import split_color
-from core.names import Row
+from core.names import Row, opaque_id
 from core.part_names import part_kind, phrase_words
 from core.records import PartLabel
-from derived.source import SOURCE_IDS, Made, Source, least_of, new_id, pixels_of
+from derived.source import SOURCE_IDS, Made, Source, least_of, pixels_of
 from lego_arta import FEATURES
 from synthesis.boxes import Box, px_to_norm100, transform, union
 from synthesis.collage import Fitted, fit
@@ -171,7 +171,7 @@ def _row(
     equal_parts = [e for e, equal, own in flat if question == "one" and equal and not own]
     return {
         **_shared(source, target, chosen, question),
-        "id": new_id(NAME, target.row.id, grid, question),
+        "id": opaque_id(NAME, target.row.id, grid, question),
         "image": source.picture(_composed(fitted, grid)),
         "answer": _answer(target, targets, question),
         "grid": grid,

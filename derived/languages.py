@@ -13,11 +13,13 @@ from datasets import Features, Value
 from core.boxtext import box_answer
 from core.build import BuildRow, picture_bytes
 from core.colors import split_color
+from core.names import opaque_id
 from core.part_names import phrase_words
+from core.pictures.media import image_value
 from core.records import PartLabel
 from derived.kinds import LANGUAGES
 from derived.part_phrases import part_phrase
-from derived.source import SOURCE_IDS, Made, Source, image_column, new_id
+from derived.source import SOURCE_IDS, Made, Source
 from lego_arta import FEATURES
 from synthesis.boxes import as_box
 from tasks import TASKS
@@ -82,8 +84,8 @@ def _row(source: Source, found: BuildRow, language: str) -> dict[str, Any] | Non
     data = picture_bytes(found.place)
     return {
         **row,
-        "id": new_id(NAME, found.id, language),
-        "image": image_column(data, source.image_format),
+        "id": opaque_id(NAME, found.id, language),
+        "image": image_value(data, source.image_format),
         "query": f"{_question(phrases, row['targets'], language)} {_directive(row['query'])}",
         "answer": box_answer(list(zip(named, boxes, strict=True))),
         "targets": [

@@ -11,7 +11,8 @@ from datasets import Features, Value
 
 from core.boxtext import rounded
 from core.build import BuildRow
-from derived.source import SOURCE_IDS, Made, Source, new_id, pixels_of, words_of
+from core.names import opaque_id
+from derived.source import SOURCE_IDS, Made, Source, pixels_of, words_of
 from lego_arta import FEATURES
 from synthesis.boxes import as_box, px_to_norm100
 from tasks.mistake.score import answer_text
@@ -67,7 +68,7 @@ def _row(source: Source, found: BuildRow) -> dict[str, Any]:
     kind, sentence = row["negative_kind"], row["correction"]
     return {
         **{name: row[name] for name in _KEPT if name != "image"},
-        "id": new_id(NAME, found.id),
+        "id": opaque_id(NAME, found.id),
         "image": source.picture(rgb),
         "query": query(source.template, NAME, **words_of(row)),
         "answer": answer_text(kind, written[0], written[1], sentence),

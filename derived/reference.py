@@ -12,8 +12,9 @@ from datasets import Features, Image, Value
 from datasets import Sequence as ListOf
 
 from core.build import BuildRow
+from core.names import opaque_id
 from derived.sheet import sheet
-from derived.source import SOURCE_IDS, Made, Source, new_id, pixels_of, words_of
+from derived.source import SOURCE_IDS, Made, Source, pixels_of, words_of
 from lego_arta import FEATURES
 from synthesis.corruptions import corrupt
 from tasks.queries import query
@@ -62,8 +63,8 @@ def _row(source: Source, found: BuildRow, right: BuildRow) -> dict[str, Any]:
     difference = np.abs(reference.astype(np.int16) - seen.rgb).mean()
     return {
         **{name: row[name] for name in _KEPT if name != "image"},
-        "id": new_id(NAME, found.id),
-        "group_id": new_id(NAME, row["group_id"]),
+        "id": opaque_id(NAME, found.id),
+        "group_id": opaque_id(NAME, row["group_id"]),
         "image": source.picture(sheet([reference, seen.rgb], LABELS)),
         "images": [source.picture(reference), source.picture(seen.rgb)],
         "labels": list(LABELS),

@@ -15,8 +15,9 @@ from PIL import Image
 
 from core.build import BuildRow, picture_bytes
 from core.masks import area_ratio, encode_mask, read_mask
-from core.names import Row
-from derived.source import SOURCE_IDS, Made, Source, image_column, new_id
+from core.names import Row, opaque_id
+from core.pictures.media import image_value
+from derived.source import SOURCE_IDS, Made, Source
 from lego_arta import FEATURES
 from synthesis.boxes import Box, as_box
 from synthesis.corruptions import CORRUPTIONS, SEVERITIES, Corrupted, corrupt
@@ -58,7 +59,7 @@ def _copies(
     data = picture_bytes(found.place)
     with Image.open(io.BytesIO(data)) as image:
         rgb = np.array(image.convert("RGB"))
-    clean = {**found.columns, "image": image_column(data, source.image_format)}
+    clean = {**found.columns, "image": image_value(data, source.image_format)}
     told = {"source_ids": [found.id], "corruption": CLEAN, "severity": 0, "visible_share": 1.0}
     yield Made(found.config, found.split, {**clean, **told})
     group = TASKS[found.config].group_of(found.columns)
@@ -82,16 +83,16 @@ def _row(
         if clean.get("mask"):
             mask = warp.mask(read_mask(clean["mask"]["bytes"], warp.source_wh))
             row |= {
-                "mask": image_column(encode_mask(mask), "png"),
+                "mask": image_value(encode_mask(mask), "png"),
                 "area_ratio": area_ratio(mask),
             }
     # Copies are groups of their own: whoever compares rows of a group compares like with like.
     for column in ("group_id", "pair_id"):
         if row.get(column):
-            row[column] = new_id(row[column], name, severity)
+            row[column] = opaque_id(row[column], name, severity)
     return {
         **row,
-        "id": new_id(found.id, name, severity),
+        "id": opaque_id(found.id, name, severity),
         "image": source.picture(done.rgb),
         "source_ids": [found.id],
         "corruption": name,

@@ -19,14 +19,16 @@ from datasets import Features, Image, Value
 from datasets import Sequence as ListOf
 
 from core.build import BuildRow
+from core.names import opaque_id
 from core.part_names import part_kind, part_labels
-from core.pictures.media import encode
+from core.pictures.media import encode, image_value
 from core.records import Instruction, PartLabel, Vlm
 from derived.sheet import sheet
-from derived.source import SOURCE_IDS, Made, Source, image_column, least_of, new_id, pixels_of
+from derived.source import SOURCE_IDS, Made, Source, least_of, pixels_of
 from lego_arta import FEATURES
 from synthesis.collage import fit
 from synthesis.foreground import foreground_mask
+from synthesis.pixels import border_color
 from synthesis.printed import printed_marks
 from tasks.queries import query
 from tasks.sequence.text import FORMS, LETTERS, QUERY_LABEL
@@ -180,7 +182,7 @@ def _row(
     guesses = _guesses(question.form, used[: len(shown)], used[len(shown) :])
     return {
         **{name: told[name] for name in _SHARED if name != "image"},
-        "id": new_id(NAME, question.form, *(row.id for row in rows)),
+        "id": opaque_id(NAME, question.form, *(row.id for row in rows)),
         "image": source.picture(sheet(used, labels)),
         "query": query(source.template, NAME, wanted=question.text),
         "answer": answer,
@@ -194,7 +196,7 @@ def _row(
         },
         "confidence": least_of([row.columns for row in rows], "confidence"),
         "sample_weight": least_of([row.columns for row in rows], "sample_weight"),
-        "images": [image_column(encode(one, "bmp"), "bmp") for one in used],
+        "images": [image_value(encode(one, "bmp"), "bmp") for one in used],
         "labels": labels,
         "form": question.form,
         "by_similarity": guesses[0],
@@ -260,6 +262,4 @@ def _distance(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _coverage(picture: np.ndarray) -> float:
-    border = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
-    ground = np.median(border, axis=0)
-    return float((np.abs(picture - ground).max(axis=2) > BACKGROUND_LEVELS).mean())
+    return float((np.abs(picture - border_color(picture)).max(axis=2) > BACKGROUND_LEVELS).mean())

@@ -1,6 +1,5 @@
 """What kinds make rows from: the rows of a build with their pictures, and what was asked for."""
 
-import hashlib
 import io
 import random
 from collections import Counter
@@ -17,7 +16,7 @@ from PIL import Image
 
 from core.build import BuildRow, Manifest, picture_bytes, read_manifest, read_rows
 from core.names import Row
-from core.pictures.media import encode
+from core.pictures.media import encode, image_value
 from tasks import TASKS
 from tasks.queries import read
 
@@ -93,12 +92,7 @@ class Source:
 
     def picture(self, rgb: np.ndarray) -> dict[str, Any]:
         """An Image column of (H, W, 3) pixels, as builds have them: named by a hash."""
-        return image_column(encode(rgb, self.image_format), self.image_format)
-
-
-def image_column(data: bytes, suffix: str) -> dict[str, Any]:
-    """An Image column of encoded bytes."""
-    return {"bytes": data, "path": f"{hashlib.sha256(data).hexdigest()[:32]}.{suffix}"}
+        return image_value(encode(rgb, self.image_format), self.image_format)
 
 
 def pixels_of(row: BuildRow) -> np.ndarray:
@@ -113,11 +107,6 @@ def words_of(row: Row) -> dict[str, str]:
         "found": row["previous_instruction"] or "", "done": row["instruction"],
     }  # fmt: skip
     return {name: text[:1].upper() + text[1:] for name, text in told.items()}
-
-
-def new_id(*parts: object) -> str:
-    """20 hex digits of a hash of what a row was made from; never of its answer."""
-    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:20]
 
 
 def least_of(rows: Sequence[Mapping[str, Any]], name: str) -> float:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.cli import Parser, share, warn
 from core.errors import UserError
+from core.storage import option_place
 from evaluation.scoring_options import add_scoring
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ A folder holds a map a row, of the size of its picture: ID.png (grey, 8 or 16 bi
 def add_options(command: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     add = command.add_argument
-    add("build", type=Path, metavar="BUILD", help="a build folder")
+    add("build", type=option_place, metavar="BUILD", help="a build folder")
     add("--masks", type=Path, nargs="+", required=True, metavar="DIR", help="folders of maps")
     add(
         "--threshold",

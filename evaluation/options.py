@@ -33,6 +33,7 @@ from typing import Any
 from core.cli import Parser, not_negative, positive, whole, writable
 from core.frames import FRAMES
 from core.names import SPLITS
+from core.storage import option_place
 from evaluation import masks_command
 from evaluation.examples import SOURCES
 from evaluation.families import FAMILIES
@@ -71,7 +72,7 @@ def parser() -> Parser:
     prompts.add_argument("--max-pixels", type=positive, help="of pictures in --family qwen2.5-vl")
     _add_prompt(prompts)
     tsv = commands.add_parser("tsv", help="write a VLMEvalKit TSV")
-    tsv.add_argument("build", type=Path, metavar="BUILD", help="a build folder")
+    tsv.add_argument("build", type=option_place, metavar="BUILD", help="a build folder")
     tsv.add_argument("--config", choices=EVERY_TASK, required=True)
     tsv.add_argument("--split", choices=SPLITS, default="test", help="(%(default)s)")
     tsv.add_argument("--out", type=writable, required=True, metavar="FILE.tsv")
@@ -143,7 +144,7 @@ def _add_run(command: argparse.ArgumentParser) -> None:
 
 def _add_asked(command: argparse.ArgumentParser, configs: Collection[str]) -> None:
     add = command.add_argument
-    add("build", type=Path, metavar="BUILD", help="a build folder")
+    add("build", type=option_place, metavar="BUILD", help="a build folder")
     add("--config", choices=configs, required=True, help="the task, or all of them")
     add("--split", choices=SPLITS, default="test", help="(%(default)s)")
     add("--limit", type=positive, metavar="N", help="ask only the first N items")
@@ -216,7 +217,7 @@ def _add_prompt(command: argparse.ArgumentParser) -> None:
 
 def _add_score(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
-    add("build", type=Path, metavar="BUILD", help="the build that was asked about")
+    add("build", type=option_place, metavar="BUILD", help="the build that was asked about")
     add("predictions", type=Path, nargs="+", metavar="FILE|DIR", help="JSONL files, or folders")
     add_scoring(command)
     add(

@@ -15,6 +15,7 @@ from pathlib import Path
 from core.build import read_manifest
 from core.cli import Parser, command, positive, require, run, warn, whole, writable
 from core.records import dump
+from core.storage import option_place
 from core.store import write_bytes
 from review import fitting, gallery_command, page, results, rows, sampling
 from review.criteria import RATINGS
@@ -34,7 +35,7 @@ def parser() -> Parser:
 
 def _add_make(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
-    add("build", type=Path, metavar="BUILD", help="a build folder")
+    add("build", type=option_place, metavar="BUILD", help="a build folder")
     add("--task", choices=sorted(RATINGS), required=True, help="what is judged")
     add("--n", type=positive, metavar="N", help="rows drawn (100; 1000 for screening)")
     add("--seed", type=whole, default=42, help="of the draw (%(default)s)")

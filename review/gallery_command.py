@@ -11,9 +11,9 @@ It saves the rows that are ticked in it. Leave them out of the next build, or ex
 
 import argparse
 import os
-from pathlib import Path
 
-from core.cli import Parser, positive, run, warn, whole, writable
+from core.cli import Parser, positive, run, warn, whole
+from core.storage import anywhere, check, folder_here, option_place
 from review import gallery
 
 
@@ -28,8 +28,13 @@ def parser() -> Parser:
 def add_options(command: argparse.ArgumentParser) -> None:
     """Those of a gallery."""
     add = command.add_argument
-    add("build", type=Path, metavar="BUILD", help="a build folder")
-    add("--out", type=writable, default="gallery", help="folder (%(default)s)")
+    add("build", type=option_place, metavar="BUILD", help="a build folder")
+    add(
+        "--out",
+        type=anywhere,
+        default="gallery",
+        help="folder (%(default)s), or shared storage such as s3://bucket/gallery",
+    )
     add(
         "--sessions",
         type=positive,
@@ -44,14 +49,17 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def browse(options: argparse.Namespace) -> None:
     """Write the gallery; raises `UserError`."""
-    held = gallery.write_gallery(
-        options.build,
-        options.out,
-        None if options.all else options.sessions,
-        options.manual,
-        options.seed,
-        workers=os.cpu_count() or 1,
-    )
+    check(options.out, "--out")
+    gallery.check_out(options.out)
+    with folder_here(options.out, gallery.PAGE) as out:
+        held = gallery.write_gallery(
+            options.build,
+            out,
+            None if options.all else options.sessions,
+            options.manual,
+            options.seed,
+            workers=os.cpu_count() or 1,
+        )
     warn(held["missing"])
     print(f"{held['rows']:,} rows of {held['sessions']:,} of {held['of']:,} sessions; open")
     print(options.out / gallery.PAGE)

@@ -6,16 +6,16 @@ Above each group stands what was to be done, and what was found before.
 """
 
 import argparse
-from pathlib import Path
 
 from core.cli import Parser, positive, run, warn, writable
+from core.storage import option_place
 
 
 def parser() -> Parser:
     """The command line, the whole of it."""
     result = Parser("sheet", __doc__)
     add = result.add_argument
-    add("build", type=Path, metavar="BUILD", help="a build folder")
+    add("build", type=option_place, metavar="BUILD", help="a build folder")
     add("--groups", type=positive, default=50, metavar="N", help="(%(default)s)")
     add("--boxes", action="store_true", help="draw where the part is and belongs")
     add("--out", type=writable, default="sheet.png", help="(%(default)s)")

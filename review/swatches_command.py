@@ -12,13 +12,14 @@ import argparse
 from pathlib import Path
 
 from core.cli import Parser, run, writable
+from core.storage import here
 
 
 def parser() -> Parser:
     """The command line, the whole of it."""
     result = Parser("swatches", __doc__)
     add = result.add_argument
-    add("--work", type=Path, default=Path(".work"), help="stages (%(default)s)")
+    add("--work", type=here, default=Path(".work"), help="stages (%(default)s)")
     add("--out", type=writable, default="swatches.html", help="(%(default)s)")
     add("--debug", action="store_true", help="show the traceback of an error")
     return result

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from synthesis.boxes import Box, transform
+from synthesis.pixels import border_color
 
 CELLS = 4
 # Long side of a collage in pixels; a cell has half of it.
@@ -45,9 +46,8 @@ def fit(picture: np.ndarray, cell_wh: tuple[int, int]) -> Fitted:
     scale_xy = (inner_wh[0] / width, inner_wh[1] / height)
     if inner_wh == cell_wh:
         return Fitted(inner, scale_xy, (0, 0))
-    border = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
     cell = np.empty((cell_wh[1], cell_wh[0], 3), np.uint8)
-    cell[:] = np.median(border, axis=0).astype(np.uint8)
+    cell[:] = border_color(picture).astype(np.uint8)
     left, top = (cell_wh[0] - inner_wh[0]) // 2, (cell_wh[1] - inner_wh[1]) // 2
     cell[top : top + inner_wh[1], left : left + inner_wh[0]] = inner
     return Fitted(cell, scale_xy, (left, top))

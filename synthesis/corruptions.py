@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from synthesis.boxes import Box, area, as_box, norm100_to_px, px_to_norm100, union
+from synthesis.pixels import border_color
 
 SEVERITIES = (1, 2, 3)
 REFERENCE_SIDE_PX = 960
@@ -85,8 +86,7 @@ class Warp(NamedTuple):
 
     def picture(self, rgb: np.ndarray) -> np.ndarray:
         """The picture, what lies around it filled with the colour of its border."""
-        border = np.concatenate([rgb[0], rgb[-1], rgb[:, 0], rgb[:, -1]])
-        fill = tuple(float(v) for v in np.median(border, axis=0))
+        fill = tuple(float(v) for v in border_color(rgb))
         return self._warped(rgb, cv2.INTER_LINEAR, fill)
 
     def mask(self, mask: np.ndarray) -> np.ndarray:

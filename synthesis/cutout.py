@@ -15,6 +15,7 @@ import numpy as np
 from scipy import ndimage
 
 from synthesis.boxes import Box, of_mask
+from synthesis.pixels import grown
 from synthesis.restoration import fill
 from synthesis.segmentation import Segment
 
@@ -83,11 +84,11 @@ def lift(picture: np.ndarray, canvas: np.ndarray, segment: Segment, lossy: bool 
     beyond = inside == 0
     # On both sides of the outer border: the outline's own pixels there are mixed a little too.
     own = part & ~outline  # mixed with these, a pixel belongs to the part's side
-    mixed = (beyond & _grown(inside, rim)) | (outline & _grown(beyond, rim) & ~_grown(own, 1))
+    mixed = (beyond & grown(inside, rim)) | (outline & grown(beyond, rim) & ~grown(own, 1))
     alpha = inside.astype(np.float32)
     alpha[mixed] = _share_of(color, rgb[mixed], behind[mixed])
     rgb[mixed] = color
-    through = _see_through(rgb, behind, part & ~_grown(outline, 2))
+    through = _see_through(rgb, behind, part & ~grown(outline, 2))
     return Cutout(
         rgb, alpha, part, outline, (x0, y0),
         through, None if through is None else behind.copy(),
@@ -141,7 +142,7 @@ def bare_part(cutout: Cutout) -> np.ndarray:
 
     What the outline covered of it is filled from the part itself, so none of its colour is left.
     """
-    bare = cutout.part & ~_grown(cutout.outline, 1)
+    bare = cutout.part & ~grown(cutout.outline, 1)
     hole = (~bare).astype(np.uint8)
     rgb = cutout.rgb if hole.all() else fill(cutout.rgb, hole)
     x0, y0, x1, y1 = _whole(of_mask(cutout.part))
@@ -179,7 +180,7 @@ def recolored(cutout: Cutout, color: tuple[int, int, int]) -> Cutout:
     """
     inner = cutout.part & ~cutout.outline
     painted = _painted(cutout.rgb, inner, color)
-    mixed = _grown(cutout.outline, MIXED_PX) & inner | _grown(inner, 1) & cutout.outline
+    mixed = grown(cutout.outline, MIXED_PX) & inner | grown(inner, 1) & cutout.outline
     pure = inner & ~mixed
     if pure.any() and cutout.outline.any():
         rows, columns = ndimage.distance_transform_edt(
@@ -227,14 +228,6 @@ def _see_through(rgb: np.ndarray, behind: np.ndarray, inner: np.ndarray) -> np.n
     if explained.min() < SEE_THROUGH_R2_MIN or slope.min() < SEE_THROUGH_MIN:
         return None
     found: np.ndarray | None = np.clip(slope, 0, 1).astype(np.float32)
-    return found
-
-
-def _grown(mask: np.ndarray, by_px: int) -> np.ndarray:
-    size = 2 * by_px + 1
-    found: np.ndarray = cv2.dilate(mask.astype(np.uint8), np.ones((size, size), np.uint8)).astype(
-        bool
-    )
     return found
 
 

@@ -14,11 +14,13 @@ from typing import Any
 import cv2
 import numpy as np
 
+from synthesis import segmentation
+from synthesis.boundary import Rgb, color_mask
 from synthesis.boxes import Box, of_mask
 from synthesis.cutout import Cutout, cut, lift, mirrored, put_down, recolored, turned
-from synthesis.pixels import difference
+from synthesis.pixels import difference, grown
 from synthesis.placement import SHIFT_FRACTION_MIN, Place, shift_fraction, wrong_places
-from synthesis.restoration import without_outline
+from synthesis.restoration import RIM_PX, Line, Sight, bare, uncovered
 from synthesis.segmentation import Segment
 
 NEGATIVES_PER_STEP = 3
@@ -44,7 +46,7 @@ class Scene:
 
     `canvas` (H, W, 3) shows the step before (without its outline, when matched), `right` the step
     done right, `before` the step before with its outline; `assembly` (H, W) bool is what was built
-    before and `background_px` its box.
+    before and `background_px` its box; `line` is how borders of parts are drawn, where it is known.
     """
 
     canvas: np.ndarray
@@ -54,6 +56,17 @@ class Scene:
     assembly: np.ndarray
     background_px: Box
     lossy: bool = False
+    line: Line | None = None
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What the step before added: `outline` (H, W) bool around it in that step's picture, `part`
+    (H, W) bool its own pixels there, `sight` how all looked before it; None where nothing tells."""
+
+    outline: np.ndarray
+    part: np.ndarray
+    sight: Sight | None = None
 
 
 @dataclass(frozen=True)
@@ -105,18 +118,39 @@ def view_changed(
     )
 
 
+def earlier_step(
+    before: np.ndarray,
+    outline: np.ndarray,
+    two_before: np.ndarray | None,
+    color: Rgb,
+    tolerance: int,
+) -> Earlier:
+    """What the step of the picture `before` (H, W, 3) added, whose `outline` (H, W) bool is known;
+    `two_before` shows what it was added to, None where there is no such picture."""
+    same_size = two_before is not None and two_before.shape == before.shape
+    own = segmentation.segment(before, two_before if same_size else None, color, tolerance)
+    if own is None:
+        return Earlier(outline, np.zeros_like(outline))
+    if two_before is None or not same_size:
+        return Earlier(outline, own.part)
+    hidden = grown(color_mask(two_before, color, tolerance), RIM_PX)
+    return Earlier(outline, own.part, Sight(two_before, hidden))
+
+
 def make_scene(
     picture: np.ndarray,
     before: np.ndarray,
     segment: Segment,
-    old_outline: np.ndarray,
+    earlier: Earlier,
     assembly: np.ndarray,
     lossy: bool = False,
     matched: bool = True,
 ) -> Scene | None:
     """Everything a step's pictures are made from; None when nothing was built before (A17).
 
-    Not `matched` is as published: the right picture is the manual's, and the part is cut and pasted
+    All pictures of the step have one canvas: what of it the step's own picture shows, what that of
+    two steps before does, and what is made up are the same in the right one and the wrong ones. Not
+    `matched` is as published: the right picture is the manual's, and the part is cut and pasted
     as it is on the picture of the step before, outline and all.
     """
     background = of_mask(assembly)
@@ -125,13 +159,14 @@ def make_scene(
     if not matched:
         cutout = cut(picture, segment)
         return Scene(before, picture, before, cutout, assembly, background, lossy)
-    canvas = without_outline(before, old_outline)
+    sight = Sight(picture, grown(segment.part | segment.outline, RIM_PX))
+    canvas, line = uncovered(before, earlier.outline, earlier.part, sight, earlier.sight)
     cutout = lift(picture, canvas, segment, lossy)
     right = put_down(canvas, cutout, (0, 0))
-    if old_outline.any():
-        ring = lift(before, canvas, Segment(old_outline, old_outline, cutout.box_px), lossy)
+    if earlier.outline.any():
+        ring = lift(before, canvas, Segment(earlier.outline, earlier.outline, cutout.box_px), lossy)
         before = put_down(canvas, ring, (0, 0))
-    return Scene(canvas, right, before, cutout, assembly, background, lossy)
+    return Scene(canvas, right, before, cutout, assembly, background, lossy, line)
 
 
 def too_small(cutout: Cutout, picture_width_px: int) -> bool:
@@ -270,9 +305,10 @@ def _left_out(scene: Scene, rng: random.Random, supply: Supply) -> Wrong | None:
 def _doubled(scene: Scene, rng: random.Random, supply: Supply) -> Wrong | None:
     """The part in its right place, no longer highlighted, and a highlighted copy elsewhere."""
     (x, y), (h, w) = scene.cutout.xy_px, scene.cutout.alpha.shape
-    outline = np.zeros(scene.canvas.shape[:2], bool)
+    outline, part = np.zeros((2, *scene.canvas.shape[:2]), bool)
     outline[y : y + h, x : x + w] = scene.cutout.outline
-    placed = without_outline(scene.right, outline)
+    part[y : y + h, x : x + w] = scene.cutout.part
+    placed = bare(scene.right, outline, part, scene.canvas, scene.line)
     places = wrong_places(
         scene.cutout, placed, scene.assembly, scene.background_px, rng, 1, scene.lossy
     )

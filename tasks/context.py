@@ -2,7 +2,6 @@
 
 import collections
 import functools
-import hashlib
 import random
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -14,8 +13,9 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 from cachetools import LRUCache
 
+from core.names import opaque_id
 from core.pictures.containers import ImageError
-from core.pictures.media import Picture, check_shape, encode, pixel_hash, read_picture
+from core.pictures.media import Picture, check_shape, encode, image_value, pixel_hash, read_picture
 from core.records import Annotation, Drop, Instruction, Manual
 from core.scenes import FOLDER as SCENE_FOLDER
 from core.scenes import ManualScene, ScenePicture, StepScene, load_scene, read_masks
@@ -203,16 +203,8 @@ class EncodedImage:
 
     @property
     def column(self) -> dict[str, Any]:
-        """The value of an Image column; the name is a hash of the content and tells nothing."""
-        return {
-            "bytes": self.data,
-            "path": f"{hashlib.sha256(self.data).hexdigest()[:32]}.{self.image_format}",
-        }
-
-
-def opaque_id(*parts: object) -> str:
-    """20 hex digits of a hash. Nothing that depends on a label goes in, so none can come out."""
-    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:20]
+        """The value of an Image column."""
+        return image_value(self.data, self.image_format)
 
 
 def base_row(

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from core.build import MANIFEST, Place, Row, Version, read_rows, version_of
 from core.errors import UserError
@@ -19,6 +18,7 @@ from core.masks import read_map, read_mask
 from core.names import SPLITS
 from core.parquet import schema
 from core.pictures.containers import ImageError
+from core.storage import parquet
 from synthesis.boxes import Box, iou, union
 from tasks.looks import SUFFIXES, Look
 
@@ -101,7 +101,7 @@ def mask_bytes(place: Place) -> bytes:
 
 @functools.lru_cache(4)
 def _masks(shard: Version, row_group: int) -> list[bytes]:
-    with pq.ParquetFile(shard.path) as file:
+    with parquet(shard.path) as file:
         column = file.read_row_group(row_group, columns=[CONFIG]).column(CONFIG)
     return [mask["bytes"] for mask in column.to_pylist()]
 

@@ -1,6 +1,7 @@
 """Tests import the checkout they stand in, from wherever pytest is started."""
 
 import os
+import runpy
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,9 @@ from outside import (
 
 ROOT = Path(__file__).resolve().parent.parent
 # For the processes that tests start; `pythonpath` in pyproject.toml is for pytest itself.
-os.environ["PYTHONPATH"] = str(ROOT)
+STARTED = ROOT / "tests" / "helpers" / "started"
+os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (STARTED, ROOT)))
+runpy.run_path(str(STARTED / "sitecustomize.py"))  # and for this one
 # Workers share the cores; many threads on small tables spend their time waiting for each other.
 os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1")
 

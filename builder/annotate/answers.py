@@ -82,6 +82,23 @@ def answer_file(work: Path, name: str, key: str) -> Path:
     return work / store.ANSWERS / name / key[:2] / f"{key}.json"
 
 
+def files_of(work: Path, manual_id: str, annotator: str, options: ModelOptions) -> list[str]:
+    """What models answered to a manual's questions: names of files below `work`."""
+    names = with_models(annotator)
+    if not names:
+        return []
+    manual = load(work / store.PARSE / manual_id / "manual.json", Manual)
+    questions = [question_of(row) for row in rows_to_annotate(manual)]
+    return [
+        answer_file(work, name, key_of(identity_of(name, options), question))
+        .relative_to(work)
+        .as_posix()
+        for name in names
+        for question in questions
+        if question.labels
+    ]
+
+
 def stored_answer(work: Path, name: str, options: ModelOptions, question: Question) -> Answer:
     """The answer of a model to a question that was asked; raises `UserError` if it was not."""
     key = key_of(identity_of(name, options), question)

@@ -78,7 +78,8 @@ def add_model_options(group: Any) -> None:
         "--devices",
         default="",
         metavar="D,D",
-        help="one process each, manuals shared out among them: cuda:0,cuda:1 (all GPUs, else cpu)",
+        help="a process each, pictures shared out among them: cuda:0,cuda:1 (all GPUs, else cpu); "
+        "with --engine ray cuda or cpu: all GPUs of the cluster, or a process a node",
     )
     group.add_argument(
         "--minigpt-prompt",

@@ -96,7 +96,7 @@ class Workers:
                 lambda *call: pool.submit(function, *call),
                 lambda futures: wait(futures, return_when=FIRST_COMPLETED).done,
                 lambda future: future.result(),
-                A_WORKER * workers,
+                lambda: A_WORKER * workers,
             )
             try:
                 for number, result in progress(done, what, len(calls)):
@@ -105,6 +105,31 @@ class Workers:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
         return results
+
+    def devices(self, asked: Sequence[str]) -> list[str]:
+        """The devices asked for, or all GPUs of this machine, or its CPU."""
+        from builder.engine.devices import devices_here
+
+        return devices_here(asked)
+
+    def on_devices(
+        self,
+        what: str,
+        opens: Callable[[str], Any],
+        calls: list[tuple[Any, ...]],
+        devices: Sequence[str],
+        total: int,
+    ) -> None:
+        """One device in this process, several in one each, whatever the number of workers."""
+        from builder.engine.devices import in_processes, in_this_process
+
+        done = (
+            in_this_process(opens, devices[0], calls)
+            if len(devices) == 1
+            else in_processes(what, opens, devices, calls)
+        )
+        for _ in progress(done, what, total, int):
+            pass
 
 
 ALONE = Workers(1)

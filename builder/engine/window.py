@@ -12,16 +12,16 @@ def windowed(
     submit: Callable[..., Handle],
     some_done: Callable[[Collection[Handle]], Iterable[Handle]],
     result_of: Callable[[Handle], Any],
-    most: int,
+    most: Callable[[], int],
 ) -> Iterator[tuple[int, Any]]:
-    """(number of the call, its result) as they come, at most `most` calls under way.
+    """(number of the call, its result) as they come, at most `most()` calls under way.
 
     `some_done` waits until at least one of the handles is done and returns those that are.
     """
     under_way: dict[Handle, int] = {}
     for number, call in enumerate(calls):
         under_way[submit(*call)] = number
-        if len(under_way) >= most:
+        if len(under_way) >= most():
             for handle in list(some_done(under_way.keys())):
                 yield under_way.pop(handle), result_of(handle)
     while under_way:

@@ -9,8 +9,6 @@ import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import pyarrow.parquet as pq
-
 from builder.export.job import Dropped, Job, Part, picture_path
 from builder.export.units import (
     Request,
@@ -27,6 +25,7 @@ from core.build import Version, version_of
 from core.errors import UserError
 from core.frames import MAX_PIXELS, MIN_PIXELS, RELEASED_PIXELS
 from core.items import Item, load_items, picture_bytes
+from core.storage import parquet
 from evaluation.examples import OF_TRAIN, Chooser
 from evaluation.prompts import Example, Setting, ask, expected_answer, shows_examples
 from tasks import EVERY_TASK
@@ -195,7 +194,7 @@ def _written(part: Part, item: Item) -> str:
 @functools.lru_cache(maxsize=64)
 def _names(shard: Version, row_group: int) -> list[str | None]:
     """Names of a row group's pictures, None for those that are no content hash."""
-    with pq.ParquetFile(shard.path) as file:
+    with parquet(shard.path) as file:
         column = file.read_row_group(row_group, columns=["image.path"]).column(0)
     return [hashed_name(image["path"]) for image in column.to_pylist()]
 

@@ -26,6 +26,7 @@ from core.cli import Parser, positive, run, share, warn, whole, writable
 from core.errors import UserError
 from core.frames import MAX_PIXELS, MIN_PIXELS
 from core.names import SPLITS
+from core.storage import option_place
 from evaluation.examples import SOURCES
 from evaluation.families import FAMILIES, Family
 from evaluation.families import chosen as chosen_family
@@ -51,7 +52,7 @@ def parser() -> Parser:
     formats = "\n".join(f"{name:<13} {text}" for name, text in FORMATS.items())
     result = Parser("export", f"{__doc__}\n{formats}")
     add = result.add_argument
-    add("build", type=Path, metavar="BUILD", help="a build folder")
+    add("build", type=option_place, metavar="BUILD", help="a build folder")
     add("--format", required=True, choices=list(FORMATS), help="see below")
     add("--out", type=writable, required=True, metavar="DIR", help="new or empty")
     add("--config", nargs="+", choices=EVERY_TASK, help="tasks (all that the format can hold)")

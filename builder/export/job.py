@@ -18,7 +18,6 @@ from typing import Any, TypeVar
 
 import filelock
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from builder.engine.local import in_order, progress
 from builder.export.deployed import MASKS, deployed, why
@@ -29,6 +28,7 @@ from core.build import Manifest, manifest_of, shards
 from core.cli import command, no_build
 from core.errors import UserError
 from core.pictures.containers import ImageError
+from core.storage import column_names
 from evaluation.examples import OF_TRAIN
 from lego_arta import FEATURES
 from tasks import part_modules
@@ -247,7 +247,7 @@ def check_build(build: Path) -> Manifest:
     for config, features in FEATURES.items():
         for path in shards(build, config):
             try:
-                there = set(pq.read_schema(path).names)
+                there = set(column_names(path))
             except (OSError, pa.ArrowInvalid) as error:
                 raise UserError(f"{path}: not a Parquet file ({error}); build it anew") from None
             missing = [name for name in features if name not in there]

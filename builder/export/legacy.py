@@ -19,8 +19,6 @@ from collections import Counter, defaultdict
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-import pyarrow.parquet as pq
-
 from builder.export.chat import said
 from builder.export.job import Dropped, Job, Part
 from builder.export.units import Row, Unit, every_unit
@@ -30,6 +28,7 @@ from core.boxtext import box_answer
 from core.image_names import parse_image_name
 from core.pictures.containers import ImageError, take_apart
 from core.pictures.media import decode, encode
+from core.storage import parquet
 from evaluation.prompts import Setting
 
 CONFIGS = ("scene", "object", "state")
@@ -204,7 +203,7 @@ def _looked_at(unit: Unit) -> list[dict[str, Any]]:
         "object": ["cell", "answer", "targets"],
         "state": ["label", "group_id", "boundary_color"],
     }
-    with pq.ParquetFile(unit.path) as file:
+    with parquet(unit.path) as file:
         columns = [*_COLUMNS, *extra[unit.config]]
         rows = file.read_row_group(unit.row_group, columns=columns).to_pylist()
     return [rows[index] for index in unit.rows]

@@ -21,6 +21,7 @@ from core.build import PICTURES, Place, Version, missing_shards, shards, version
 from core.errors import UserError
 from core.items import Item, item_of
 from core.pictures.containers import ImageError
+from core.storage import parquet
 from evaluation.prompts import Setting
 from lego_arta import FEATURES
 from tasks.looks import Look
@@ -86,7 +87,12 @@ class Row(NamedTuple):
 def features_of(build: Path, config: str) -> Features:
     """The columns of a config: those of builds, or of a test set that was made from one."""
     known = FEATURES.get(config)
-    return known or Features.from_arrow_schema(pq.read_schema(shards(build, config)[0]))
+    return known or Features.from_arrow_schema(_schema_of(shards(build, config)[0]))
+
+
+def _schema_of(path: Path) -> pa.Schema:
+    with parquet(path) as file:
+        return file.schema_arrow
 
 
 def every_unit(request: Request) -> list[Unit]:
@@ -211,7 +217,7 @@ def _named(unit: Unit) -> Iterator[None]:
 
 @functools.lru_cache(maxsize=2)
 def _open(shard: Version) -> pq.ParquetFile:
-    return pq.ParquetFile(shard.path, buffer_size=READ_BYTES)
+    return parquet(shard.path, buffer_size=READ_BYTES)
 
 
 def _leaf(file: pq.ParquetFile, name: str) -> int:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow.parquet as pq
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
@@ -22,6 +21,7 @@ from builder.probes import looks, patches
 from builder.probes.score import Score, auc, cross_validated, numbers_model, score, text_model
 from core.build import Row, shard_rows, shards
 from core.cli import pip_install
+from core.storage import parquet
 
 # Below these nothing can be told, and nothing is probed.
 GROUPS_MIN, MANUALS_MIN = 12, 3
@@ -189,7 +189,7 @@ def _row_groups(paths: Sequence[Path]) -> Iterator[tuple[Path, int, int]]:
     """(shard, row group, position of its first row)."""
     start = 0
     for path in paths:
-        with pq.ParquetFile(path) as file:
+        with parquet(path) as file:
             for group in range(file.num_row_groups):
                 yield path, group, start
                 start += file.metadata.row_group(group).num_rows
@@ -226,7 +226,7 @@ def look_at_rows(
     only: Sequence[str] = GATE_PROBES,
 ) -> list[Seen]:
     """Measure the wanted rows of one row group, as far as the probes `only` ask for it."""
-    with pq.ParquetFile(path) as file:
+    with parquet(path) as file:
         ids = file.read_row_group(group, columns=["group_id"]).column(0).to_pylist()
         if wanted.isdisjoint(ids):  # then its pictures need not be read
             return []

@@ -11,19 +11,19 @@ manuals and asked about others. Exit status 1 when one can tell (AUC clearly abo
 import argparse
 import json
 import os
-from pathlib import Path
 
 from builder import probes
 from core.build import Row
 from core.cli import EXIT_FAILED, Parser, no_build, positive, run
 from core.errors import UserError
+from core.storage import option_place
 
 
 def parser() -> Parser:
     """The command line, the whole of it."""
     result = Parser("probe", __doc__)
     add = result.add_argument
-    add("build", type=Path, metavar="BUILD", help="a build folder")
+    add("build", type=option_place, metavar="BUILD", help="a build folder")
     add("--config", choices=probes.CONFIGS, default="state", help="(%(default)s)")
     add("--groups", type=positive, metavar="N", help="look at N groups (all)")
     add(

@@ -24,6 +24,8 @@ EDGE_MIN = 24
 OUTLINE_TOLERANCE = 24
 # How far around the outline its surroundings are looked at.
 NEAR_OUTLINE_PX = 4
+# What is shown is found in every second pixel each way: its box is all that is asked for.
+SHOWN_STEP_PX = 2
 # A colour is rare in a picture when at most this many of its pixels have it.
 RARE_PIXELS = 2
 
@@ -76,11 +78,13 @@ def place(rgb: np.ndarray, part_box_px: Sequence[float] | None) -> np.ndarray:
     """(12,) float: middle, size and room above and below the part, as shares of the picture and
     of what is shown in it; nan when no part is shown or nothing stands before the background."""
     height, width = rgb.shape[:2]
-    mask = foreground_mask(rgb, None, LOSSY_DIFFERENCE_MIN)
-    shown = of_mask(mask & ~printed_marks(rgb, mask))
+    small = np.ascontiguousarray(rgb[::SHOWN_STEP_PX, ::SHOWN_STEP_PX])
+    mask = foreground_mask(small, None, LOSSY_DIFFERENCE_MIN)
+    shown = of_mask(mask & ~printed_marks(small, mask))
     if part_box_px is None or shown is None:
         return np.full(12, np.nan)
-    return np.concatenate([_within(part_box_px, frame) for frame in ((0, 0, width, height), shown)])
+    frames = ((0, 0, width, height), tuple(SHOWN_STEP_PX * end for end in shown))
+    return np.concatenate([_within(part_box_px, frame) for frame in frames])
 
 
 def _within(box: Sequence[float], frame: Sequence[float]) -> np.ndarray:
@@ -103,9 +107,9 @@ def _histograms(left: Residuals, region: np.ndarray) -> np.ndarray:
 def _rare(rgb: np.ndarray) -> np.ndarray:
     """(H, W) uint8: 1 for a colour that hardly any other pixel of the picture has."""
     packed = cv2.cvtColor(rgb, cv2.COLOR_RGB2RGBA).view(np.uint32)[..., 0]
+    found: np.ndarray = (packed != packed[0, 0]).astype(np.uint8)  # most of a plain background
     # 24 bits hashed to 20: counting all colours apart would take 16 million counters.
-    packed *= np.uint32(2654435761)
-    slot = (packed >> np.uint32(12)).astype(np.intp)
-    counts = np.bincount(slot.ravel(), minlength=1 << 20)
-    found: np.ndarray = (counts <= RARE_PIXELS).astype(np.uint8)[slot]
+    slot = (packed[found > 0] * np.uint32(2654435761) >> np.uint32(12)).astype(np.intp)
+    counts = np.bincount(slot, minlength=1 << 20)
+    found[found > 0] = counts[slot] <= RARE_PIXELS
     return found

@@ -9,6 +9,7 @@ import glob
 import hashlib
 import json
 import logging
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,19 +36,20 @@ from builder.release import (
 from builder.release.making import Made, infos_of, make_shards
 from builder.release.reviews import NO_REVIEWS, Reviews
 from builder.release.rewritten import Rewritten, card_text, diversified
-from builder.release.samples import write_samples
+from builder.release.samples import ASSETS, write_samples
 from builder.release.survey import ForSplit, Manuals, Survey, survey
 from builder.release.tally import added_up
 from builder.release.weighing import Weighing, weigh
 from builder.sources.terms import UNSTATED, Terms
 from builder.stages import BuildOptions, identities, mask_models
 from core import store
-from core.build import DATASET_NAME, MANIFEST, File, Manifest, file_sha256, manifest_of
+from core.build import DATASET_NAME, MANIFEST, RECORDS, File, Manifest, file_sha256, manifest_of
 from core.errors import UserError
 from core.features import as_json
 from core.names import WEIGHTS
 from core.records import Drop
 from core.shards import SHARD_BYTES
+from core.storage import check, files_below, is_shared, make_folder, put_over, remove
 from core.store import CRAWL, DONE, ROWS
 from lego_arta import SPLITS, __version__
 from tasks import TASKS
@@ -55,6 +57,11 @@ from tasks import TASKS
 log = logging.getLogger("lego_arta")
 
 INFOS = "dataset_infos.json"
+# What builds have besides their manifest.
+_LEFT = re.compile(
+    rf"data/({'|'.join(TASKS)})/({'|'.join(SPLITS)})-\d+-of-\d+\.parquet|{RECORDS}/[\w-]+\.parquet|"
+    rf"{ASSETS}/[\w-]+\.webp|" + "|".join(map(re.escape, (INFOS, card.FILE, croissant.FILE)))
+)
 
 
 @dataclass(frozen=True)
@@ -82,18 +89,24 @@ def check_out(out: Path) -> None:
             f"--out {out}: a folder called lego_arta would hide the module lego_arta.py; "
             "use lego-arta"
         )
-    if not out.exists():
-        return
-    if not out.is_dir():
-        raise UserError(f"--out {out}: it is a file; choose a folder that does not exist yet")
+    if not is_shared(out):
+        if not out.exists():
+            return
+        if not out.is_dir():
+            raise UserError(f"--out {out}: it is a file; choose a folder that does not exist yet")
+    check(out, "--out")
     manifest = manifest_of(out)
+    if is_shared(out) and manifest is None:
+        names = (path.relative_to(out).as_posix() for path in files_below(out))
+        if all(map(_LEFT.fullmatch, names)):
+            return  # nothing, or what a killed run left: its build.json goes first and comes last
     if any(out.iterdir()) and manifest is None:
         raise UserError(
             f"--out {out}: it holds something that is not a build (no {MANIFEST} of lego-arta); "
             "choose another folder or empty this one"
         )
     ours = {MANIFEST, *(manifest or {}).get("files", {})}
-    for path in sorted(out.rglob("*")):
+    for path in files_below(out) if is_shared(out) else sorted(out.rglob("*")):
         name = path.relative_to(out).as_posix()
         folder_of_ours = path.is_dir() and any(file.startswith(f"{name}/") for file in ours)
         if name not in ours and not folder_of_ours:
@@ -110,7 +123,7 @@ def assemble(manual_ids: list[str], build: BuildOptions, options: AssembleOption
     another run is writing there.
     """
     check_out(options.out)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(options.out.parent)
     with only_writer(options.out):
         return _assemble(manual_ids, build, options)
 
@@ -123,7 +136,8 @@ def only_writer(out: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            lock.unlink(missing_ok=True)  # while it is held; the user's folder stays tidy
+            if not is_shared(out):
+                lock.unlink(missing_ok=True)  # while it is held; the user's folder stays tidy
 
 
 def _assemble(manual_ids: list[str], build: BuildOptions, options: AssembleOptions) -> Manifest:
@@ -134,6 +148,8 @@ def _assemble(manual_ids: list[str], build: BuildOptions, options: AssembleOptio
         if not probes.to_check_again(old["probes"]):
             return old
         log.info("probing anew what was not checked: torch is there now")
+    if is_shared(options.out):
+        return _assemble_there(manual_ids, build, options, print_)
     temporary = Path(
         tempfile.mkdtemp(
             prefix=f".{options.out.name}.", suffix=store.TEMPORARY, dir=options.out.parent
@@ -149,6 +165,21 @@ def _assemble(manual_ids: list[str], build: BuildOptions, options: AssembleOptio
     name = glob.escape(options.out.name)
     for leftover in options.out.parent.glob(f".{name}.*{store.TEMPORARY}"):
         shutil.rmtree(leftover, ignore_errors=True)  # of runs that were killed here
+    return manifest
+
+
+def _assemble_there(
+    manual_ids: list[str], build: BuildOptions, options: AssembleOptions, print_: str
+) -> Manifest:
+    """The same on shared storage, where no folder can be renamed: a build is made beside the old
+    one and copied over by the storage itself. What is left of a killed run goes first."""
+    temporary = options.out.with_name(f".{options.out.name}{store.TEMPORARY}")
+    remove(temporary)
+    try:
+        manifest = _fill(temporary, manual_ids, build, options, print_)
+        put_over(temporary, options.out, MANIFEST)
+    finally:
+        remove(temporary)
     return manifest
 
 
@@ -206,7 +237,9 @@ def _fill(
     found = survey(folder, manuals, options.crawl_drops)
     rule = split.rule_of(options.split, ForSplit(manuals), options.seed)
     weighing = weigh(manuals, options.seed, options.weights == "discriminator")
-    made = make_shards(folder, manuals, rule, found, weighing, options.shard_bytes, options.engine)
+    made = make_shards(
+        folder, manuals, rule, found, weighing, options.shard_bytes, options.engine, build.shared
+    )
     exceptions = rule.split.exceptions()
     return _finish(folder, made, found, weighing, exceptions, build, options, fingerprint)
 
@@ -322,7 +355,7 @@ def _probe(folder: Path, options: AssembleOptions) -> list[probes.Result]:
 
 def hashes_of(folder: Path, known: Mapping[str, File]) -> dict[str, File]:
     """Size and sha256 of the files of a build by their path in it, sorted; `known` stay."""
-    names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    names = sorted(path.relative_to(folder).as_posix() for path in files_below(folder))
     return {
         name: known.get(name)
         or {"bytes": (folder / name).stat().st_size, "sha256": file_sha256(folder / name)}

@@ -7,16 +7,22 @@ and ends with status 1.
 """
 
 import sys
-from pathlib import Path
 
 from core.cli import EXIT_FAILED, EXIT_OK, Parser, run
+from core.storage import option_place
 
 
 def parser() -> Parser:
     """The command line, the whole of it."""
     result = Parser("validate", __doc__)
-    result.add_argument("out", type=Path, nargs="?", default=Path("lego-arta"), metavar="BUILD",
-                        help="a build folder (%(default)s)")  # fmt: skip
+    result.add_argument(
+        "out",
+        type=option_place,
+        nargs="?",
+        default="lego-arta",
+        metavar="BUILD",
+        help="a build folder (%(default)s)",
+    )
     result.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return result
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from core.build import Manifest, Row, read_manifest, read_rows, records, shards
 from core.cli import EXIT_FAILED, EXIT_OK, Parser, run, writable
 from core.names import SPLITS
+from core.storage import column_names, option_place
 
 # Columns by what they are, as the report says it; others under their own names.
 TEXTS = ("query", "answer", "instruction", "previous_instruction", "entities", "correction",
@@ -71,8 +72,8 @@ def parser() -> Parser:
     """The command line, the whole of it."""
     result = Parser("diff", __doc__)
     add = result.add_argument
-    add("old", type=Path, metavar="OLD", help="a build folder")
-    add("new", type=Path, metavar="NEW", help="another")
+    add("old", type=option_place, metavar="OLD", help="a build folder")
+    add("new", type=option_place, metavar="NEW", help="another")
     add("--json", type=writable, metavar="FILE", help="also every changed row, for machines")
     add("--debug", action="store_true", help="show the traceback of an error")
     return result
@@ -121,7 +122,6 @@ def changes(old: Path, new: Path) -> Iterator[Change]:
 
 def _rows(build: Path, config: str) -> dict[str, Row]:
     """The rows of a config by id with `split` and, for the picture, its content-hash name."""
-    import pyarrow.parquet as pq
 
     from core.features import picture_columns
     from lego_arta import FEATURES
@@ -130,7 +130,7 @@ def _rows(build: Path, config: str) -> dict[str, Row]:
     for split in SPLITS:
         for path in shards(build, config, split)[:1]:
             pictures = picture_columns(FEATURES[config]) if config in FEATURES else ["image"]
-            names = [name for name in pq.read_schema(path).names if name not in pictures]
+            names = [name for name in column_names(path) if name not in pictures]
             paths = [f"{name}.path" for name in pictures]
             for row in read_rows(build, config, split, [*names, *paths]):
                 shown = {name: (row.columns.pop(name) or {}).get("path") for name in pictures}

@@ -22,6 +22,7 @@ from core.cli import Parser, run, writable
 from core.part_names import part_kind, part_labels
 from core.records import Instruction, Vlm, split_slug
 from core.selection import FORMAT
+from core.storage import column_names, option_place
 
 if TYPE_CHECKING:  # the help needs none of it
     import numpy as np
@@ -61,7 +62,7 @@ def parser() -> Parser:
     """The command line, the whole of it."""
     result = Parser("leakage", __doc__)
     add = result.add_argument
-    add("build", type=Path, metavar="BUILD", help="a build folder")
+    add("build", type=option_place, metavar="BUILD", help="a build folder")
     subsets = "; ".join(f"{name}, rows that name {what}" for name, what in SUBSETS.items())
     add(
         "--out",
@@ -133,12 +134,11 @@ def leakage(build: Path, pictures: bool = True) -> dict[str, Leakage]:
 
 
 def _rows(build: Path, config: str, split: str) -> Iterable[BuildRow]:
-    import pyarrow.parquet as pq
 
     from core.build import shards
 
     for path in shards(build, config, split)[:1]:
-        names = {"cell", "group_id", "pair_id"} & set(pq.read_schema(path).names)
+        names = {"cell", "group_id", "pair_id"} & set(column_names(path))
         yield from read_rows(build, config, split, [*COLUMNS, *sorted(names)])
 
 

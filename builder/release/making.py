@@ -1,6 +1,7 @@
 """The shards of a build: cut by sizes, each a call of the engine, with what the card adds up."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from builder.release.tally import Tally, tally
 from builder.release.weighing import Weighing, set_by_hand, working_out
 from builder.sources.terms import Terms
 from core.build import DATASET_NAME
+from core.mirror import Mirror, small
 from core.names import SPLITS
 from core.shards import (
     FILES_A_FOLDER,
@@ -26,7 +28,8 @@ from core.shards import (
     image_bytes_for_a_folder,
     write_shard,
 )
-from core.store import ROWS
+from core.storage import is_shared, uploading
+from core.store import REWRITTEN, ROWS
 from lego_arta import CONFIGS, FEATURES
 from tasks import TASKS
 
@@ -49,8 +52,10 @@ def make_shards(
     weighing: Weighing,
     shard_bytes: int,
     engine: Engine,
+    shared: Mirror | None = None,
 ) -> list[Made]:
-    """Write the shards of all configs and splits into a build; by config, split and number."""
+    """Write the shards of all configs and splits into a build; by config, split and number. Rows
+    come from the manuals' folders, which may lie on shared storage."""
     limits = dict.fromkeys(TASKS, int(shard_bytes * IMAGE_SHARE))
     plans = _planned(manuals, rule, weighing, limits)
     crowded = [c for c in TASKS if sum(len(plans[c, s]) for s in SPLITS) > FILES_A_FOLDER]
@@ -58,18 +63,33 @@ def make_shards(
         limits |= {c: image_bytes_for_a_folder(*found.pictures[c], len(SPLITS)) for c in crowded}
         plans = _planned(manuals, rule, weighing, limits)
     calls = [
-        (folder, split, shard)
+        (folder, split, shard, shared)
         for (config, split), plan in plans.items()
         for shard in plan.shards(folder / "data" / config, config, split)
     ]
     return engine.map("shards", make_shard, calls)
 
 
-def make_shard(folder: Path, split: str, shard: Shard) -> Made:
+def make_shard(folder: Path, split: str, shard: Shard, shared: Mirror | None = None) -> Made:
     """Write a shard and look through it."""
-    written = write_shard(shard)
+    if shared:
+        shard = _from_storage(shard, shared)
     name = shard.path.relative_to(folder).as_posix()
-    return Made(shard.config, split, name, written, tally(shard.path, shard.config))
+    with uploading(shard.path) if is_shared(folder) else nullcontext(shard.path) as path:
+        written = write_shard(shard._replace(path=path))
+        return Made(shard.config, split, name, written, tally(path, shard.config))
+
+
+def _from_storage(shard: Shard, shared: Mirror) -> Shard:
+    """The shard with its rows read from the storage; what values are worked out from is here."""
+    parts = []
+    for part in shard.parts:
+        rows = Path(part.path)
+        shared.pull(f"{ROWS}/{rows.parent.name}", small)
+        shared.pull_if_there(f"{REWRITTEN}/{rows.parent.name}.json")
+        place = shared.place / ROWS / rows.parent.name / rows.name
+        parts.append(part._replace(path=str(place)))
+    return shard._replace(parts=parts)
 
 
 def _planned(

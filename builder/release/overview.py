@@ -6,16 +6,16 @@ lego-arta overview data/robust --out docs/derived-robust.webp
 """
 
 import argparse
-from pathlib import Path
 
 from core.cli import Parser, no_build, run, writable
+from core.storage import option_place
 
 
 def parser() -> Parser:
     """The command line, the whole of it."""
     result = Parser("overview", __doc__)
     add = result.add_argument
-    add("build", type=Path, metavar="BUILD", help="a build folder")
+    add("build", type=option_place, metavar="BUILD", help="a build folder")
     add("--out", type=writable, default="overview.webp", help="(%(default)s)")
     add("--kinds", action="store_true", help="of wrong states instead, a pair of each kind")
     add("--debug", action="store_true", help="show the traceback of an error")

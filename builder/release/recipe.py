@@ -29,6 +29,7 @@ from core.build import DATASET_NAME, MANIFEST, Manifest, every_shard, manifest_o
 from core.errors import UserError
 from core.features import arrow_schema, as_json, picture_columns
 from core.records import CrawledManual, Drop, load
+from core.storage import parquet
 from core.store import CRAWL
 from lego_arta import CONFIGS, FEATURES
 from tasks import TASKS
@@ -119,7 +120,7 @@ def _strip(path: Path, target: Path, config: str, urls: Mapping[tuple[str, str],
     """Write a shard without its pictures, a row group at a time."""
     schema = arrow_schema(recipe_features(config))
     with (
-        pq.ParquetFile(path) as file,
+        parquet(path) as file,
         pq.ParquetWriter(target, schema, compression="zstd", write_page_index=True) as writer,
     ):
         for batch in file.iter_batches(batch_size=100):
@@ -291,7 +292,7 @@ def recipe_violations(out: Path, manifest: Manifest) -> Iterator[str]:
         for split, number in splits.items():
             found = 0
             for path in shards(out, config, split):
-                with pq.ParquetFile(path) as file:
+                with parquet(path) as file:
                     found += file.metadata.num_rows
                     if file.schema_arrow != recipe_features(config).arrow_schema:
                         yield f"{path.name}: the columns of a recipe, found others"

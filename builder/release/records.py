@@ -3,6 +3,7 @@
 They are written as manuals go by, so a build of any number of manuals needs no more memory.
 """
 
+import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from core import store
 from core.build import records_file
 
 _BOX = pa.list_(pa.float64())
@@ -59,8 +61,8 @@ class Table:
     """One table being written; close it."""
 
     def __init__(self, build: Path, name: str) -> None:
-        path = build / records_file(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._open = contextlib.ExitStack()
+        path = self._open.enter_context(store.writing(build / records_file(name)))
         self._schema = SCHEMAS[name]
         self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
         self._waiting: list[Any] = []
@@ -82,6 +84,7 @@ class Table:
         """Write what is left and the footer."""
         self._flush()
         self._writer.close()
+        self._open.close()
 
 
 def write_table(build: Path, name: str, records: Iterable[Any]) -> int:

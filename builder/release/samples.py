@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import pyarrow.parquet as pq
 from PIL import Image, ImageDraw, ImageFont
 
 from core.build import Row, configs_of, every_shard, read_rows, shard_rows
+from core.errors import UserError
 from core.pictures.media import encode
+from core.storage import column_names, make_folder
 from lego_arta import FEATURES
 from tasks import EVERY_TASK, TASKS
 from tasks.drawing import GAP_PX, OTHER_RGB, pixels, side_by_side
@@ -24,6 +25,7 @@ from tasks.drawing import GAP_PX, OTHER_RGB, pixels, side_by_side
 ASSETS = "assets"
 LONG_SIDE_PX = 4096
 CORRECTION_CHARACTERS = 90  # that fit above a pair of pictures
+ROWS_LOOKED_AT = 300  # at most, for one of each kind
 FIRST_ROWS = 12  # of which a sample is taken
 TILE_CHARACTERS = 42  # that fit above a picture of 210 pixels
 
@@ -47,7 +49,7 @@ def write_samples(folder: Path) -> list[Sample]:
             continue
         rgb, caption, row = TASKS[config].show.draw(rows)
         path = f"{ASSETS}/{config}.webp"
-        (folder / ASSETS).mkdir(exist_ok=True)
+        make_folder(folder / ASSETS)
         (folder / path).write_bytes(encode(_shrunk(rgb), "webp"))
         samples.append(Sample(config, path, caption, row["query"], row["answer"]))
     return samples
@@ -135,8 +137,11 @@ def draw_derived(folder: Path, height_px: int = 210, columns: int = 3) -> Image.
 def _of_each_kind(folder: Path, config: str) -> list[tuple[str, Row]]:
     """(title, row), each title once."""
     path = every_shard(folder)[0]
-    names = [name for name in pq.read_schema(path).names if name != "images"]
-    rows = [one.columns for one in shard_rows(path, config, names)]
+    names = [name for name in column_names(path) if name != "images"]
+    every = shard_rows(path, config, names)
+    rows = [one.columns for one in itertools.islice(every, ROWS_LOOKED_AT)]
+    if not rows:
+        raise UserError(f"{path}: it has no rows to draw")
     if "corruption" in rows[0]:  # the last of each is that of the highest severity
         first = rows[len(rows) // 2]["source_ids"]
         told = {r["corruption"]: r for r in rows if r["source_ids"] == first}

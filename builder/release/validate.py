@@ -4,8 +4,6 @@ import collections
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from builder.engine import Engine
 from builder.engine.local import workers_for
 from builder.release.formats import columns_of
@@ -26,6 +24,7 @@ from core.build import (
 from core.errors import UserError
 from core.parquet import ROW_GROUP_BYTES, ROW_GROUP_ROWS
 from core.shards import FILES_A_FOLDER, SHARD_BYTES
+from core.storage import column_names, files_below, parquet
 from core.store import sha256
 from lego_arta import SPLITS
 from tasks import TASKS
@@ -108,7 +107,7 @@ def _derived(out: Path, manifest: Manifest, engine: Engine) -> Iterator[str]:
     for row_id, number in repeated(out, tuple(manifest["rows"]), "id", ids).items():
         yield f"{row_id}: ids are unique, found {number} of it"
     for _, _, path in paths:
-        if "source_ids" not in pq.read_schema(path).names:
+        if "source_ids" not in column_names(path):
             yield f"{path}: a column source_ids, which names what rows were made from, found none"
 
 
@@ -148,7 +147,7 @@ def _files(out: Path, manifest: Manifest, engine: Engine) -> Iterator[str]:
     ]
     for found in engine.map("checking files", check_file, calls):
         yield from found
-    present = {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()} - {MANIFEST}
+    present = {path.relative_to(out).as_posix() for path in files_below(out)} - {MANIFEST}
     for name in sorted(present - set(manifest["files"])):
         yield f"{name}: not part of the build"
 
@@ -170,7 +169,7 @@ def check_file(
 
 
 def _parquet_file(path: Path, name: str, most: int, derived: bool) -> Iterator[str]:
-    with pq.ParquetFile(path) as file:
+    with parquet(path) as file:
         if (
             not derived
             and path.stat().st_size > most

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow.parquet as pq
 from PIL import Image
 
 from core.build import Row, shard_rows, shards
@@ -17,6 +16,7 @@ from core.parquet import item_of
 from core.pictures.containers import ImageError
 from core.pictures.media import check_shape
 from core.records import split_slug
+from core.storage import column_names
 from lego_arta import FEATURES
 from tasks import EVERY_TASK
 from tasks.queries import take_apart
@@ -53,7 +53,7 @@ def check_shard(path: Path, config: str, words: str | None, decode: bool) -> Rep
     ids: list[str] = []
     groups: dict[str, list[int]] = defaultdict(list)
     pictures: dict[bytes, Picture] = {}
-    there = pq.read_schema(path).names  # a set made from a build has more columns, or others
+    there = column_names(path)  # a set made from a build has more columns, or others
     columns = dict.fromkeys([*FEATURES.get(config, ()), *there])
     for each in shard_rows(path, config, list(columns)):
         row = each.columns

@@ -9,11 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow.parquet as pq
-
-from builder.rewriting.lines import Line
-from core.build import Place
-from core.items import item_of
+from builder.rewriting.lines import Line, rows_of_piece
 from core.shards import Values
 from tasks.mask.diversify import names_region, refusal
 from tasks.mask.notes import Seen, notes_of
@@ -26,7 +22,6 @@ PROMPT = (
     "another person would. Call these things exactly as they are called there, and name no others: "
     "{names}. Do not say anything else about them."
 )
-_PICTURES = ("image", "mask")
 
 
 class Instruction(NamedTuple):
@@ -50,19 +45,13 @@ class Instruction(NamedTuple):
 def lines_of(rows: Path) -> Iterator[Instruction]:
     """The instructions of a manual's mask rows that name all of their region. Rows whose words are
     others already are left alone."""
-    path = rows / f"{CONFIG}.parquet"
     seen = {note.id: note.seen for note in notes_of(rows).rows}
-    with pq.ParquetFile(path) as file:
-        names = [name for name in file.schema_arrow.names if name not in _PICTURES]
-        for group in range(file.num_row_groups):
-            for row in file.read_row_group(group, columns=names).to_pylist():
-                item, there = item_of(row, CONFIG, "", Place(path, 0, 0)), seen.get(row["id"], [])
-                line = take_apart(item.query, CONFIG).instruction
-                if there and not row["diversified"] and names_region(line, there):
-                    things = simplify(line, [f"{one.color} {one.label}".strip() for one in there])
-                    asking = PROMPT.format(line=line, names=", ".join(things))
-                    variants = row["instruction_variants"]
-                    yield Instruction(Line(item, line, asking), variants, there)
+    for row, item in rows_of_piece(rows / f"{CONFIG}.parquet", CONFIG):
+        there, line = seen.get(row["id"], []), take_apart(item.query, CONFIG).instruction
+        if there and not row["diversified"] and names_region(line, there):
+            things = simplify(line, [f"{one.color} {one.label}".strip() for one in there])
+            asking = PROMPT.format(line=line, names=", ".join(things))
+            yield Instruction(Line(item, line, asking), row["instruction_variants"], there)
 
 
 def values_of(kept: list[tuple[Instruction, str]]) -> Values:

@@ -5,11 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow.parquet as pq
-
-from builder.rewriting.lines import Line
-from core.build import Place
-from core.items import item_of
+from builder.rewriting.lines import Line, rows_of_piece
 from core.shards import Values
 from tasks.spatial.diversify import refusal
 from tasks.spatial.text import LINE_BREAK
@@ -43,17 +39,12 @@ class Answer(NamedTuple):
 def lines_of(rows: Path) -> Iterator[Answer]:
     """Of a manual's rows the line to rewrite: that of a phrase, and the last of three, as rules do.
     Rows whose words are others already are left alone."""
-    path = rows / f"{CONFIG}.parquet"
-    with pq.ParquetFile(path) as file:
-        names = [name for name in file.schema_arrow.names if name != "image"]
-        for group in range(file.num_row_groups):
-            for row in file.read_row_group(group, columns=names).to_pylist():
-                item = item_of(row, CONFIG, "", Place(path, 0, 0))
-                if item.conversation != "classification" and not row["diversified"]:
-                    line = item.answer.split(LINE_BREAK)[-1]
-                    one, other = item.names
-                    asking = PROMPT.format(one=one, other=other, line=line)
-                    yield Answer(Line(item, line, asking), row["pair_id"])
+    for row, item in rows_of_piece(rows / f"{CONFIG}.parquet", CONFIG):
+        if item.conversation != "classification" and not row["diversified"]:
+            line = item.answer.split(LINE_BREAK)[-1]
+            one, other = item.names
+            asking = PROMPT.format(one=one, other=other, line=line)
+            yield Answer(Line(item, line, asking), row["pair_id"])
 
 
 def values_of(kept: list[tuple[Answer, str]]) -> Values:

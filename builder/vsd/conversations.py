@@ -12,9 +12,9 @@ from typing import Any
 from PIL import Image
 
 from builder.vsd.reading import Triple, VsdItem
+from core.names import opaque_id
 from core.relations import BY_INFORMATION, CONVERSATIONS, WORDS
 from synthesis.boxes import px_to_norm100
-from tasks.context import opaque_id
 from tasks.spatial.text import LINE_BREAK, TEMPLATES, question
 from tasks.spatial.wording import sentence
 

@@ -5,11 +5,12 @@ everything, no metadata, nothing but pixels: a picture's file can't tell where i
 """
 
 import contextlib
+import hashlib
 import io
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xxhash
@@ -224,3 +225,8 @@ def pixel_hash(rgb: np.ndarray) -> str:
     digest = xxhash.xxh3_128(repr(rgb.shape).encode())
     digest.update(np.ascontiguousarray(rgb).data)
     return digest.hexdigest()
+
+
+def image_value(data: bytes, image_format: str) -> dict[str, Any]:
+    """The value of an Image column; the name is a hash of the content and tells nothing."""
+    return {"bytes": data, "path": f"{hashlib.sha256(data).hexdigest()[:32]}.{image_format}"}

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from benchmarks.truth_masks import FlatContext, annotate_flat, context_of
+from benchmarks.truth_masks import context_of, flat_of
 from builder.release import discriminator
 from builder.release.discriminator import Sample as Measured
 from core.build import Place
@@ -102,7 +102,6 @@ def _of_manual(
     pictures: tuple[Rows, dict[str, int], int],
 ) -> Iterator[Damaged]:  # fmt: skip
     exact = context_of(Context, work, manual_id)
-    flat = context_of(FlatContext, work, manual_id)
     if exact.scene is None:
         return
 
@@ -118,10 +117,7 @@ def _of_manual(
         return Picture(made_worse(picture.rgb, drawn, noise), None, lossy=True)
 
     true = {_key(row): row for row in _rows_of(exact)}
-    flat.__dict__["scene"], flat.worsen, flat.drawn = None, scanned, dict(flat.annotations)
-    for one in flat.rows():
-        if one.is_eop and one.instruction.VLM.img_path:
-            annotate_flat(flat, one)
+    flat = flat_of(work, manual_id, scanned)
     made = _rows_of(flat)
     by_path = {site_path(one.instruction.img or ""): one for one in flat.rows()}
     found, numbers, side = pictures

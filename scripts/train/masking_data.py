@@ -31,7 +31,6 @@ _WORD = re.compile(r"[⅓½⅔¼¾]|\d+|[^\W\d_⅓½⅔¼¾]+")
 _COLOR = re.compile(
     r"\b(?:(?:transparent|trans) )?(?:" + "|".join(sorted(COLORS, key=len, reverse=True)) + r")\b"
 )
-_SIDES = {"left": "right", "right": "left"}
 # How far from a named colour (CIE Lab) a pixel may be to look like it: by all three values, where
 # light and shade count half, and by hue alone.
 LAB_NEAR, HUE_NEAR, LIGHT_COUNTS = 12.0, 8.0, 0.5
@@ -183,17 +182,6 @@ def vocabulary(texts: Sequence[str]) -> dict[str, int]:
 def word_numbers(text: str, known: dict[str, int]) -> list[int]:
     """An instruction as numbers of words; one that has no word at all is one unknown."""
     return [known.get(word, UNKNOWN) for word in words_of(text)] or [UNKNOWN]
-
-
-def mirrored(text: str) -> str:
-    """An instruction as it reads of the mirrored picture.
-
-    >>> mirrored("Put it on the left.")
-    'Put it on the right.'
-    """
-    return re.sub(
-        r"\b(left|right)(?=(?:most)?\b)", lambda match: _SIDES[match[1].lower()], text, flags=re.I
-    )
 
 
 # Colours -----------------------------------------------------------------------------------------

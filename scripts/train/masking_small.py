@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.errors import UserError
+from core.places import seen_in_a_mirror
 from core.store import writing
 from scripts.train.masking_data import (
     PADDING,
@@ -29,7 +30,6 @@ from scripts.train.masking_data import (
     colors_of,
     full_map,
     likeness,
-    mirrored,
     to_lab,
     word_numbers,
 )
@@ -249,7 +249,7 @@ def _batch(
         rgb, targets = _moved(rgb, dy, dx), _moved(targets, dy, dx)
         if rng.random() < 0.5:
             rgb, targets = rgb[:, :, ::-1], targets[:, :, ::-1]
-            texts = [mirrored(text) for text in texts]
+            texts = [seen_in_a_mirror(text) for text in texts]
     place = {number: index for index, number in enumerate(numbers)}
     which = [place[sample.picture] for sample in samples]
     labs = [to_lab(one) for one in rgb]

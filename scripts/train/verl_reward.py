@@ -7,6 +7,7 @@ four are one for the task, one for the form.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from core.errors import UserError
 from evaluation.rewards import ALL_REWARDS, REWARDS
 from evaluation.semantic import semantic_reward
 
@@ -36,4 +37,6 @@ def compute_scores(
 
 
 def _parts(said: str, solution: str, rewards: str) -> dict[str, float]:
+    if unknown := set(rewards.split()) - set(KNOWN):
+        raise UserError(f"rewards: {sorted(unknown)[0]!r} is none of {', '.join(KNOWN)}")
     return {name: KNOWN[name]([said], [solution])[0] for name in rewards.split()}

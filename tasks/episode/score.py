@@ -1,13 +1,10 @@
 """Scoring of turns, each as the task it is: boxes, an instruction, Yes or No, a correction."""
 
-from collections import Counter
-from collections.abc import Sequence
-
 import numpy as np
 
 from core import text_scores
 from core.answers import final_text, parse_yes_no
-from core.items import Item
+from core.items import Item, commonest_answer
 from core.metrics import PARSED, READ, Counts, Metric, Said, Sums, percent, share
 from tasks.episode.text import TURNS
 from tasks.mistake.text import facts
@@ -49,11 +46,6 @@ def _facts_f1(s: Sums) -> np.ndarray:
     return percent(2 * s["facts_found"], s["facts"] + s["facts_said"])
 
 
-def from_alike(item: Item, alike: Sequence[Item]) -> str:
-    """The commonest answer."""
-    return Counter(one.answer for one in alike).most_common(1)[0][0]
-
-
 SCORE = Score(
     answered,
     metrics=(
@@ -66,7 +58,7 @@ SCORE = Score(
     ),
     about="Each turn after the right turns before it. Half of the answers to check are Yes, and "
     "half of those to recheck: 50 is chance. Facts are those of mistakes.",
-    from_alike=from_alike,
+    from_alike=commonest_answer,
     columns=("parse_rate",),
     baselines={
         "always-yes": lambda items, train: [YES] * len(items),

@@ -1,13 +1,12 @@
 """Scoring of mistakes: the kind, both boxes, and the facts of the correction."""
 
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from core.answers import final_text, parse_boxes
-from core.items import Item
+from core.items import Item, commonest_answer
 from core.metrics import PARSED, Metric, Said, Sums, boxes_norm100, mean, percent, share
 from core.scenes import KINDS
 from synthesis.boxes import iou
@@ -86,11 +85,6 @@ def answer_text(kind: str, error_box: str, correct_box: str, correction: str) ->
 WHOLE = "{<0><0><100><100>}"
 
 
-def from_alike(item: Item, alike: Sequence[Item]) -> str:
-    """The commonest of the answers."""
-    return Counter(one.answer for one in alike).most_common(1)[0][0]
-
-
 def _pair(item: Item, said: Said) -> tuple[str, str | None] | None:
     told = fields_of(final_text(said.answer or ""))
     return item.derived["negative_kind"], kind_said(told.get("Kind", ""))
@@ -111,7 +105,7 @@ SCORE = Score(
     about="facts F1: what the correction says (what to do, how far which way, colours, parts); "
     "solved: the kind, both boxes at IoU .5 and all facts. always-shift says shift, the whole "
     "picture for both boxes, and nothing else.",
-    from_alike=from_alike,
+    from_alike=commonest_answer,
     columns=("parse_rate",),
     baselines={
         "always-shift": lambda items, train: [

@@ -1,11 +1,10 @@
 """Scoring of letters: right or not, by form. What pixels alone tell stands beside it."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 
 from core.answers import final_text
-from core.items import Item
+from core.items import Item, commonest_answer
 from core.metrics import PARSED, Metric, Said, mean, share
 from tasks.sequence.text import FORMS, LETTERS
 from tasks.task import Answered, Score
@@ -60,7 +59,7 @@ SCORE = Score(
     about="Chance is 25, of order 4.17. first-letter says A, or A, B, C, D; similarity takes what "
     "is most (outlier: least) like the others in pixels, coverage what has more or less built on "
     "it: what is right by these needs no understanding.",
-    from_alike=lambda item, alike: Counter(one.answer for one in alike).most_common(1)[0][0],
+    from_alike=commonest_answer,
     columns=("parse_rate",),
     baselines={
         "first-letter": lambda items, train: [

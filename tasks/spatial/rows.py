@@ -5,10 +5,11 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from core.names import opaque_id
 from core.pictures.containers import ImageError
 from core.relations import CONVERSATIONS, WORDS
 from tasks import queries
-from tasks.context import Context, base_row, opaque_id
+from tasks.context import Context, base_row
 from tasks.prompts import instruction_text
 from tasks.regions import step_regions
 from tasks.sessions import ManualRow

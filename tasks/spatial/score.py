@@ -6,14 +6,13 @@ two names, their attributes and the relation.
 """
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
 from core import text_scores
 from core.answers import final_text
-from core.items import Item
+from core.items import Item, commonest_answer
 from core.metrics import COPIED, PARSED, Metric, Said, Sums, corpus_bleu, percent, share
 from core.relations import RELATIONS, WORDS, label_of, read_relations
 from tasks.task import Answered, Confused, Score
@@ -250,7 +249,7 @@ SCORE = Score(
     about="z1: F1 of the chosen relation; z2: 0.4 BLEU-4 + 0.6 SPICE of one phrase; z3: half of 50 "
     "- Self-BLEU plus half of SPICE of three; overall: 0.2 z1 + 0.3 z2 + 0.5 z3. SPICE is the lite "
     "one here (names, attributes, relation), so z2 and z3 are not those of papers.",
-    from_alike=lambda item, alike: Counter(one.answer for one in alike).most_common(1)[0][0],
+    from_alike=commonest_answer,
     columns=("accuracy", "parse_rate"),
     harness=("z1", "z2", "z3", "overall", "accuracy", "parse_rate"),
     setting_columns=("z1", "z2", "z3"),

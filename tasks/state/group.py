@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from core.names import opaque_id
 from synthesis.boxes import Box
-from tasks.context import Context, EncodedImage, base_row, opaque_id
+from tasks.context import Context, EncodedImage, base_row
 from tasks.prompts import instruction_text, state_query
 from tasks.sessions import ManualRow
 from tasks.state.difficulty import difficulty

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from core.colors import COLORS
 from core.part_names import part_labels
 from core.pictures.containers import ImageError
@@ -13,6 +15,7 @@ from synthesis.negatives import (
     Scene,
     Supply,
     Wrong,
+    earlier_step,
     make_scene,
     too_small,
     view_changed,
@@ -121,7 +124,9 @@ def take_apart(context: Context, row: ManualRow, color: SessionColor) -> Scene |
         return "view_changed"
     lossy = picture.lossy or before.lossy
     matched = context.options.positives == "matched"
-    scene = make_scene(picture.rgb, before.rgb, found, outline, assembly, lossy, matched)
+    two_before = _picture_before(context, row.session_id, row.step_before)
+    earlier = earlier_step(before.rgb, outline, two_before, rgb, color.tolerance)
+    scene = make_scene(picture.rgb, before.rgb, found, earlier, assembly, lossy, matched)
     if scene is None:
         return "no_assembly_before"
     if too_small(scene.cutout, picture.rgb.shape[1]):
@@ -139,6 +144,18 @@ def _pictures(
     if now is None or then is None:
         raise ValueError(f"{context.item(step)}: a step picture is missing that was there before")
     return now, then
+
+
+def _picture_before(context: Context, session_id: str, step: Instruction) -> np.ndarray | None:
+    """(H, W, 3) the picture of the step before a step, None where there is none to be read."""
+    before = next(
+        row.step_before for row in context.sessions[session_id] if row.instruction is step
+    )
+    try:
+        picture = context.picture(before) if before else None
+    except ImageError:  # a drop where rows are made of it
+        return None
+    return None if picture is None else picture.rgb
 
 
 def _wrong(

@@ -1,13 +1,12 @@
 """Scoring of Yes and No: F1 and rates (thesis, chapter 7), what chance would get, LEGO-R1's."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
 from core.answers import final_text, parse_yes_no
-from core.items import Item, picture_size
+from core.items import Item, commonest_answer, picture_size
 from core.metrics import COPIED, PARSED, Counts, Metric, Said, Sums, percent
 from tasks.state.text import NO, YES
 from tasks.task import Answered, Score
@@ -147,7 +146,7 @@ SCORE = Score(
     ),
     about="balanced: mean of TPR and TNR, 50 is chance; place answers from where the part lies "
     "alone, first-of-four says Yes to the first row of every group.",
-    from_alike=lambda item, alike: Counter(one.answer for one in alike).most_common(1)[0][0],
+    from_alike=commonest_answer,
     columns=("balanced_acc", "mcc", "j", "parse_rate"),  # always-Yes has F1 40
     harness=("f1", "tnr", "fpr", "balanced_acc", "mcc", "parse_rate"),
     setting_columns=("f1", "tnr", "fpr"),

@@ -10,6 +10,7 @@ import re
 import numpy as np
 
 from core.part_names import part_labels
+from core.places import OTHER_SIDE, SIDE, seen_in_a_mirror
 from synthesis.boxes import Box, iou, of_mask
 from synthesis.placement import RIGHT_PLACE_IOU_MAX
 from synthesis.restoration import without_outline
@@ -26,8 +27,6 @@ UNCLEAR = re.compile(
     r"clockwise|\bright (?:next|beside|adjacent|against|behind|above|over|below|under|in|on|at)\b",
     re.IGNORECASE,
 )
-SIDE = re.compile(r"\b(left|right)(?=(?:most)?\b)", re.IGNORECASE)
-EXCHANGED = {"left": "right", "right": "left"}
 # How far the part's middle is from the assembly's, of its width, for its side to be seen.
 OFF_MIDDLE_MIN = 0.1
 
@@ -65,8 +64,11 @@ def examples(context: Context, row: ManualRow, color: SessionColor) -> list[Exam
     box, there = found.box_px, mirrored(found.box_px, right.shape[1])
     here = Words(list(row.eop.text if row.eop else []), list(row.instruction.text),
                  row.instruction.entities)  # fmt: skip
-    other = Words(here.find_lines, [exchanged(line) for line in here.put_lines],
-                  [{k: exchanged(v) for k, v in one.items()} for one in here.entities])  # fmt: skip
+    other = Words(
+        here.find_lines,
+        [seen_in_a_mirror(line) for line in here.put_lines],
+        [{k: seen_in_a_mirror(v) for k, v in one.items()} for one in here.entities],
+    )
     number = sum(label.number for label in part_labels(row.eop)) if row.eop else 1
     several = placed(row.instruction, number) > 1
 
@@ -79,7 +81,7 @@ def examples(context: Context, row: ManualRow, color: SessionColor) -> list[Exam
         Example(images[0], None, None, 0.0, box, box, says=here),
         Example(images[1], None, None, 0.0, there, there, says=other),
         Example(images[1], kind, cure(side), 0.0, there, box, false, here),
-        Example(images[0], kind, cure(EXCHANGED[side]), 0.0, box, there, false, other),
+        Example(images[0], kind, cure(OTHER_SIDE[side]), 0.0, box, there, false, other),
     ]
 
 
@@ -102,8 +104,3 @@ def without_marks(rgb: np.ndarray, marks: np.ndarray) -> np.ndarray:
 def mirrored(box: Box, width: int) -> Box:
     """A box in the mirrored picture."""
     return (width - box[2], box[1], width - box[0], box[3])
-
-
-def exchanged(text: str) -> str:
-    """A text with "left" and "right" exchanged."""
-    return SIDE.sub(lambda found: EXCHANGED[found[0].lower()], text)

@@ -12,7 +12,8 @@ from makers import GREEN, PageRow, div_row, find_line, page, png_bytes, put_line
 from picture_files import RGB, chunk, png, saved, with_segment
 
 from builder.annotate import asking
-from builder.annotate.models import Model, Question
+from builder.annotate.answers import answer_file
+from builder.annotate.models import Answer, Model, ModelOptions, Question
 from builder.export import command as export
 from builder.release import samples, validate_rows
 from builder.sources.audio import saved as saved_site
@@ -142,14 +143,21 @@ def test_no_shape_or_content_that_is_let_in_stops_a_manual(tmp_path, size_wh, co
     assert len(build(tmp_path, rows).rows["scene"]) == len(rows) // 2
 
 
-def test_a_model_is_not_asked_about_a_picture_that_can_not_be_read(tmp_path):
+def test_a_model_is_not_asked_about_a_picture_that_can_not_be_read(tmp_path, monkeypatch):
     good, bad = tmp_path / "good.png", tmp_path / "bad.png"
     good.write_bytes(MANUAL.rows[0].data or b"")
     bad.write_bytes(b"nothing")
     question = Question("0" * 64, ("Find 1 brick.",), ())
     items = [asking.Item(str(n), path, question) for n, path in enumerate([good, bad, good])]
-    prepared = asking._prepared(items, Model(lambda picture, _: picture.size_wh, list), 2)
-    assert [made for _, made in prepared] == [(480, 360), None, (480, 360)]
+    model = Model(
+        lambda picture, _: picture.size_wh, lambda sizes: [Answer(size) for size in sizes]
+    )
+    monkeypatch.setattr(asking, "opened", lambda *_: model)
+    asker = asking.Asker(tmp_path, "some", ModelOptions(), "cpu")
+    assert asker.finish(asker.prepare(items)) == 3
+    files = [answer_file(tmp_path, "some", item.key) for item in items]
+    assert [file.exists() for file in files] == [True, False, True]
+    assert load(files[2], Answer).size_wh == (480, 360)
 
 
 # From a saved site and from a released dataset -----------------------------------------------

@@ -11,6 +11,7 @@ from outside import MODEL_TEST
 from tiny_models import MAKERS
 
 from core.masks import mask_iou, read_map
+from core.places import seen_in_a_mirror
 from core.store import ROWS
 from evaluation import command as evaluate
 from evaluation.masks import wanted_rows
@@ -114,7 +115,7 @@ def test_words_and_colors():
     assert sorted(known) == ["a", "plate", "red", "tile"]
     assert data.word_numbers("red arch", known) == [known["red"], data.UNKNOWN]
     assert data.word_numbers("...", known) == [data.UNKNOWN]
-    assert data.mirrored("left of what is right") == "right of what is left"
+    assert seen_in_a_mirror("left of what is right") == "right of what is left"
     assert len(data.colors_of("The dark red brick on a red plate, and red.")) == 2
     rgb = np.array([[(180, 0, 0), (0, 133, 43)]], np.uint8)
     near = data.likeness(data.to_lab(rgb), data.colors_of("the red one"))

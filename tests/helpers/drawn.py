@@ -29,7 +29,15 @@ from synthesis.boundary import TOLERANCE
 from synthesis.boxes import of_mask
 from synthesis.cutout import Cutout
 from synthesis.foreground import foreground_mask
-from synthesis.negatives import KINDS, Scene, Supply, Wrong, make_scene, wrong_states
+from synthesis.negatives import (
+    KINDS,
+    Scene,
+    Supply,
+    Wrong,
+    earlier_step,
+    make_scene,
+    wrong_states,
+)
 from synthesis.segmentation import Segment, old_outline, segment
 
 FINE = 4
@@ -137,12 +145,18 @@ def random_drawn(seed: int, size_wh: tuple[int, int] = (160, 120), through: floa
 # Scenes: a step taken apart ------------------------------------------------------------------
 
 
-def scene_of(before: np.ndarray, now: np.ndarray, lossy: bool = False) -> Scene:
+def scene_of(
+    before: np.ndarray,
+    now: np.ndarray,
+    lossy: bool = False,
+    two_before: np.ndarray | None = None,
+) -> Scene:
     """A step picture and the one before, taken apart as the builder does."""
     found = segment(now, before, MAGENTA, TOLERANCE)
     assert found is not None
     old = old_outline(now, before, found, MAGENTA, TOLERANCE)
-    scene = make_scene(now, before, found, old, foreground_mask(before), lossy)
+    earlier = earlier_step(before, old, two_before, MAGENTA, TOLERANCE)
+    scene = make_scene(now, before, found, earlier, foreground_mask(before), lossy)
     assert scene is not None
     return scene
 

@@ -16,9 +16,9 @@ MAY_IMPORT = {
     "synthesis": (),
     "core": ("lego_arta", "synthesis.boxes"),
     "tasks": ("core", "synthesis"),
-    # Scoring predictions needs no crawler, no pictures and no GPU.
     # Test sets made from a finished build, without its manuals.
     "derived": ("lego_arta", "core", "tasks", "synthesis"),
+    # Scoring predictions needs no crawler, no pictures and no GPU.
     "evaluation": ("core", "tasks", "synthesis.boxes"),
     "builder": ("lego_arta", "core", "tasks", "synthesis", "builder"),
     # Models are tuned on the prompts they are tested with; rows never depend on the benchmark.

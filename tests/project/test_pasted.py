@@ -28,6 +28,7 @@ from scripts.main import COMMANDS
 
 # What can't be had here, by words of the line, and what the line must say then.
 LACKS = {
+    "s3://": "nobody answers at http://127.0.0.1:1 (AWS_ENDPOINT_URL)",
     "--masks maps": ": no such folder; give one with ID.png",
     "--masks predicted:maps": "--masks predicted:maps: no such folder",
     "--mask-model ": "torch is not installed",
@@ -106,6 +107,7 @@ def place(prepared, tmp_path, monkeypatch, hub) -> Path:
     monkeypatch.setattr("ray._private.services.find_bootstrap_address", lambda folder: None)
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", hub.url)
     monkeypatch.setenv("HF_TOKEN", "hf_ann")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     folder = pasting.fresh(prepared, tmp_path / "here")
     monkeypatch.chdir(folder)

@@ -18,6 +18,7 @@ from synthesis.foreground import foreground_mask
 from synthesis.negatives import (
     KINDS,
     NEGATIVES_PER_STEP,
+    Earlier,
     Supply,
     color_distance,
     main_color,
@@ -34,7 +35,10 @@ COLORS = (RED, GREEN, BLUE, YELLOW)
 few = settings(max_examples=8)
 
 
-SCENES = [scene_of(a.rgb, b.rgb) for a, b in itertools.pairwise(STEPS)]
+SCENES = [
+    scene_of(a.rgb, b.rgb, two_before=None if first is None else first.rgb)
+    for first, (a, b) in zip([None, *STEPS], itertools.pairwise(STEPS), strict=False)
+]
 INDEXES = st.integers(0, len(SCENES) - 1)
 
 
@@ -76,16 +80,26 @@ def test_the_canvas_is_the_step_before_without_its_outline(index):
     truth = step_pictures(SESSION_BRICKS[: index + 1], None)[-1].rgb
     old = cv2.dilate(STEPS[index].outline.astype(np.uint8), disc(3)) > 0
     assert (scene.canvas == truth)[~old].all()
-    # Where the outline ran, a dark line of a pixel is lost; all else is as it was.
-    error = difference(scene.canvas, truth)[old]
-    assert (error > 40).mean() < 0.35
+    error = difference(scene.canvas, truth)
+    new = STEPS[index + 1].part | STEPS[index + 1].outline
+    hidden = cv2.dilate(new.astype(np.uint8), disc(3)) > 0
+    assert error[~hidden].max() == 0  # the step's own picture shows it
+    assert (error[old] > 40).mean() < 0.05
+    # No shade of its own making: rare ones show in wrong pictures only, where the right one has
+    # the part (noise probe: 0.73 instead of 0.52).
+    there = {
+        tuple(c)
+        for p in (STEPS[index], STEPS[index + 1])
+        for c in np.unique(p.rgb.reshape(-1, 3), axis=0)
+    }
+    assert {tuple(c) for c in np.unique(scene.canvas.reshape(-1, 3), axis=0)} <= there
 
 
-def test_nothing_built_before_is_noscene_of():
+def test_nothing_built_before_is_no_scene():
     step = STEPS[1]
     found = segment(step.rgb, STEPS[0].rgb, MAGENTA, TOLERANCE)
     nothing = np.zeros(step.part.shape, bool)
-    assert make_scene(step.rgb, STEPS[0].rgb, found, nothing, nothing) is None
+    assert make_scene(step.rgb, STEPS[0].rgb, found, Earlier(nothing, nothing), nothing) is None
 
 
 def test_bricks_of_the_outlines_colour_stay_in_every_picture():

@@ -4,15 +4,14 @@ import random
 
 import numpy as np
 import pytest
+from drawn import scene_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from makers import BLUE, GREY, MAGENTA, SESSION_BRICKS, Brick, step_pictures
 
 from synthesis import boxes
-from synthesis.boundary import TOLERANCE
 from synthesis.cutout import Cutout, put_down
-from synthesis.foreground import foreground_mask
-from synthesis.negatives import NEGATIVES_PER_STEP, make_scene
+from synthesis.negatives import NEGATIVES_PER_STEP
 from synthesis.placement import (
     GRID_PX,
     LOSSY_GRID_PX,
@@ -23,23 +22,13 @@ from synthesis.placement import (
     surroundings,
     wrong_places,
 )
-from synthesis.segmentation import old_outline, segment
 
 STEPS = step_pictures(SESSION_BRICKS)
 few = settings(max_examples=10)
 
 
-def _scene(before: np.ndarray, now: np.ndarray, lossy: bool = False):
-    found = segment(now, before, MAGENTA, TOLERANCE)
-    assert found is not None
-    old = old_outline(now, before, found, MAGENTA, TOLERANCE)
-    scene = make_scene(now, before, found, old, foreground_mask(before), lossy)
-    assert scene is not None
-    return scene
-
-
 SCENES = {
-    (index, lossy): _scene(STEPS[index - 1].rgb, STEPS[index].rgb, lossy)
+    (index, lossy): scene_of(STEPS[index - 1].rgb, STEPS[index].rgb, lossy)
     for index in range(1, len(STEPS))
     for lossy in (False, True)
 }
@@ -234,7 +223,7 @@ def test_a_part_larger_than_the_assembly_is_placed_by_its_middle_or_not_at_all()
     """A second plate under a single brick: there may be no three wrong places."""
     bricks = [Brick((200, 140, 280, 200), BLUE), Brick((140, 180, 340, 260), GREY)]
     before, now = (step.rgb for step in step_pictures(bricks))
-    scene = _scene(before, now)
+    scene = scene_of(before, now)
     for place in _places(scene, 0):
         x0, y0, x1, y1 = place.box_px
         assert 0 <= x0 and 0 <= y0 and x1 <= 480 and y1 <= 360

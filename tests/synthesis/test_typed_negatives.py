@@ -15,6 +15,7 @@ from synthesis.cutout import Cutout, put_down
 from synthesis.negatives import (
     NEGATIVES_PER_STEP,
     PART_PX_MIN_AT_960,
+    Earlier,
     Scene,
     Supply,
     color_distance,
@@ -197,7 +198,7 @@ def test_a_change_too_small_to_see_is_turned_down_and_counted():
     nothing = np.zeros(part.shape, bool)
     assembly = np.zeros(part.shape, bool)
     assembly[6:-6, 6:-6] = True
-    scene = make_scene(now, before, found, nothing, assembly)
+    scene = make_scene(now, before, found, Earlier(nothing, nothing), assembly)
     supply = Supply()
     assert wrong_states(scene, False, random.Random(0), supply) == []
     assert supply.screened == {"shift: change_too_small": NEGATIVES_PER_STEP}

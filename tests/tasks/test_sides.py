@@ -8,8 +8,9 @@ import pytest
 from built import build, pixels_of
 from makers import instruction, put_line, tiny_manual
 
+from core.places import seen_in_a_mirror
 from tasks.options import TaskOptions
-from tasks.state_balanced.sides import exchanged, is_seen, side_told
+from tasks.state_balanced.sides import is_seen, side_told
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def test_a_group_is_a_picture_and_its_mirror_image_by_two_sides(made):
     assert groups
     for group in groups.values():
         told = {row["instruction"] for row in group}
-        assert {exchanged(one) for one in told} == told and len(told) == 2
+        assert {seen_in_a_mirror(one) for one in told} == told and len(told) == 2
         for row in group:
             pixels, (x0, _, x1, _) = pixels_of(row), row["part_box_px"]
             seen_right = x0 + x1 > pixels.shape[1]
@@ -45,8 +46,8 @@ def test_a_group_is_a_picture_and_its_mirror_image_by_two_sides(made):
 
 
 def test_left_and_right_are_exchanged_as_words():
-    assert exchanged("on the left, left of it") == "on the right, right of it"
-    assert exchanged("the leftmost upright one") == "the rightmost upright one"
+    assert seen_in_a_mirror("on the left, left of it") == "on the right, right of it"
+    assert seen_in_a_mirror("the leftmost upright one") == "the rightmost upright one"
 
 
 @pytest.mark.parametrize(

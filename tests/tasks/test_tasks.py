@@ -32,6 +32,7 @@ from makers import (
 from PIL import Image
 
 from builder.stages import BuildOptions, build_manual
+from core.names import opaque_id
 from core.part_names import PartLabel, part_kind
 from core.pictures.media import pixel_hash
 from core.store import CRAWL, ROWS
@@ -40,7 +41,7 @@ from synthesis.boundary import color_mask
 from synthesis.foreground import foreground_mask
 from synthesis.pixels import difference
 from synthesis.placement import shift_fraction
-from tasks.context import TaskOptions, opaque_id, site_path
+from tasks.context import TaskOptions, site_path
 from tasks.prompts import OBJECT_DIRECTIVE
 
 STEPS = len(SESSION_BRICKS)

@@ -179,7 +179,7 @@ def _shifts(rng: random.Random, at: Situation) -> Iterator[Change]:
         table = any(part.z == 0 for part in group.parts)
         ground = legal.ground_of(fixed)
         lead = group.parts[0]
-        for spot in legal.spots(lead, ground):
+        for spot in legal.landings(lead, ground, table):
             dx, dy = spot.x - lead.x, spot.y - lead.y
             if not (dx or dy):
                 continue
@@ -197,9 +197,8 @@ def _one_shifted(
     parts = list(at.step[index].parts)
     lead = parts.pop(rng.randrange(len(parts)))
     ground = legal.ground_of([*fixed, *parts])
-    for spot in legal.spots(lead, ground):
-        down = legal.land(spot, ground, table)
-        if down is not None and down != lead:
+    for down in legal.landings(lead, ground, table):
+        if down != lead:
             dx, dy = down.x - lead.x, down.y - lead.y
             yield _with(at.step, index, (*parts, down)), (down,), (dx * dx + dy * dy) ** 0.5
 
@@ -292,10 +291,8 @@ def _more(rng: random.Random, at: Situation) -> Iterator[Change]:
     """One more of the same, at another legal place."""
     for index, group in enumerate(at.step):
         ground = legal.ground_of([*at.before, *_others(at.step, index), *group.parts])
-        for spot in legal.spots(group.parts[-1], ground):
-            down = legal.land(spot, ground)
-            if down is not None:
-                yield _with(at.step, index, (*group.parts, down)), (down,), 0.0
+        for down in legal.landings(group.parts[-1], ground):
+            yield _with(at.step, index, (*group.parts, down)), (down,), 0.0
 
 
 def _next_instead(rng: random.Random, at: Situation) -> Iterator[Change]:

@@ -5,6 +5,7 @@ stud pitch is 8 mm, a plate 3.2 mm, a brick three plates).
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from core.scenes import walls_around
 
@@ -113,13 +114,13 @@ class Part:
     z: int
     turn: int = 0
 
-    @property
+    @cached_property
     def size_xyz(self) -> tuple[int, int, int]:
         """(studs along x, studs along y, plates) after the turn."""
         w, d = (self.kind.w, self.kind.d) if self.turn % 2 == 0 else (self.kind.d, self.kind.w)
         return w, d, self.kind.h
 
-    @property
+    @cached_property
     def box_xyz(self) -> GridBox:
         """(x0, y0, z0, x1, y1, z1) on the grid, without the studs' tops."""
         w, d, h = self.size_xyz

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from builder.sources.demo.brick_parts import GridBox, Part
 from builder.sources.demo.sprites import Array
@@ -85,9 +86,18 @@ def _cross(a: GridBox, b: GridBox) -> bool:
     return all(a[i] < b[i + 3] and b[i] < a[i + 3] for i in range(3))
 
 
-def spots(part: Part, ground: Ground) -> Iterator[Part]:
-    """The part, as it is turned, over every cell of the ground."""
-    w, d = ground.top.shape
-    for x in range(w):
-        for y in range(d):
-            yield replace(part, x=x + ground.origin_xy[0], y=y + ground.origin_xy[1])
+def landings(part: Part, ground: Ground, table: bool = False) -> Iterator[Part]:
+    """The part, as it is turned, put down over every cell of the ground where it is held, as `land`
+    says; for all cells at once."""
+    w, d, _ = part.size_xyz
+    if w > ground.top.shape[0] or d > ground.top.shape[1]:
+        return
+    under = sliding_window_view(ground.top, (w, d))
+    z = under.max((2, 3))
+    studs = sliding_window_view(ground.stud, (w, d))
+    held = (studs & (under == z[:, :, None, None])).mean((2, 3)) >= STUDS_HELD_MIN
+    if table:
+        held |= z == 0
+    x0, y0 = ground.origin_xy
+    for x, y in np.argwhere(held).tolist():
+        yield replace(part, x=x + x0, y=y + y0, z=int(z[x, y]))

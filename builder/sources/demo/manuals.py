@@ -25,7 +25,7 @@ from builder.sources.demo.scene_record import add_part, camera_of, off_mm, state
 from builder.sources.demo.stating import say
 from builder.sources.drawn import pages
 from builder.sources.drawn.lines import TURN_LINE, Line, plain
-from builder.sources.drawn.marks import SIZE_WH, box_xyxy_px, write_png
+from builder.sources.drawn.marks import SIZE_WH, Array, box_xyxy_px, write_png
 from builder.sources.drawn.scene_book import SceneBook
 from core import code, scenes
 from core.store import one_at_a_time, write_bytes
@@ -167,17 +167,8 @@ def _draw_start(root: Path, plan: ManualPlan) -> Row:
 def _draw_session(
     root: Path, plan: ManualPlan, session: SessionPlan, rng: random.Random, book: SceneBook
 ) -> Iterator[Row]:
-    steps, canvas = session.steps, _empty_canvas(plan, session, session.steps)
-    before: list[Part] = []
-    part_ids: list[int] = []  # of `before`, in the scene
-    for i in range(len(steps)):
-        turned = i == session.turned_at
-        if turned:
-            steps = tuple(tuple(group.turned_round for group in step) for step in steps)
-            before = [part.turned_round for part in before]
-            canvas = _empty_canvas(plan, session, steps)
-            for part in before:
-                bricks.add(canvas, part)
+    part_ids: list[int] = []  # of what stands before a step, in the scene
+    for i, turned, steps, before, canvas in _stands(plan, session):
         said_by = rng.getstate()
         found = _draw_eop(root, plan, session, 2 * i, steps[i], book)
         yield found, text.find_lines(rng, steps[i])
@@ -197,7 +188,41 @@ def _draw_session(
         row, part_ids = _draw_step(root, plan, session, at, view, book, determines_place)
         row["step"] |= {"pair_eop": found["image"], "turned_round": turned}
         yield row, [TURN_LINE] * turned + at.said.put_lines
-        before += _parts_of(steps[i : i + 1])
+
+
+def _stands(
+    plan: ManualPlan, session: SessionPlan
+) -> Iterator[tuple[int, bool, Sequence[Step], list[Part], Canvas]]:
+    """Every step by its number from 0: whether the model is turned round before it, all steps as
+    they lie then, the parts of those before, and a canvas that shows these.
+
+    Who is given the canvas adds the parts of the step to it.
+    """
+    steps, canvas = session.steps, _empty_canvas(plan, session, session.steps)
+    before: list[Part] = []
+    for i in range(len(steps)):
+        turned = i == session.turned_at
+        if turned:
+            steps = tuple(tuple(group.turned_round for group in step) for step in steps)
+            before = [part.turned_round for part in before]
+            canvas = _empty_canvas(plan, session, steps)
+            for part in before:
+                bricks.add(canvas, part)
+        yield i, turned, steps, before, canvas
+        before = [*before, *_parts_of(steps[i : i + 1])]
+
+
+def steps_without_outline(index: int, seed: int) -> Iterator[tuple[str, int, Array]]:
+    """The pictures of a manual's steps as they would be without outlines: session, number in the
+    names of files, RGB."""
+    plan = plan_manual(index, seed)
+    for session in plan.sessions:
+        for i, _, steps, _, canvas in _stands(plan, session):
+            for part in _parts_of(steps[i : i + 1]):
+                bricks.add(canvas, part)
+            rgb, _ = bricks.render(canvas)
+            pictures.print_number(rgb, i + 1, _parts_of(steps), canvas)
+            yield session.sign, 2 * i + 1, rgb
 
 
 def _empty_canvas(plan: ManualPlan, session: SessionPlan, steps: Sequence[Step]) -> Canvas:

@@ -116,8 +116,16 @@ def is_true(name: str, facts: Facts, group: Group, before: Sequence[Part]) -> bo
                 any(rests_on(part, other) and other.kind.label() == value for other in before)
                 for part in parts
             )
+        case "count":
+            return bool(len(parts) == value)
+        case "orientation":
+            return bool(_orientation(parts) == value)
+        case "slope":
+            return bool(_slope(parts) == value)
+        case "relation":
+            return bool(_support(parts, before)[0] == value)
         case _:
-            return bool(vars(read_facts(group, before))[name] == value)
+            raise ValueError(f"{name} is no fact that is stated")
     return _place(_union(spans), every) == SIDE_OF[str(value)]
 
 

@@ -129,7 +129,8 @@ def table_turned(body: Body, ground: Ground) -> Iterator[Body]:
 
 
 def table_shifted(body: Body, ground: Ground) -> Iterator[tuple[Body, tuple[int, int]]]:
-    """A part elsewhere on the table, at most so many studs away as a part is long."""
+    """A part elsewhere on the table, nearest first, and how many studs along x and y it was moved:
+    at most `TABLE_STUDS` each."""
     ways = range(-TABLE_STUDS, TABLE_STUDS + 1)
     for dx, dy in sorted(itertools.product(ways, ways), key=lambda way: sum(map(abs, way)))[1:]:
         there = moved(body, (dx * STUD_LDU, dy * STUD_LDU, 0.0))

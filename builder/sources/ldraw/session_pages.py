@@ -94,6 +94,10 @@ class _Stand:
     taken: Array
     numbers: list[list[list[int]]] = field(default_factory=list)
 
+    def before(self, number: int) -> list[Body]:
+        """The bodies of all steps before one."""
+        return [body for step in self.bodies[:number] for body in step]
+
 
 @dataclass
 class _Work:
@@ -166,7 +170,7 @@ def _note_step(work: _Work, stand: _Stand, number: int) -> dict[int, list[int]]:
     bodies = stand.bodies[number]
     ids = {id(body): work.note(body, stand.look, number) for body in bodies}
     new_ids = [part_id for body in bodies for part_id in ids[id(body)]]
-    earlier = _solids([body for some in stand.bodies[:number] for body in some])
+    earlier = _solids(stand.before(number))
     there = dict(zip(work.part_ids, earlier, strict=True))
     new = dict(zip(new_ids, _solids(bodies), strict=True))
     note_within(work.manual.book, new, there | new)
@@ -189,7 +193,7 @@ def _draw_one(
     ids = _note_step(work, stand, number)
     new_ids = [part_id for body in bodies for part_id in ids[id(body)]]
     style = a_style(work.rng)
-    earlier = [body for some in stand.bodies[:number] for body in some]
+    earlier = stand.before(number)
     following = stand.bodies[number + 1] if has_next else []
     at, determines_place = situation(style, bodies, earlier, manual.supply, following)
     with stand.canvas.trying():
@@ -274,15 +278,14 @@ def _seer(
 
 def _place(stand: _Stand, number: int, part: Body) -> int:
     """Which of the parts before a step one is, from 0: its number on the canvas less one."""
-    earlier = [body for some in stand.bodies[:number] for body in some]
+    earlier = stand.before(number)
     return sum(len(body.solids) for body in earlier[: earlier.index(part)])
 
 
 def _stand_without(work: _Work, stand: _Stand, number: int, part: Body) -> _Stand:
     """The session before a step as it would be without a part."""
     canvas = Canvas(stand.canvas.camera, SIZE_WH, work.manual.back)
-    for some in stand.bodies[:number]:
-        _add(work.manual, canvas, [body for body in some if body is not part])
+    _add(work.manual, canvas, [body for body in stand.before(number) if body is not part])
     return replace(stand, canvas=canvas)
 
 
@@ -299,7 +302,7 @@ def _alternative(
         gone = _place(stand, number, absent)
         ids_before = [*ids_before[:gone], *ids_before[gone + 1 :]]
         stand = _stand_without(work, stand, number, absent)
-    earlier = [body for some in stand.bodies[:number] for body in some if body is not absent]
+    earlier = [body for body in stand.before(number) if body is not absent]
     there = dict(zip([*ids_before, *flat], _solids([*earlier, *bodies]), strict=True))
     kept = {part_id for some in right_ids.values() for part_id in some}
     note_within(work.manual.book, {i: there[i] for i in flat if i not in kept}, there)

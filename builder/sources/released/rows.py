@@ -18,6 +18,7 @@ from core.answers import parse_boxes, parse_yes_no
 from core.boxtext import box_answer
 from core.frames import Seen, infer_frame, to_norm100
 from core.image_names import file_name, parse_image_name
+from core.names import opaque_id
 from core.parquet import write_piece
 from core.pictures.containers import ImageError
 from core.pictures.media import read_picture
@@ -26,7 +27,7 @@ from core.store import COLORS_FILE
 from evaluation.prompts import LEGO_R1_DIRECTIVE
 from synthesis.boxes import as_box, clip, norm100_to_px
 from tasks import TASKS
-from tasks.context import EncodedImage, opaque_id
+from tasks.context import EncodedImage
 from tasks.prompts import OBJECT_DIRECTIVE
 from tasks.queries import read
 from tasks.state.text import NO, YES

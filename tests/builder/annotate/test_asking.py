@@ -1,18 +1,20 @@
 """Models asked about a whole build: nothing twice, memory that runs out, several processes."""
 
 import json
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-import msgspec
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from command import TINY, tiny_site
+from asked import ASKED, answered, parsed_manuals
+from command import tiny_site
+from dying import KilledOnce
 from hypothesis import given
 from hypothesis import strategies as st
-from makers import crawl_folder, tiny_manual
 from needs_torch import torch
 from outside import MODEL_TEST, ROOT
 from tiny_detectors import make_owlv2
@@ -22,7 +24,7 @@ from builder import make
 from builder.annotate import answers, asking, owlv2
 from builder.annotate.models import Answer, Model, ModelOptions
 from builder.annotate.options import options_of
-from builder.stages import parse_manual
+from builder.engine.devices import in_processes
 from core.build import records
 from core.cli import pip_install
 from core.errors import UserError
@@ -30,7 +32,6 @@ from core.records import Annotation, load
 from core.store import ANNOTATE, ANSWERS
 
 pytestmark = MODEL_TEST
-IDS = TINY[:2]
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +46,7 @@ def options(place):
 
 @pytest.fixture
 def work(tmp_path):
-    """Two manuals of six eop rows; their pictures and texts are the same."""
-    for manual_id in IDS:
-        crawl_folder(tmp_path, tiny_manual().rows, manual_id)
-        parse_manual(manual_id, tmp_path)
-    return tmp_path
+    return parsed_manuals(tmp_path)
 
 
 @pytest.fixture
@@ -66,40 +63,36 @@ def batches(monkeypatch):
     return seen
 
 
-def answered(work) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in (work / ANSWERS).glob("*/*/*.json")}
-
-
 def test_nothing_is_asked_twice(work, options, batches):
     """Neither in a second manual that shows the same, nor in a second run."""
-    asking.ask_all(work, IDS, ["owlv2"], options)
+    asking.ask_all(work, ASKED, ["owlv2"], options)
     assert batches == [4, 2]
     before = answered(work)
-    asking.ask_all(work, IDS, ["owlv2"], options)
+    asking.ask_all(work, ASKED, ["owlv2"], options)
     assert (batches, len(before)) == ([4, 2], 6)
 
 
 def test_a_run_that_was_stopped_goes_on_with_what_is_left(work, options, batches, monkeypatch):
-    asking.ask_all(work, IDS, ["owlv2"], options)
+    asking.ask_all(work, ASKED, ["owlv2"], options)
     whole = answered(work)
     for name in sorted(whole)[:3]:
         next((work / ANSWERS).glob(f"*/*/{name}")).unlink()
     batches.clear()
-    asking.ask_all(work, IDS, ["owlv2"], options)
+    asking.ask_all(work, ASKED, ["owlv2"], options)
     assert batches == [3]
     assert answered(work) == whole
 
 
 def test_another_question_or_model_setting_is_asked_anew(work, options, batches):
-    asking.ask_all(work, IDS, ["owlv2"], options)
+    asking.ask_all(work, ASKED, ["owlv2"], options)
     other = ModelOptions(options.places, dtype="float32")
-    asking.ask_all(work, IDS, ["owlv2"], other)
+    asking.ask_all(work, ASKED, ["owlv2"], other)
     assert sum(batches) == 12 and len(answered(work)) == 12
 
 
 def test_memory_that_runs_out_halves_the_batch_and_changes_no_answer(work, options, batches):
     """The model is really run; only its memory is made small."""
-    asking.ask_all(work, IDS[:1], ["owlv2"], options)
+    asking.ask_all(work, ASKED[:1], ["owlv2"], options)
     expected = answered(work)
     for path in (work / ANSWERS).glob("*/*/*.json"):
         path.unlink()
@@ -118,38 +111,40 @@ def test_memory_that_runs_out_halves_the_batch_and_changes_no_answer(work, optio
 
     owlv2.open_model = small
     try:
-        asking.ask_all(work, IDS[:1], ["owlv2"], ModelOptions(options.places, batch_size=6))
+        asking.ask_all(work, ASKED[:1], ["owlv2"], ModelOptions(options.places, batch_size=6))
     finally:
         owlv2.open_model = opened
     assert sizes == [6, 3, 1, 1, 1, 1, 1, 1]
     assert answered(work) == expected
 
 
-def test_two_processes_answer_as_one_does(work, options):
-    asking.ask_all(work, IDS[:1], ["owlv2"], options)
+@pytest.fixture
+def alone(work, options):
+    """What the first manual is answered in this process; its answers are gone again."""
+    asking.ask_all(work, ASKED[:1], ["owlv2"], options)
     expected = answered(work)
-    for path in (work / ANSWERS).glob("*/*/*.json"):
-        path.unlink()
-    identity = answers.identity_of("owlv2", options)
-    (items,) = asking.open_questions(work, IDS[:1], "owlv2", identity).values()
-    shards = asking.share_out([[item] for item in items], ["cpu", "cpu"])
-    assert len(shards) == 2
-    asking._ask_in_processes(work, "owlv2", shards, options)
-    found = answered(work)
-    assert found.keys() == expected.keys()
-    for name, data in found.items():  # a process sums on as many threads as it likes
-        mine, other = (msgspec.json.decode(d, type=Answer) for d in (data, expected[name]))
-        assert [box[0] for box in mine.boxes] == [box[0] for box in other.boxes]
-        assert np.allclose(mine.boxes, other.boxes, atol=0.05)
+    shutil.rmtree(work / ANSWERS)
+    return expected
+
+
+def test_two_processes_answer_as_one_does(work, options, alone):
+    asking.ask_all(work, ASKED[:1], ["owlv2"], replace(options, devices=("cpu", "cpu")))
+    assert answered(work) == alone
 
 
 def test_a_process_that_fails_is_told_in_a_line(work, options):
-    (items,) = asking.open_questions(
-        work, IDS[:1], "owlv2", answers.identity_of("owlv2", options)
-    ).values()
-    shards = asking.share_out([items], ["cuda:7"])
+    opens = partial(asking.Asker, work, "owlv2", options)
     with pytest.raises(UserError, match="--devices cuda:7: can't be used"):
-        asking._ask_in_processes(work, "owlv2", shards, options)
+        list(in_processes("owlv2", opens, ["cuda:7"], [([],)]))
+
+
+def test_a_process_that_is_killed_is_told_in_a_line(work, options):
+    opens = partial(KilledOnce, work, "owlv2", options, work / "died")
+    items = asking.open_questions(work, ASKED[:1], "owlv2", answers.identity_of("owlv2", options))
+    calls = [(items[:2],), (items[2:],)]
+    with pytest.raises(UserError, match=r"its process was ended .* run again"):
+        list(in_processes("owlv2", opens, ["cpu"], calls))
+    assert len(answered(work)) < 6
 
 
 def test_one_picture_that_is_too_much_is_told():
@@ -178,18 +173,6 @@ def test_backing_off_answers_every_row_once_in_order(number, size, fits):
     done, left = asking.answer_backing_off(answer, list(range(number)), size)
     assert [a.size_wh[0] for a in done] == list(range(number))
     assert left <= size and (left <= fits or number <= fits)
-
-
-@given(st.lists(st.integers(0, 9), max_size=12), st.integers(1, 4))
-def test_manuals_are_shared_out_whole_and_evenly(sizes, devices):
-    manuals = [[(m, k) for k in range(size)] for m, size in enumerate(sizes)]
-    shards = asking.share_out(manuals, [f"cuda:{d}" for d in range(devices)])
-    owners = [{m for m, _ in items} for _, items in shards]
-    assert sum(len(items) for _, items in shards) == sum(sizes)
-    assert len(set().union(*owners, set())) == sum(map(len, owners))
-    if sum(sizes):
-        counts = [len(items) for _, items in shards]
-        assert max(counts) <= sum(sizes) / devices + max(sizes)
 
 
 # The main command ----------------------------------------------------------------------------
@@ -264,7 +247,7 @@ def test_a_model_that_cannot_be_used_is_one_line(arguments, said, place, work):
     arguments = [a.replace("PLACE", str(place)) for a in arguments]
     options = build_command.parser().parse_args(arguments)
     with pytest.raises(UserError) as error:
-        asking.ask_all(work, IDS, answers.with_models(options.annotator), options_of(options))
+        asking.ask_all(work, ASKED, answers.with_models(options.annotator), options_of(options))
     assert said in str(error.value) and "\n" not in str(error.value)
 
 

@@ -26,11 +26,11 @@ from builder.stages import BuildOptions
 from core.build import shards
 from core.cli import pip_install
 from core.errors import UserError
+from core.names import opaque_id
 from core.parquet import write_piece
 from core.records import ManualStats, dump
 from core.store import CRAWL, DONE, ROWS
 from lego_arta import CONFIGS, FEATURES
-from tasks.context import opaque_id
 
 MANUALS, GROUPS = 5, 12
 FEW = 6  # groups of a manual: enough to see what is planted

@@ -548,3 +548,15 @@ def _slopes(clause: str, group: Group) -> bool:
     if found[2]:
         return turns == [3, 1]
     return set(turns) == {["front", "right", "back", "left"].index(found[1])}
+
+
+def test_pictures_without_outlines_differ_along_the_outline_only(root, manuals):
+    rows = {(r["session"], r["number"]): r for r in manuals[0]["rows"] if r["class"] == "step"}
+    for sign, number, bare in demo.steps_without_outline(0, SEED):
+        row = rows.pop((sign, number))
+        mask = (_image(root / row["step"]["mask"]) > 0).astype(np.uint8)
+        grown, left = cv2.dilate(mask, np.ones((11, 11))), cv2.erode(mask, np.ones((9, 9)))
+        differs = (_image(root / "site" / row["image"])[..., ::-1] != bare).any(axis=2)
+        assert not differs[(grown == 0) | (left > 0)].any()
+        assert differs.any() == (row["highlight"] is not None)
+    assert not rows

@@ -1,0 +1,149 @@
+"""Who works in a folder of shared storage: a small file there that its owner writes anew while it
+lives. No clock has to agree with another: an owner is dead when its file has stayed the same for a
+while under the eyes of who wants it.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from core.errors import UserError
+from core.storage import filesystem_of, told
+
+log = logging.getLogger("lego_arta")
+
+RENEW_S = 10.0  # between two beats of an owner
+PATIENCE_S = 60.0  # without a beat, and the owner counts as dead
+LOOK_S = 1.0
+
+
+class Lease:
+    """A lease that this run holds; `lost` once another run has taken it over."""
+
+    def __init__(self, place: Path) -> None:
+        self.fs, self.path = filesystem_of(place)
+        self.owner = {"machine": _machine(), "pid": os.getpid(), "id": secrets.token_hex(8)}
+        self.beats, self.lost = 0, False
+
+    def read(self) -> dict[str, Any] | None:
+        """What stands there; None where nobody works, {} for what can't be read."""
+        try:
+            found = json.loads(self.fs.cat_file(self.path))
+        except FileNotFoundError:
+            return None
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def write(self, only_if_free: bool = False) -> None:
+        """Say that this run lives. Raises `FileExistsError` where another was faster, if the
+        storage can tell."""
+        self.beats += 1
+        data = json.dumps({**self.owner, "beats": self.beats}).encode()
+        self.fs.pipe_file(self.path, data, mode="create" if only_if_free else "overwrite")
+
+    def is_mine(self) -> bool:
+        """Whether this run holds it."""
+        return (self.read() or {}).get("id") == self.owner["id"]
+
+    def renew(self, stop: threading.Event) -> None:
+        """Beat until it is over, or lost."""
+        while not stop.wait(RENEW_S):
+            try:
+                if not self.is_mine():
+                    self.lost = True
+                    return
+                self.write()
+            except Exception as error:  # the storage will answer again; others wait PATIENCE_S
+                log.warning("%s: the lease could not be renewed (%s)", self.path, error)
+
+    def free(self) -> None:
+        """Give it back."""
+        if self.is_mine():
+            self.fs.rm_file(self.path)
+
+
+@contextlib.contextmanager
+def leased(place: Path, what: str, busy: str) -> Iterator[None]:
+    """Hold a lease for a while; raises `UserError` about `what` where a run that lives holds it."""
+    lease = Lease(place)
+    with told(what):
+        _take(lease, f"{what}: {busy}")
+    stop = threading.Event()
+    beating = threading.Thread(target=lease.renew, args=(stop,), name="lease", daemon=True)
+    beating.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        beating.join()
+        with told(what):
+            lease.free()
+    if lease.lost:
+        raise UserError(
+            f"{what}: another run took it over while the storage did not answer; what is there is "
+            "whole, run again to go on"
+        )
+
+
+def _take(lease: Lease, busy: str) -> None:
+    """Wait until the lease is free or its owner dead, and take it; raises `UserError`."""
+    found = lease.read()
+    if found is not None:
+        if not _owner_died_here(found):
+            _watch(lease, found, busy)
+        lease.write()
+    else:
+        try:
+            lease.write(only_if_free=True)
+        except FileExistsError:  # of another, or of a request of ours that was made twice
+            pass
+        except (NotImplementedError, ValueError):  # it can't tell whether a file is new
+            lease.write()
+    time.sleep(LOOK_S if found is not None else 0)  # of several who take it, the last one has it
+    if not lease.is_mine():
+        raise UserError(busy)
+
+
+def _watch(lease: Lease, found: dict[str, Any], busy: str) -> None:
+    """Return when an owner has given no sign of life for long enough; raises `UserError` at one."""
+    log.info("%s: somebody works there; looking for up to %.0f s whether it lives",
+             lease.path, PATIENCE_S)  # fmt: skip
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        time.sleep(LOOK_S)
+        now = lease.read()
+        if now is None:
+            return
+        if now != found:
+            raise UserError(busy)
+
+
+def _owner_died_here(found: dict[str, Any]) -> bool:
+    """Whether the owner was a process of this machine that is no more."""
+    if found.get("machine") != _machine() or not isinstance(found.get("pid"), int):
+        return False
+    try:
+        os.kill(found["pid"], 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _machine() -> str:
+    """What numbers of processes mean something in: a host, or a container on it."""
+    try:
+        space = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        space = ""
+    return f"{socket.gethostname()} {space}".strip()
