@@ -3,6 +3,7 @@
 import os
 import runpy
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,9 @@ ROOT = Path(__file__).resolve().parent.parent
 STARTED = ROOT / "tests" / "helpers" / "started"
 os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (STARTED, ROOT)))
 runpy.run_path(str(STARTED / "sitecustomize.py"))  # and for this one
+# Each of the many processes would compile all modules anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # Workers share the cores; many threads on small tables spend their time waiting for each other.
 os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1")
 

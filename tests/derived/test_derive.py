@@ -14,7 +14,6 @@ from builder.export.units import Request
 from builder.release.validate import violations
 from core.build import manifest_of, picture_bytes, read_rows
 from core.items import load_items
-from core.pictures import media
 from derived.command import main
 from derived.robust import targets_px
 from derived.source import pixels_of
@@ -26,14 +25,6 @@ ROBUST = ("--corruption", "perspective", "occlusion", "--severity", "1", "3")
 def derive(build, out, kind, *options):
     assert main([str(build), kind, "--out", str(out), *options]) == 0
     return out
-
-
-def derive_quickly(build, out, kind, *options):
-    """With the least effort for pictures: the same pixels, but not the build's bytes."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(media, "WEBP_METHOD", 0)
-        patch.setattr(media, "WEBP_QUALITY", 0)
-        return derive(build, out, kind, *options)
 
 
 def digests(folder):
@@ -48,7 +39,7 @@ def painted(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def robust(painted, tmp_path_factory):
-    return derive_quickly(painted, tmp_path_factory.mktemp("robust") / "set", "robust", *ROBUST)
+    return derive(painted, tmp_path_factory.mktemp("robust") / "set", "robust", *ROBUST)
 
 
 def test_every_row_is_there_clean_and_corrupted(painted, robust):
@@ -82,7 +73,7 @@ def test_boxes_in_columns_and_answers_lie_on_the_parts_after_a_warp(robust):
 
 
 def test_a_set_loads_and_has_the_same_bytes_again(painted, robust, tmp_path, own_cache):
-    again = derive_quickly(painted, tmp_path / "again", "robust", *ROBUST)
+    again = derive(painted, tmp_path / "again", "robust", *ROBUST)
     assert digests(again) == digests(robust)
     loaded = load_dataset(str(robust), "object", split="test")
     assert set(loaded["corruption"]) == {"none", "perspective", "occlusion"}
@@ -138,7 +129,7 @@ def test_a_hand_says_nothing_of_where_a_part_belongs():
 def test_a_limit_is_of_each_split_and_cuts_no_group(kind, config, demo, tmp_path):
     few = ("--config", config, *ROBUST[:3], "--severity", "1") * (kind == "robust")
     options = ("--split", "train", "test", "--limit", "1", *few)
-    built = derive_quickly(demo / "lego-arta", tmp_path / "set", kind, *options)
+    built = derive(demo / "lego-arta", tmp_path / "set", kind, *options)
     assert list(violations(built)) == []
     for split in ("train", "test"):
         rows = [one.columns for one in read_rows(built, config, split)]

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from scored import gold, row, score, write
-from test_derive import derive_quickly
+from test_derive import derive
 
 from builder.release.validate import violations
 from core.boxtext import box_answer
@@ -21,7 +21,7 @@ from tasks.hard_detection.text import NONE
 @pytest.fixture(scope="module")
 def hard(demo, tmp_path_factory):
     out = tmp_path_factory.mktemp("hard") / "set"
-    return derive_quickly(demo / "lego-arta", out, "hard-detection", "--grid", "2", "3")
+    return derive(demo / "lego-arta", out, "hard-detection", "--grid", "2", "3")
 
 
 def rows_of(build):

@@ -11,7 +11,7 @@ import pytest
 from datasets import load_dataset
 from PIL import Image
 from scored import gold, row, score, write
-from test_derive import derive_quickly
+from test_derive import derive
 
 from builder.release.validate import violations
 from core.build import read_rows
@@ -29,7 +29,7 @@ from tasks.sequence.score import letters_said
 @pytest.fixture(scope="module")
 def sequences(demo, tmp_path_factory):
     out = tmp_path_factory.mktemp("sequence") / "set"
-    return derive_quickly(demo / "lego-arta", out, "sequence", "--split", "train", "test")
+    return derive(demo / "lego-arta", out, "sequence", "--split", "train", "test")
 
 
 def rows_of(build):

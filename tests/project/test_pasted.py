@@ -23,7 +23,6 @@ from benchmarks import truth_masks
 from benchmarks.command import BENCHES
 from builder.sources.demo import source
 from core.cli import EXTRAS, ROOT, pip_install
-from core.pictures import media
 from scripts.main import COMMANDS
 
 # What can't be had here, by words of the line, and what the line must say then.
@@ -96,9 +95,6 @@ def place(prepared, tmp_path, monkeypatch, hub) -> Path:
     monkeypatch.setattr(os, "cpu_count", lambda: 1)  # workers would import all anew
     monkeypatch.setattr(source, "MANUALS", 2)  # those of the build
     monkeypatch.setattr(truth_masks, "MANUALS_MOST", 1)
-    # The same pixels in larger files: what time goes into is how small they get.
-    monkeypatch.setattr(media, "WEBP_METHOD", 0)
-    monkeypatch.setattr(media, "WEBP_QUALITY", 0)
     for name in (*EXTRAS["annotate"], *EXTRAS["train"]):
         monkeypatch.setitem(sys.modules, name, None)
     # `auto` would find the cluster of another test that runs beside this one.
