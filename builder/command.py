@@ -238,10 +238,10 @@ def main(argv: list[str] | None = None) -> int:
         command_line.error(
             f"--scratch {options.scratch}: only a --work on shared storage needs it; leave it out"
         )
-    if is_shared(options.out) and (options.push or options.recipe):
+    if is_shared(options.out) and options.recipe:
         command_line.error(
-            f"--out {options.out}: --push and --recipe read a build of this machine; build it "
-            "here, or copy it here when it is made"
+            f"--out {options.out}: --recipe reads a build of this machine; build it here, or copy "
+            "it here when it is made"
         )
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for chatty in ("httpx", "httpx2"):

@@ -177,6 +177,24 @@ def local_copy(place: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
+def folder_copy(place: Path) -> Iterator[Path]:
+    """A folder as one of this machine for a while: itself, or a copy of what lies on storage."""
+    if not is_shared(place):
+        yield place
+        return
+    with tempfile.TemporaryDirectory(prefix="lego-arta-") as top:
+        copy = Path(top) / place.name
+        copy.mkdir()
+        fs, base = filesystem_of(place)
+        with told(place):
+            for path in fs.find(base):
+                target = copy / path.removeprefix(base).lstrip("/")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                fs.get_file(path, str(target))
+        yield copy
+
+
+@contextlib.contextmanager
 def uploading(place: Path) -> Iterator[Path]:
     """Give a file of this machine to write; it goes to `place` only if the block succeeds."""
     with tempfile.TemporaryDirectory(prefix="lego-arta-") as folder:

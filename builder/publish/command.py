@@ -12,14 +12,14 @@ from pathlib import Path
 
 from builder.publish.options import Patience, add_options, options_of
 from core.cli import Parser, run
-from core.storage import here
+from core.storage import option_place
 
 
 def parser() -> Parser:
     """The command line, the whole of it."""
     result = Parser("push", __doc__)
     add = result.add_argument
-    add("out", type=here, nargs="?", default=Path("lego-arta"), metavar="BUILD",
+    add("out", type=option_place, nargs="?", default=Path("lego-arta"), metavar="BUILD",
         help="a build folder (%(default)s)")  # fmt: skip
     add_options(result)
     add("--debug", action="store_true", help="show the traceback of an error")

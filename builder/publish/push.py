@@ -28,20 +28,30 @@ from builder.release.recipe import terms_of
 from core.build import DATASET_NAME, MANIFEST, Manifest, manifest_of
 from core.cli import command
 from core.errors import UserError
+from core.storage import folder_copy, is_shared
 from tasks import EXAMPLE
 
 log = logging.getLogger("lego_arta.push")
 
 
-def push(out: Path, options: PushOptions) -> str | None:
-    """Publish the build in `out`; returns the commit that holds it, None for a dry run.
+def push(build: Path, options: PushOptions) -> str | None:
+    """Publish a build; returns the commit that holds it, None for a dry run. What lies on shared
+    storage is copied here first.
 
     Raises `UserError` for anything that goes wrong; then the branch is what it was, unless the
     message says that the commit was made.
     """
+    _manifest(build)
+    if is_shared(build):
+        log.info("copying %s here", build)
+    with folder_copy(build) as out:
+        return _push(build, out, options)
+
+
+def _push(build: Path, out: Path, options: PushOptions) -> str | None:
     if options.format:
         log.info("writing the rows as %s", options.format)
-        out = formats.with_format(out.resolve(), options.format)
+        build = out = formats.with_format(out.resolve(), options.format)
     manifest = _checked(out)
     local = local_files(out, manifest)
     with connected(options.repo_id, options.patience) as hub:
@@ -49,7 +59,7 @@ def push(out: Path, options: PushOptions) -> str | None:
         remote = look(hub, options.revision, options.private, options.create_pr)
         plan = make_plan(local, remote.files, remote.earlier)
         _check_plan(hub, plan, local, remote, options)
-        print(f"\n{out} -> {_address(hub)} ({options.revision})")
+        print(f"\n{build} -> {_address(hub)} ({options.revision})")
         print("\n".join(plan.lines()))
         print(f"licence of the pictures and texts: {terms_of(manifest).name}")
         if options.dry_run:
@@ -70,11 +80,17 @@ def check(options: PushOptions) -> None:
         _check_account(hub, options)
 
 
+def _manifest(build: Path) -> Manifest:
+    """The manifest of a build, or of its recipe; raises `UserError` for anything else."""
+    manifest = manifest_of(build)
+    if manifest is None:
+        raise UserError(f"{build}: not a build (no {MANIFEST} of {DATASET_NAME}); make one first")
+    return manifest
+
+
 def _checked(out: Path) -> Manifest:
     """The manifest of a build that keeps every invariant."""
-    manifest = manifest_of(out)
-    if manifest is None:
-        raise UserError(f"{out}: not a build (no {MANIFEST} of {DATASET_NAME}); make one first")
+    manifest = _manifest(out)
     log.info("checking %s", out)
     found = list(validate.violations(out))
     if found:

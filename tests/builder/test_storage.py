@@ -12,16 +12,18 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import hub_server
 import pytest
 from command import TINY, make, one_line_error, tiny_site
 from datasets import load_dataset
 from faulty_server import brick_site, serving
+from hub_store import User
 from outside import ROOT
+from pusher import ANN, content, ok, pushing, tree
 from s3_server import BUCKET, Storage, emptied, s3_storage
 
 from builder import stages
 from builder.export import command as export
-from builder.publish import command as push
 from builder.release import command as validate
 from builder.release import diff
 from builder.stages import BuildOptions, Stage
@@ -326,11 +328,9 @@ def test_what_is_no_build_is_not_overwritten(s3, local):
 
 
 def test_what_needs_files_of_this_machine_says_so(s3, local, tmp_path, capsys):
-    for more in (["--push", "--repo-id", "lab/x"], ["--recipe"]):
-        run = build_there(local[0], *more)
-        assert run.returncode == 2 and "read a build of this machine" in run.stderr
+    run = build_there(local[0], "--recipe")
+    assert run.returncode == 2 and "reads a build of this machine" in run.stderr
     for main, words in (
-        (push.main, [OUT]),
         (swatches.main, ["--work", WORK]),
         (export.main, [OUT, "--format", "llava", "--out", f"s3://{BUCKET}/llava"]),
     ):
@@ -342,6 +342,16 @@ def test_what_needs_files_of_this_machine_says_so(s3, local, tmp_path, capsys):
     assert run.returncode == 2 and "leave it out" in run.stderr
     run = build(local[0], f"{OUT}/work", OUT)
     one_line_error(run, "it lies in --out and a new build would delete it")
+
+
+def test_a_build_on_s3_is_pushed(s3, local, tmp_path):
+    site = local[0]
+    with hub_server.serving(tmp_path / "hub") as hub, pushing(hub, tmp_path / "home") as pusher:
+        hub.store.users[ANN] = User("ann", ("lab",))
+        assert f"{OUT}: not a build" in pusher.push(OUT, "--repo-id", "lab/lego-arta").stderr
+        assert build_there(site).returncode == 0
+        assert f"{OUT} -> " in ok(pusher.push(OUT, "--repo-id", "lab/lego-arta"))
+        assert tree(hub, "lab/lego-arta") == content(site.parent / "lego-arta")
 
 
 def test_no_build_and_no_rights_are_lines_of_those_who_read(s3, capsys):
