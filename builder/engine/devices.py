@@ -15,6 +15,7 @@ from multiprocessing.managers import BaseManager
 from typing import Any, Protocol
 
 from builder.engine.local import die_with_parent
+from core.cli import pip_install
 from core.errors import UserError
 
 AHEAD = 2  # calls that a device has at a time
@@ -116,7 +117,12 @@ def dealt(
 def devices_here(asked: Sequence[str]) -> list[str]:
     """The devices of this machine to work on: those asked for, or all GPUs, or the CPU. Raises
     `UserError` for one that is not here; takes no memory of a GPU."""
-    import torch
+    try:
+        import torch
+    except ImportError:
+        raise UserError(
+            f"devices of models: torch is not installed; {pip_install('annotate')}"
+        ) from None
 
     number = torch.cuda.device_count()
     for device in asked:
