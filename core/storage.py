@@ -164,30 +164,16 @@ def _cure(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def local_copy(place: Path) -> Iterator[Path]:
-    """A file as one of this machine for a while: itself, or a copy of what lies on storage."""
-    if not is_shared(place):
-        yield place
-        return
-    with tempfile.TemporaryDirectory(prefix="lego-arta-") as folder:
-        copy = Path(folder) / place.name
-        fs, path = filesystem_of(place)
-        with told(place):
-            fs.get_file(path, str(copy))
-        yield copy
-
-
-@contextlib.contextmanager
-def folder_copy(place: Path) -> Iterator[Path]:
-    """A folder as one of this machine for a while: itself, or a copy of what lies on storage."""
+    """A file or a folder as one of this machine for a while: itself, or a copy of what lies on
+    storage."""
     if not is_shared(place):
         yield place
         return
     with tempfile.TemporaryDirectory(prefix="lego-arta-") as top:
         copy = Path(top) / place.name
-        copy.mkdir()
         fs, base = filesystem_of(place)
         with told(place):
-            for path in fs.find(base):
+            for path in fs.find(base) or [base]:  # of what is not there storage says so
                 target = copy / path.removeprefix(base).lstrip("/")
                 target.parent.mkdir(parents=True, exist_ok=True)
                 fs.get_file(path, str(target))

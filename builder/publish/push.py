@@ -28,7 +28,7 @@ from builder.release.recipe import terms_of
 from core.build import DATASET_NAME, MANIFEST, Manifest, manifest_of
 from core.cli import command
 from core.errors import UserError
-from core.storage import folder_copy, is_shared
+from core.storage import is_shared, local_copy
 from tasks import EXAMPLE
 
 log = logging.getLogger("lego_arta.push")
@@ -44,7 +44,7 @@ def push(build: Path, options: PushOptions) -> str | None:
     _manifest(build)
     if is_shared(build):
         log.info("copying %s here", build)
-    with folder_copy(build) as out:
+    with local_copy(build) as out:
         return _push(build, out, options)
 
 

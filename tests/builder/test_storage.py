@@ -39,7 +39,7 @@ from review import gallery as gallery_page
 from review import gallery_command as gallery
 from review import swatches_command as swatches
 
-WORK = f"s3://{BUCKET}/work"
+WORK = f"s3://{BUCKET}/stages"
 OUT = f"s3://{BUCKET}/out/lego-arta"
 STAGES = ("1_crawl", "2_parse", "3_annotate", "4_tasks")
 
@@ -88,7 +88,7 @@ def test_a_work_folder_on_s3_gives_the_same_bytes_and_is_worked_on_once(s3, loca
         run = build(site, WORK, out, "--scratch", tmp_path / scratch)
         assert run.returncode == 0, run.stderr
         assert files(out) == built
-        stored = s3.files("work")
+        stored = s3.files("stages")
         assert only_stages(stored) == worked and ".lease" not in stored
         sent = [p for method, p in s3.log[before:] if method == "PUT" and "/." not in p]
         assert (number == 0) == bool(sent)
@@ -111,7 +111,7 @@ def test_a_crawl_goes_on_from_another_machine_and_asks_for_nothing_again(s3, tmp
             # These pictures are noise: no row comes of them, and no build.
             assert "not one row came of 2 manuals" in run.stderr
         assert asked_for_any == [True, False]
-        assert "1_crawl/report.jsonl" in s3.files("work")
+        assert "1_crawl/report.jsonl" in s3.files("stages")
 
 
 def test_what_was_drawn_is_not_drawn_again_elsewhere(s3, tmp_path):
@@ -134,7 +134,7 @@ def test_what_was_drawn_is_not_drawn_again_elsewhere(s3, tmp_path):
     (tmp_path / "another/0_demo/site/a.png").write_bytes(b"c")
     (tmp_path / "another/0_demo/site/b #1.png").unlink()
     second.send("0_demo")
-    assert s3.files("work/0_demo/site") == {"a.png": b"c"}
+    assert s3.files("stages/0_demo/site") == {"a.png": b"c"}
 
 
 def numbered(folder: str, data: str) -> Stage:
@@ -202,7 +202,7 @@ def test_killed_in_mid_upload_and_run_again_it_has_the_same_bytes(s3, local, tmp
         if method == "PUT" and "/4_tasks/" in path:
             seen["uploads"] += 1
             if seen["uploads"] == 4:
-                waiting_for(lambda: s3.files("work/4_tasks"))  # several are under way at a time
+                waiting_for(lambda: s3.files("stages/4_tasks"))  # several are under way at a time
                 process[0].send_signal(signal.SIGKILL)
                 process[0].wait()
 
@@ -211,12 +211,12 @@ def test_killed_in_mid_upload_and_run_again_it_has_the_same_bytes(s3, local, tmp
     process.append(subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=tmp_path))
     assert process[0].wait() == -signal.SIGKILL
     s3.refuse = lambda method, path: None
-    left = [name for name in s3.files("work") if name.startswith("4_tasks/")]
+    left = [name for name in s3.files("stages") if name.startswith("4_tasks/")]
     assert left and not any(name.endswith(DONE) for name in left)
-    assert ".lease" in s3.files("work") and not (tmp_path / "lego-arta").exists()
+    assert ".lease" in s3.files("stages") and not (tmp_path / "lego-arta").exists()
     assert make(*arguments).returncode == 0, "its owner was killed here: nobody waits for it"
     assert files(tmp_path / "lego-arta") == built
-    assert only_stages(s3.files("work")) == worked
+    assert only_stages(s3.files("stages")) == worked
     assert not list((tmp_path / "s" / "attempts").iterdir()), "nor is what it left kept"
 
 
@@ -340,7 +340,7 @@ def test_what_needs_files_of_this_machine_says_so(s3, local, tmp_path, capsys):
         assert "copy it" in (said := capsys.readouterr().err) and said.count("\n") == 1
     run = build(local[0], tmp_path / "w", tmp_path / "x", "--scratch", tmp_path / "s")
     assert run.returncode == 2 and "leave it out" in run.stderr
-    run = build(local[0], f"{OUT}/work", OUT)
+    run = build(local[0], f"{OUT}/stages", OUT)
     one_line_error(run, "it lies in --out and a new build would delete it")
 
 
@@ -388,13 +388,13 @@ def owner(s3):
 
 def test_a_lease_of_a_run_that_lives_is_not_taken(owner, s3, local, tmp_path, monkeypatch):
     monkeypatch.setattr(lease, "LOOK_S", 0.05)
-    note = json.loads(s3.files("work")[".lease"])
+    note = json.loads(s3.files("stages")[".lease"])
     beats = threading.Event()
 
     def beat() -> None:  # the owner's next one, sooner than it would come
         while not beats.wait(0.1):
             note["beats"] += 1
-            filesystem_of(place_of(WORK))[0].pipe_file(f"{BUCKET}/work/.lease",
+            filesystem_of(place_of(WORK))[0].pipe_file(f"{BUCKET}/stages/.lease",
                                                        json.dumps(note).encode())  # fmt: skip
 
     thread = threading.Thread(target=beat)
@@ -405,7 +405,7 @@ def test_a_lease_of_a_run_that_lives_is_not_taken(owner, s3, local, tmp_path, mo
         beats.set()
         thread.join()
     one_line_error(run, f"--work {WORK}: another build is running there")
-    assert json.loads(s3.files("work")[".lease"])["id"] == note["id"]
+    assert json.loads(s3.files("stages")[".lease"])["id"] == note["id"]
     assert not (tmp_path / "lego-arta").exists()
 
 
@@ -413,10 +413,10 @@ def test_a_lease_whose_owner_was_killed_here_is_taken_at_once(owner, s3, monkeyp
     monkeypatch.setattr(lease, "LOOK_S", 0.01)
     owner.kill()
     owner.wait()
-    dead = json.loads(s3.files("work")[".lease"])
+    dead = json.loads(s3.files("stages")[".lease"])
     with held(place_of(f"{WORK}/.lease"), "--work"):
-        assert json.loads(s3.files("work")[".lease"])["id"] != dead["id"]
-    assert s3.files("work") == {}
+        assert json.loads(s3.files("stages")[".lease"])["id"] != dead["id"]
+    assert s3.files("stages") == {}
 
 
 def test_a_lease_whose_owner_died_elsewhere_is_taken_when_it_stays_silent(s3, monkeypatch):
@@ -497,16 +497,16 @@ def test_a_bucket_without_rights_is_a_line(s3, local, tmp_path):
 
 
 def test_a_bucket_that_nobody_made_is_a_line(s3, local, tmp_path):
-    refused(s3, local, tmp_path, "s3://no-such-bucket/work", "not there; make its bucket first")
+    refused(s3, local, tmp_path, "s3://no-such-bucket/stages", "not there; make its bucket first")
 
 
 @pytest.mark.parametrize(
     ("work", "said"),
     [
-        ("s4://bricks/work", "nobody knows s4://; give one of s3, gs"),
-        ("s3:/bricks/work", "an address has two slashes; give s3://bricks/work"),
+        ("s4://bricks/stages", "nobody knows s4://; give one of s3, gs"),
+        ("s3:/bricks/stages", "an address has two slashes; give s3://bricks/stages"),
         ("s3://", "it names no folder; give one, as in s3://bucket/folder"),
-        ("gs://bricks/work", "pip install"),  # its library is none of ours
+        ("gs://bricks/stages", "pip install"),  # its library is none of ours
     ],
 )
 def test_a_slip_in_an_address_is_a_line(work, said, s3, local, tmp_path):

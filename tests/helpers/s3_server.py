@@ -2,12 +2,12 @@
 
 import contextlib
 import logging
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
 import s3fs
+from loopback import running
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 from moto.server import DomainDispatcherApplication, create_backend_app
@@ -60,17 +60,10 @@ def s3_storage() -> Iterator[Storage]:
     """A running server."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     storage = Storage()
-    server = make_server("127.0.0.1", 0, storage, threaded=True)
-    storage.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with running(make_server("127.0.0.1", 0, storage, threaded=True)) as server:
+        storage.url = f"http://127.0.0.1:{server.server_port}"
         yield storage
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-        s3_backends[DEFAULT_ACCOUNT_ID]["aws"].reset()
+    s3_backends[DEFAULT_ACCOUNT_ID]["aws"].reset()
 
 
 def emptied(storage: Storage, patch: pytest.MonkeyPatch) -> Storage:
