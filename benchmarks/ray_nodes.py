@@ -43,7 +43,7 @@ def add_node(cluster, gpus: int = 0, **environment: str):
 def _own_folder() -> Iterator[None]:
     """Where Ray keeps sockets, logs, and the address of the cluster that was started last."""
     before = os.environ.get("RAY_TMPDIR")
-    folder = Path(tempfile.mkdtemp(prefix="ray-"))  # in /tmp: names of sockets must be short
+    folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # names of sockets must be short
     os.environ["RAY_TMPDIR"] = str(folder)
     try:
         yield

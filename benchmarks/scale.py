@@ -156,8 +156,10 @@ def _measured(folder: Path, number: int) -> Growth:
 def _in_a_process(call: str) -> list[float]:
     said = subprocess.run(
         [sys.executable, "-c", f"import benchmarks.scale as scale; scale.{call}"],
-        cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True,
+        cwd=ROOT, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
+    if said.returncode:
+        raise UserError(f"{call}: its process ended with status {said.returncode}, see above")
     numbers: list[float] = json.loads(said.stdout.splitlines()[-1])
     return numbers
 
@@ -237,15 +239,17 @@ def _built(folder: Path, engine: str, manuals: int, options: list[str]) -> Built
     work, out = folder / engine, folder / f"out-{engine}" / "lego-arta"
     arguments = ["--limit", str(manuals), "--no-probe", "--work", str(work), "--out", str(out)]
     started = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "scripts/main.py"), "build", *arguments, *options],
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    cpu_s, drawn_cpu_s, own_mib = _watched(psutil.Process(process.pid), work)
-    wall_s = time.perf_counter() - started
-    _, said = process.communicate()
-    if process.returncode:
-        raise UserError(f"{engine}: {said.strip().splitlines()[-1]}")
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "scripts/main.py"), "build", *arguments, *options],
+            stdout=subprocess.DEVNULL, stderr=said,
+        )  # fmt: skip
+        cpu_s, drawn_cpu_s, own_mib = _watched(psutil.Process(process.pid), work)
+        wall_s = time.perf_counter() - started
+        if process.wait():
+            said.seek(0)
+            lines = said.read().strip().splitlines() or [f"status {process.returncode}"]
+            raise UserError(f"{engine}: {lines[-1]}")
     manifest = read_manifest(out)
     size = sum(entry["bytes"] for name, entry in manifest["files"].items() if "data/" in name)
     one = Built(engine, manuals, wall_s, cpu_s, drawn_cpu_s, own_mib, _rows(manifest), size)

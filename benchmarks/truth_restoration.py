@@ -41,12 +41,12 @@ def restoration_measures(
             pictures += 1
     if not pictures:
         return {}
-    every = np.concatenate(off)
+    every, again = np.concatenate(off), np.concatenate(lines)
     return {
         "restored_pictures": pictures,
         "restored_difference": float(every.mean()),
         "restored_off_share": float((every > OFF_MIN).mean()),
-        "restored_line_share": float(np.concatenate(lines).mean()),
+        **({"restored_line_share": float(again.mean())} if again.size else {}),
     }
 
 

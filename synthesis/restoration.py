@@ -168,7 +168,7 @@ class _Sides:
         """(h, w, 3) uint8: both sides, with the line between them."""
         made = self.plain
         if line is not None:
-            share = np.interp(self.depth_px, line.depths_px, line.shares)[..., None]
+            share = np.interp(self.depth_px, line.depths_px, line.shares, 0, 0)[..., None]
             made = share * np.clip(line.darker * self.color, 0, 255) + (1 - share) * made
         found: np.ndarray = np.rint(made).astype(np.uint8)
         return found

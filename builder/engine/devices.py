@@ -20,6 +20,9 @@ from core.errors import UserError
 
 AHEAD = 2  # calls that a device has at a time
 DEATHS = 3  # one after the other, before a device is given up
+PATIENCE_S = 60.0  # until one is told that no device has come
+
+log = logging.getLogger("lego_arta")
 
 Call = tuple[Any, ...]
 
@@ -83,35 +86,46 @@ def dealt(
     waiting = deque(calls)
     under_way: dict[Future[Any], tuple[int, Call | None]] = {}
     has, deaths = [0] * len(hands), [0] * len(hands)
+    opened: set[int] = set()
 
     def submit(hand: int, call: Call | None) -> None:
         future = hands[hand].start() if call is None else hands[hand].call(call)
         under_way[future] = hand, call
         has[hand] += call is not None
 
+    def fill() -> None:
+        for most in range(1, AHEAD + 1):
+            for hand in sorted(opened):
+                if waiting and has[hand] < most:
+                    submit(hand, waiting.popleft())
+
     for hand in range(min(len(hands), len(waiting))):
         submit(hand, None)
     while waiting or any(has):
-        for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+        done = wait(under_way, PATIENCE_S, FIRST_COMPLETED).done
+        if not done and not opened:
+            log.warning("no device is there yet; still waiting for one")
+        for future in done:
             hand, call = under_way.pop(future)
             has[hand] -= call is not None
             error = future.exception()
             if error is None:
+                opened.add(hand)
                 if call is not None:
                     deaths[hand] = 0
                     yield future.result()
-                while waiting and has[hand] < AHEAD:
-                    submit(hand, waiting.popleft())
-                continue
-            if not is_lost(error):
+            elif not is_lost(error):
                 raise error
-            if call is not None:
-                waiting.appendleft(call)
-            if not has[hand]:  # the last of what it had: they are lost together
-                deaths[hand] += 1
-                if deaths[hand] > DEATHS:
-                    raise error
-                submit(hand, None)
+            else:
+                opened.discard(hand)
+                if call is not None:
+                    waiting.appendleft(call)
+                if not has[hand]:  # the last of what it had: they are lost together
+                    deaths[hand] += 1
+                    if deaths[hand] > DEATHS:
+                        raise error
+                    submit(hand, None)
+        fill()
 
 
 def devices_here(asked: Sequence[str]) -> list[str]:
@@ -182,11 +196,14 @@ class _Process:
         stack.callback(self._manager.shutdown)  # first: threads that wait for it end then
 
     def start(self) -> Future[Any]:
-        self._serving = self._manager.Serving(self._opens, self._device)  # type: ignore[attr-defined]
-        return self._threads.submit(self._told, self._serving.open)
+        return self._threads.submit(self._told, self._open)
 
     def call(self, call: Call) -> Future[int]:
         return self._threads.submit(self._told, self._serving.call, call)
+
+    def _open(self) -> None:
+        self._serving = self._manager.Serving(self._opens, self._device)  # type: ignore[attr-defined]
+        self._serving.open()
 
     def _told(self, function: Callable[..., Any], *arguments: Any) -> Any:
         try:

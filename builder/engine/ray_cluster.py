@@ -72,9 +72,7 @@ class Cluster:
             raise UserError("--devices cuda: the cluster has no GPU; give cpu, or add such nodes")
         if gpus and "cpu" not in asked:
             return ["cuda:0"] * gpus
-        if not (nodes := _working()):
-            raise UserError("--engine ray: no node of the cluster has a CPU; add some that have")
-        return ["cpu"] * len(nodes)
+        return ["cpu"] * len(_working())
 
     def on_devices(
         self, what: str, opens: Opens, calls: list[Call], devices: Sequence[str], total: int
@@ -82,9 +80,9 @@ class Cluster:
         """An actor for every device; when one dies it is started again and its calls made anew."""
         import ray
 
-        nodes = _working()
+        nodes = _working() if "cpu" in devices else [None]
         actors = [
-            _Actor(self, opens, device, None if device != "cpu" else nodes[number % len(nodes)])
+            _Actor(self, opens, device, nodes[number % len(nodes)])
             for number, device in enumerate(devices)
         ]
         try:
@@ -162,10 +160,13 @@ class _Serving(Serving):
 
 
 def _working() -> list[Mapping[str, Any]]:
-    """The nodes that have CPUs."""
+    """The nodes that have CPUs; raises `UserError` where none has."""
     import ray
 
-    return [n for n in ray.nodes() if n["Alive"] and n["Resources"].get("CPU", 0) >= 1]
+    found = [n for n in ray.nodes() if n["Alive"] and n["Resources"].get("CPU", 0) >= 1]
+    if not found:
+        raise UserError("--engine ray: no node of the cluster has a CPU; add some that have")
+    return found
 
 
 def _is_lost(error: BaseException) -> bool:

@@ -12,6 +12,7 @@ from core.records import Instruction
 from synthesis.cutout import Cutout, bare_part
 from synthesis.negatives import (
     NEGATIVES_PER_STEP,
+    Earlier,
     Scene,
     Supply,
     Wrong,
@@ -124,8 +125,10 @@ def take_apart(context: Context, row: ManualRow, color: SessionColor) -> Scene |
         return "view_changed"
     lossy = picture.lossy or before.lossy
     matched = context.options.positives == "matched"
-    two_before = _picture_before(context, row.session_id, row.step_before)
-    earlier = earlier_step(before.rgb, outline, two_before, rgb, color.tolerance)
+    earlier = Earlier(outline, np.zeros_like(outline))
+    if matched:
+        two_before = _picture_before(context, row.session_id, row.step_before)
+        earlier = earlier_step(before.rgb, outline, two_before, rgb, color.tolerance)
     scene = make_scene(picture.rgb, before.rgb, found, earlier, assembly, lossy, matched)
     if scene is None:
         return "no_assembly_before"

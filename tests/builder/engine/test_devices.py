@@ -1,5 +1,6 @@
 """Calls dealt out to hands of which some are slow, some are lost, and some never come."""
 
+import time
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
@@ -43,6 +44,27 @@ class Missing:
         return Future()
 
 
+class Late(Hand):
+    """It is lost with what it has when nothing else is left to do, and never comes back."""
+
+    def __init__(self, number: int, done: Counter) -> None:
+        super().__init__([], done)
+        self._number, self._taken, self._starts = number, 0, 0
+
+    def start(self) -> Future:
+        self._starts += 1
+        return POOL.submit(lambda: None) if self._starts == 1 else Future()
+
+    def call(self, call: tuple) -> Future:
+        self._taken += 1
+        return POOL.submit(self._lose)
+
+    def _lose(self) -> int:
+        while len(self._done) < self._number - self._taken:
+            time.sleep(0.001)
+        raise EOFError("lost")
+
+
 def is_lost(error: BaseException) -> bool:
     return isinstance(error, EOFError)
 
@@ -62,6 +84,13 @@ def test_every_call_comes_to_a_result_whoever_is_lost(number, turns):
 def test_a_hand_that_never_comes_holds_nothing(number):
     done = Counter()
     hands = [Missing(), Hand([], done)]
+    assert sorted(dealt([(n,) for n in range(number)], hands, is_lost)) == list(range(number))
+
+
+@given(st.integers(AHEAD + 1, 12))
+def test_who_is_idle_takes_what_one_had_that_is_lost_for_ever(number):
+    done = Counter()
+    hands = [Late(number, done), Hand([], done)]
     assert sorted(dealt([(n,) for n in range(number)], hands, is_lost)) == list(range(number))
 
 

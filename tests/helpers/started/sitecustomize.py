@@ -26,5 +26,5 @@ class _Finder(importlib.machinery.PathFinder):
         return spec
 
 
-if _Finder not in sys.meta_path:
+if not any(getattr(one, "__name__", "") == _Finder.__name__ for one in sys.meta_path):
     sys.meta_path.insert(0, _Finder)
