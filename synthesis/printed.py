@@ -41,7 +41,7 @@ def printed_marks(rgb: np.ndarray, mask: np.ndarray) -> np.ndarray:
 def _is_stroke(rgb: np.ndarray, own: np.ndarray) -> bool:
     """Whether the pixels `own` (h, w) of a cut-out (h, w, 3) are thin strokes of one dark grey."""
     padded = cv2.copyMakeBorder(own.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
-    depth_px = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]
+    depth_px = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
     rim = int(((depth_px > 0) & (depth_px < 1.5)).sum())  # a stroke has two rims
     if 2 * int(own.sum()) / max(1, rim) > THICKNESS_MAX * len(own):
         return False

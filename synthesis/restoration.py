@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
 from synthesis.boxes import of_mask
@@ -186,14 +187,15 @@ def _nearest_of(wanted: np.ndarray, colors: np.ndarray) -> np.ndarray:
 
 
 def _depth_px(mask: np.ndarray) -> np.ndarray:
-    """(h, w) float32: how far inside the border of a mask a pixel's middle is; outside negative."""
+    """(h, w) float64: how far inside the border of a mask a pixel's middle is; outside negative."""
     inside = mask.astype(np.uint8)
     depth = np.where(
         mask,
-        cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_5) - 0.5,
-        0.5 - cv2.distanceTransform(1 - inside, cv2.DIST_L2, cv2.DIST_MASK_5),
+        cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) - 0.5,
+        0.5 - cv2.distanceTransform(1 - inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE),
     )
-    found: np.ndarray = cv2.GaussianBlur(depth.astype(np.float32), (0, 0), BORDER_SIGMA_PX)
+    # OpenCV's differs between processors in its last digits, which may decide on a shade.
+    found: np.ndarray = gaussian_filter(depth.astype(np.float64), BORDER_SIGMA_PX)
     return found
 
 

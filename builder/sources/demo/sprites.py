@@ -191,6 +191,13 @@ def _prism(
     return corners, [*side_faces, list(range(sides, 2 * sides))]
 
 
+def _fixed_point(uv: Array) -> Array:
+    """Corners as OpenCV takes them; what lies just between two steps goes to the same one on every
+    processor, though the last digits of `uv` differ."""
+    found: Array = np.round((uv * (1 << SUB_BITS)).round(9)).astype(np.int32)
+    return found
+
+
 def _paint_body(
     shade: Array,
     distance: Array,
@@ -203,7 +210,7 @@ def _paint_body(
     """Fill the faces that look at the viewer, then draw edges (round bodies: rims only)."""
     far = corners @ np.array(cam.depth_xyz)
     seen = [face for face in faces if _faces_viewer(uv[face])]
-    fixed = np.round(uv * (1 << SUB_BITS)).astype(np.int32)
+    fixed = _fixed_point(uv)
     for face in seen:
         (u0, v0), (u1, v1) = np.floor(uv[face].min(0)), np.ceil(uv[face].max(0)) + 1
         left, top = max(0, int(u0)), max(0, int(v0))
@@ -239,7 +246,7 @@ def _open(shade: Array, distance: Array, kind: Kind, turn: int, low_uv: Array, c
     walls, far = np.zeros_like(shade), np.full_like(distance, np.inf)
     _paint_body(walls, far, corners, faces, uv, cam, False)
     opening = np.zeros_like(shade)
-    fixed = np.round(uv[4:] * (1 << SUB_BITS)).astype(np.int32)
+    fixed = _fixed_point(uv[4:])
     cv2.fillConvexPoly(opening, fixed, 1, cv2.LINE_8, SUB_BITS)
     np.copyto(shade, walls, where=opening.view(bool))
     np.copyto(distance, far, where=opening.view(bool))

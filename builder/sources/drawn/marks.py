@@ -75,8 +75,8 @@ def outline(rgb: Array, mask: Array, colour: RGB) -> Array:
     y0, x0 = max(0, box[1] - pad), max(0, box[0] - pad)
     where = (slice(y0, box[3] + pad), slice(x0, box[2] + pad))
     inside = np.ascontiguousarray(mask[where]).view(np.uint8)
-    out_px = cv2.distanceTransform(1 - inside, cv2.DIST_L2, cv2.DIST_MASK_5)
-    in_px = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_5)
+    out_px = cv2.distanceTransform(1 - inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    in_px = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     reach = np.where(inside > 0, INSIDE_REACH_PX * scale - in_px, OUTSIDE_REACH_PX * scale - out_px)
     strength = np.clip(reach + 1.0, 0.0, 1.0)
     on = strength > 0

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from builder.sources.ldraw.products import product
+
 Array = NDArray[Any]
 MM_PER_LDU = 0.4
 STUD_LDU, PLATE_LDU = 20.0, 8.0
@@ -52,20 +54,19 @@ class Camera:
 
     def project(self, points: Array) -> Array:
         """(n, 3) world points -> (n, 2) fine pixels."""
-        uv: Array = points @ (self.view.axes[:2].T * (FINE * self.px_per_ldu)) + self.offset_uv
-        return uv
+        scale = FINE * self.px_per_ldu
+        return product(points, self.view.axes[:2].T * scale, self.offset_uv)
 
     def distance(self, points: Array) -> Array:
         """(n, 3) world points -> (n,) LDU along the line of sight."""
-        far: Array = points @ self.view.axes[2]
-        return far
+        return product(points, self.view.axes[2])
 
 
 def fitted(
     points: Array, view: View, size_wh: tuple[int, int], fill_wh: tuple[float, float], most: float
 ) -> Camera:
     """A camera that shows all (n, 3) points in the middle of a picture, at a scale up to `most`."""
-    uv = points @ view.axes[:2].T
+    uv = product(points, view.axes[:2].T)
     low, high = uv.min(0), uv.max(0)
     span = np.maximum(high - low, 1e-6)
     scale = min(size_wh[0] * fill_wh[0] / span[0], size_wh[1] * fill_wh[1] / span[1], most)

@@ -18,6 +18,7 @@ from builder.sources.ldraw.camera import FINE, Array, Camera, View, world_from_m
 from builder.sources.ldraw.canvas import Canvas, Placed
 from builder.sources.ldraw.colours import Colour
 from builder.sources.ldraw.pieces import Piece
+from builder.sources.ldraw.products import product
 from builder.sources.ldraw.solids import Solid
 
 MAX_FOUND_PX_PER_LDU = 6.4
@@ -43,7 +44,7 @@ def draw_found(
     kind, and how many are needed is printed below where there are more."""
     shown = [piece for group in groups for piece in group[:MAX_COPIES_DRAWN]]
     turn = world_from_model(0)
-    plans = [piece.mesh.corners @ (view.axes[:2] @ turn).T for piece in shown]
+    plans = [product(piece.mesh.corners, product(view.axes[:2], turn).T) for piece in shown]
     sizes = np.array([np.ptp(plan, axis=0) for plan in plans])
     rows, scale = best_rows(sizes, MAX_FOUND_PX_PER_LDU)
     camera = Camera(view, scale)
@@ -55,7 +56,9 @@ def draw_found(
         # the world's point that the picture has there, on a plane across the line of sight
         middle = (plan.min(0) + plan.max(0)) / 2
         right_down = np.array(centre) / scale - middle
-        parts.append(Placed(piece.mesh, turn, right_down @ view.axes[:2], piece.colour, palette))
+        parts.append(
+            Placed(piece.mesh, turn, product(right_down, view.axes[:2]), piece.colour, palette)
+        )
         canvas.add(parts[-1])
     rgb, numbers = canvas.render()
     first = 1
@@ -89,6 +92,6 @@ def covered(solids: Sequence[Solid], camera: Camera) -> Array:
     """(h, w) uint8: where the finished session is, as hulls of its parts."""
     plan: Array = np.zeros((SIZE_WH[1], SIZE_WH[0]), np.uint8)
     for solid in solids:
-        uv = camera.project(solid.piece.mesh.corners @ solid.turn.T + solid.shift) / FINE
+        uv = camera.project(product(solid.piece.mesh.corners, solid.turn.T, solid.shift)) / FINE
         cv2.fillConvexPoly(plan, cv2.convexHull(np.rint(uv).astype(np.int32)), 1)
     return plan

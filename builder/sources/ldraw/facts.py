@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from builder.sources.ldraw.camera import STUD_LDU, Array
+from builder.sources.ldraw.products import product
 from builder.sources.ldraw.solids import UPRIGHT, Body, Ground, Solid, holders, union
 
 Facts = dict[str, str | int]
@@ -324,9 +325,9 @@ def _slopes(group: Sequence[Body]) -> str | None:
 def _slanted(solid: Solid, up: int) -> Array:
     """(2,) sum of the flat parts of the normals, by area, of faces that look slantwise up (1) or
     down (-1)."""
-    world = solid.piece.mesh.triangles @ solid.turn.T
+    world = product(solid.piece.mesh.triangles, solid.turn.T)
     normal = np.cross(world[:, 1] - world[:, 0], world[:, 2] - world[:, 0])
-    middle = (solid.piece.mesh.body @ solid.turn.T).mean(0)
+    middle = product(solid.piece.mesh.body, solid.turn.T).mean(0)
     outward = ((world.mean(1) - middle) * normal).sum(1) >= 0  # faces may be wound either way
     normal *= np.where(outward, 1.0, -1.0)[:, None]
     size = np.sqrt((normal**2).sum(1))

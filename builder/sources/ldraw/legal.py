@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 from builder.sources.ldraw.camera import STUD_LDU
 from builder.sources.ldraw.mesh import Mesh
 from builder.sources.ldraw.pieces import Piece, Unit
+from builder.sources.ldraw.products import product
 from builder.sources.ldraw.solids import (
     TOUCH_LDU,
     UPRIGHT,
@@ -153,10 +154,10 @@ def held_alike(body: Body, ground: Ground) -> Iterator[Body]:
             if other.piece.file != holder.piece.file:
                 continue
             for turn, shift in symmetries(holder.piece.mesh):
-                whole = other.turn @ turn @ np.linalg.inv(holder.turn)
+                whole = product(other.turn @ turn, np.linalg.inv(holder.turn))
                 if np.abs(whole @ whole.T - np.eye(3)).max() > 0.01 or np.linalg.det(whole) < 0:
                     continue
-                to = other.turn @ shift + other.shift - whole @ holder.shift
+                to = product(other.turn, shift, other.shift) - product(whole, holder.shift)
                 there = carried(body, whole, to)
                 if any(_same_look(there, one) for one in known):
                     continue
@@ -189,8 +190,10 @@ def _same_look(one: Body, other: Body) -> bool:
     """Whether two places of a body are the same to the eye."""
     if np.abs(one.box - other.box).max() > SLACK_LDU:
         return False
-    corners = [np.concatenate([s.piece.mesh.corners @ s.turn.T + s.shift for s in body.solids])
-               for body in (one, other)]  # fmt: skip
+    corners = [
+        np.concatenate([product(s.piece.mesh.corners, s.turn.T, s.shift) for s in body.solids])
+        for body in (one, other)
+    ]
     apart, _ = cKDTree(corners[0]).query(corners[1])
     return bool(apart.max() < SLACK_LDU)
 
@@ -270,7 +273,7 @@ def mirrored(body: Body, piece: Piece, ground: Ground, axis: int) -> Body | None
     to = np.zeros(3)
     to[axis] = body.box[axis] + body.box[axis + 3]
     least = max(1, math.ceil(HELD_SHARE * studs_beneath(body, ground)))
-    other = _alone(solid_at(piece, turn @ solid.turn, turn @ solid.shift + to))
+    other = _alone(solid_at(piece, product(turn, solid.turn), product(turn, solid.shift, to)))
     if not holds(other, ground, least) or _is_turned(other, body):
         return None
     return other
@@ -279,7 +282,7 @@ def mirrored(body: Body, piece: Piece, ground: Ground, axis: int) -> Body | None
 @functools.lru_cache(maxsize=2048)
 def looks_same(mesh: Mesh, turn: tuple[float, ...], quarters: int) -> bool:
     """Whether a mesh turned on the spot looks as before: all its corners come to lie on corners."""
-    corners = mesh.corners @ np.array(turn).reshape(3, 3).T
+    corners = product(mesh.corners, np.array(turn).reshape(3, 3).T)
     middle = (corners.min(0) + corners.max(0)) / 2
     c, s = [(1, 0), (0, 1), (-1, 0), (0, -1)][quarters % 4]
     around = (corners - middle) @ np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from builder.sources.ldraw.library import Library, read_lines, title_of
+from builder.sources.ldraw.products import product
 from builder.sources.ldraw.reader import (
     LdrFile,
     Matrix,
@@ -189,12 +190,12 @@ def _use(pieces: _Pieces, line: str, colour: int, used: Callable[[str], _Shape])
         raise BrokenPart("missing", name)
     shape = used(name)
     turn, shift = split_matrix(tuple(float(w) for w in words[2:14]))
-    pieces.triangles.append(shape.triangles @ turn.T + shift)
+    pieces.triangles.append(product(shape.triangles, turn.T, shift))
     pieces.colours.append(np.where(shape.colours == MAIN, colour, shape.colours))
     pieces.on_top.append(shape.on_top)
-    pieces.lines.append(shape.lines @ turn.T + shift)
-    pieces.conditionals.append(shape.conditionals @ turn.T + shift)
-    pieces.studs.append(shape.studs @ turn.T + shift)
+    pieces.lines.append(product(shape.lines, turn.T, shift))
+    pieces.conditionals.append(product(shape.conditionals, turn.T, shift))
+    pieces.studs.append(product(shape.studs, turn.T, shift))
 
 
 def _finished(shape: _Shape, name: str) -> Mesh:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from builder.sources.ldraw.camera import Array
+from builder.sources.ldraw.products import product
 from builder.sources.ldraw.solids import Solid
 
 SLACK_LDU = 1.0  # how far what fits into an opening may reach into its sides
@@ -28,8 +29,8 @@ def lies_in(one: Solid, other: Solid) -> bool:
     if not may_lie_in(one.box, other.box) or abs(np.linalg.det(other.turn)) < FLAT:
         return False
     low, high = other.piece.mesh.body.min(0), other.piece.mesh.body.max(0)
-    corners = one.piece.mesh.body @ one.turn.T + one.shift
-    own = (corners - other.shift) @ np.linalg.inv(other.turn).T
+    corners = product(one.piece.mesh.body, one.turn.T, one.shift)
+    own = product(corners - other.shift, np.linalg.inv(other.turn).T)
     own_low, own_high = own.min(0), own.max(0)
     if np.prod(own_high - own_low) >= np.prod(high - low):
         return False

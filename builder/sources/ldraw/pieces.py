@@ -12,6 +12,7 @@ from builder.sources.ldraw.camera import Array
 from builder.sources.ldraw.colours import Colour, colour_of
 from builder.sources.ldraw.mesh import MAIN, BrokenPart, Mesh, Meshes, split_matrix
 from builder.sources.ldraw.names import Name, name_of
+from builder.sources.ldraw.products import product
 from builder.sources.ldraw.reader import LdrFile, Reference
 
 MOST_PARTS = 5_000  # of a model, each copy of a sub-file counted
@@ -215,7 +216,7 @@ def _flat(taker: _Taker, file: LdrFile, colour: int, turn: Array, shift: Array) 
         for reference in step:
             used = colour if reference.colour == MAIN else reference.colour
             own_turn, own_shift = split_matrix(reference.matrix)
-            at_turn, at_shift = turn @ own_turn, turn @ own_shift + shift
+            at_turn, at_shift = product(turn, own_turn), product(turn, own_shift, shift)
             if _is_model(taker.files, reference.name):
                 pieces += _flat(taker, taker.files[reference.name], used, at_turn, at_shift)
             else:
@@ -261,5 +262,5 @@ def _title(taker: _Taker, file: LdrFile, otherwise: str) -> str:
 def corners_of(pieces: tuple[Piece, ...], body: bool = True) -> Array:
     """(n, 3) corners of parts in their session, LDraw's axes; with studs where not `body` only."""
     return np.concatenate(
-        [(p.mesh.body if body else p.mesh.corners) @ p.turn.T + p.shift for p in pieces]
+        [product(p.mesh.body if body else p.mesh.corners, p.turn.T, p.shift) for p in pieces]
     )

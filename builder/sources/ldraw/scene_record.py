@@ -9,6 +9,7 @@ from builder.sources.drawn.scene_book import SceneBook
 from builder.sources.ldraw.camera import FINE, MM_PER_LDU, Array, Camera
 from builder.sources.ldraw.openings import lies_in, may_lie_in, opening_of
 from builder.sources.ldraw.pieces import Piece
+from builder.sources.ldraw.products import product
 from builder.sources.ldraw.solids import Solid
 from builder.sources.ldraw.stating import Said
 from core import scenes
@@ -18,7 +19,7 @@ def add_part(
     book: SceneBook, piece: Piece, turn: Array, shift: Array, session: str, step: int | None
 ) -> int:
     """Note a part at its place in the world (LDU); its id."""
-    corners = (piece.mesh.body @ turn.T + shift) * MM_PER_LDU
+    corners = product(piece.mesh.body, turn.T, shift) * MM_PER_LDU
     low, high = corners.min(0).round(3).tolist(), corners.max(0).round(3).tolist()
     rows = np.column_stack([turn, shift * MM_PER_LDU]).round(5) + 0.0
     return book.add_part(

@@ -25,6 +25,7 @@ from builder.sources.ldraw.camera import FINE, world_from_model
 from builder.sources.ldraw.canvas import Canvas, palette
 from builder.sources.ldraw.colours import Colour
 from builder.sources.ldraw.drawing import covered, draw_found, draw_step
+from builder.sources.ldraw.products import product
 from builder.sources.ldraw.scene_record import (
     add_part,
     camera_of,
@@ -130,10 +131,15 @@ class _Work:
         back = np.eye(3)
         if self.home and look:
             back = world_from_model(self.home.quarter_turns - look.quarter_turns)
-            back = back @ np.linalg.inv(world_from_model(0))
+            back = product(back, np.linalg.inv(world_from_model(0)))
         return [
             add_part(
-                self.manual.book, s.piece, back @ s.turn, back @ s.shift, self.session.sign, step
+                self.manual.book,
+                s.piece,
+                product(back, s.turn),
+                product(back, s.shift),
+                self.session.sign,
+                step,
             )
             for s in body.solids
         ]

@@ -10,6 +10,7 @@ import numpy as np
 
 from builder.sources.ldraw.camera import Array, world_from_model
 from builder.sources.ldraw.pieces import Piece, Unit
+from builder.sources.ldraw.products import product
 
 TOUCH_LDU = 1.0  # studs and faces so near to each other meet
 NEAR_LDU = 5.0  # more than a stud is high
@@ -66,16 +67,18 @@ def bodies_of(units: Sequence[Unit], quarter_turns: int) -> list[Body]:
     world = world_from_model(quarter_turns)
     found = []
     for unit in units:
-        solids = tuple(solid_at(p, world @ p.turn, world @ p.shift) for p in unit.pieces)
+        solids = tuple(
+            solid_at(p, product(world, p.turn), product(world, p.shift)) for p in unit.pieces
+        )
         found.append(Body(unit, solids, union([solid.box for solid in solids])))
     return found
 
 
 def solid_at(piece: Piece, turn: Array, shift: Array) -> Solid:
     """A part at a place in the world."""
-    corners = piece.mesh.body @ turn.T + shift
+    corners = product(piece.mesh.body, turn.T, shift)
     box = np.concatenate([corners.min(0), corners.max(0)]).round(3)
-    return Solid(piece, turn, shift, box, piece.mesh.studs @ turn.T + shift)
+    return Solid(piece, turn, shift, box, product(piece.mesh.studs, turn.T, shift))
 
 
 def union(boxes: Sequence[Array]) -> Array:
@@ -106,17 +109,19 @@ def turned(body: Body, quarters: int) -> Body:
     solids = []
     for solid in body.solids:
         corners = np.stack([solid.box[:3], solid.box[3:]]) - middle
-        ends = corners @ turn.T + middle
+        ends = product(corners, turn.T, middle)
         box = np.concatenate([ends.min(0), ends.max(0)]).round(3)
-        shift, studs = turn @ (solid.shift - middle) + middle, (solid.studs - middle) @ turn.T
-        solids.append(Solid(solid.piece, turn @ solid.turn, shift, box, studs + middle))
+        shift = product(turn, solid.shift - middle, middle)
+        studs = product(solid.studs - middle, turn.T, middle)
+        solids.append(Solid(solid.piece, product(turn, solid.turn), shift, box, studs))
     return Body(body.unit, tuple(solids), union([solid.box for solid in solids]))
 
 
 def carried(body: Body, turn: Array, shift: Array) -> Body:
     """The same unit turned (3, 3) and then moved (3,) in the world."""
     solids = tuple(
-        solid_at(one.piece, turn @ one.turn, turn @ one.shift + shift) for one in body.solids
+        solid_at(one.piece, product(turn, one.turn), product(turn, one.shift, shift))
+        for one in body.solids
     )
     return Body(body.unit, solids, union([solid.box for solid in solids]))
 
@@ -179,6 +184,6 @@ def stands_on(upper: Solid, lower: Solid) -> bool:
     )  # fmt: skip
     if upper.is_square or not near.any():
         return bool(near.any())
-    plan = (upper.piece.mesh.body @ upper.turn.T + upper.shift)[:, :2].astype(np.float32)
+    plan = product(upper.piece.mesh.body, upper.turn.T, upper.shift)[:, :2].astype(np.float32)
     hull = cv2.convexHull(plan)
     return any(cv2.pointPolygonTest(hull, (float(x), float(y)), True) > 2 for x, y, _ in feet[near])

@@ -2,8 +2,8 @@
 
 A part looks the same wherever it stands, for the projection is parallel: each (mesh, orientation,
 scale) is drawn once and pasted. Faces are filled by rows of pixels, all triangles at once; edges
-are drawn where nothing of the part hides them. Only additions, products and comparisons of doubles
-are used, so the same part gives the same bytes on every run.
+are drawn where nothing of the part hides them. Only `product` and additions, products and
+comparisons of doubles are used, so the same part gives the same bytes on every processor.
 """
 
 import functools
@@ -13,6 +13,7 @@ import numpy as np
 
 from builder.sources.ldraw.camera import FINE, Array, Camera, View
 from builder.sources.ldraw.mesh import EDGE, MAIN, Mesh
+from builder.sources.ldraw.products import product
 
 # Codes of a sprite: 0 outside, 1..250 brightness, 255 a drawn edge.
 EDGE_SHADE = 255
@@ -43,9 +44,11 @@ def sprite_of(mesh: Mesh, turn: Array, camera: Camera) -> Sprite:
 
 @functools.lru_cache(maxsize=SPRITES_KEPT)
 def _sprite(mesh: Mesh, turn: tuple[float, ...], view: View, scale: float) -> Sprite:
-    axes = view.axes @ np.array(turn).reshape(3, 3)  # right, down, away from the part's own frame
+    axes = product(
+        view.axes, np.array(turn).reshape(3, 3)
+    )  # right, down, away from the part's own frame
     axes[:2] *= FINE * scale
-    seen = mesh.triangles @ axes.T
+    seen = product(mesh.triangles, axes.T)
     low = np.floor(seen[..., :2].reshape(-1, 2).min(0)).astype(int)
     high = np.ceil(seen[..., :2].reshape(-1, 2).max(0)).astype(int)
     shape = (int(high[1] - low[1]) + 1, int(high[0] - low[0]) + 1)
@@ -58,7 +61,7 @@ def _sprite(mesh: Mesh, turn: tuple[float, ...], view: View, scale: float) -> Sp
     wide = 3 if 20 * scale >= THICK_PX_PER_STUD else 2
     bias = BIAS_PX / (FINE * scale)
     for lines in (mesh.lines, _shown_conditionals(mesh.conditionals, axes)):
-        _draw_lines(shade, distance, lines @ axes.T - (*low, 0), wide, bias)
+        _draw_lines(shade, distance, product(lines, axes.T) - (*low, 0), wide, bias)
     fixed = tuple(
         (int(code), codes == code) for code in np.unique(codes) if code not in (MAIN, EDGE)
     )
@@ -141,11 +144,11 @@ def _brightness(mesh: Mesh, turn: Array, view: View) -> Array:
 
     Faces are seen from both sides: a normal that points away from the reader is turned round.
     """
-    world = mesh.triangles @ turn.T
+    world = product(mesh.triangles, turn.T)
     normal = np.cross(world[:, 1] - world[:, 0], world[:, 2] - world[:, 0])
     length = np.sqrt((normal**2).sum(1))
     normal /= np.where(length > 0, length, 1.0)[:, None]
-    normal *= np.where(normal @ view.axes[2] > 0, -1.0, 1.0)[:, None]
+    normal *= np.where(product(normal, view.axes[2]) > 0, -1.0, 1.0)[:, None]
     light = 0.34 * np.maximum(normal[:, 2], 0) - 0.14 * normal[:, 1]
     light -= 0.07 * np.maximum(normal[:, 0], 0)
     found: Array = np.clip(np.rint(250 * (0.66 + light)), 1, 250).astype(np.uint8)
@@ -155,7 +158,7 @@ def _brightness(mesh: Mesh, turn: Array, view: View) -> Array:
 def _shown_conditionals(lines: Array, axes: Array) -> Array:
     """Of (k, 4, 3) conditional lines those (m, 2, 3) that are a contour: both control points lie
     on one side of them in the picture."""
-    uv = lines @ axes[:2].T
+    uv = product(lines, axes[:2].T)
     along = uv[:, 1] - uv[:, 0]
     one, other = uv[:, 2] - uv[:, 0], uv[:, 3] - uv[:, 0]
     side = along[:, 0] * one[:, 1] - along[:, 1] * one[:, 0]

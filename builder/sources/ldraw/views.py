@@ -12,6 +12,7 @@ from builder.sources.ldraw.camera import FINE, Array, Camera, View, fitted, worl
 from builder.sources.ldraw.canvas import Canvas, Placed
 from builder.sources.ldraw.colours import Colour
 from builder.sources.ldraw.pieces import corners_of
+from builder.sources.ldraw.products import product
 from builder.sources.ldraw.solids import Body, bodies_of
 from builder.sources.ldraw.steps import Session
 
@@ -82,7 +83,9 @@ def session_camera(session: Session, look: Look, size_wh: tuple[int, int] = SIZE
     pieces = tuple(piece for unit in units for piece in unit.pieces)
     world = world_from_model(look.quarter_turns)
     most = MAX_PX_PER_LDU * size_wh[0] / SIZE_WH[0]
-    return fitted(corners_of(pieces, body=False) @ world.T, look.view, size_wh, FILL_WH, most)
+    return fitted(
+        product(corners_of(pieces, body=False), world.T), look.view, size_wh, FILL_WH, most
+    )
 
 
 def placed(body: Body, palette: dict[int, Colour]) -> list[Placed]:
