@@ -65,11 +65,14 @@ def land(part: Part, ground: Ground, table: bool = False) -> Part | None:
 
 
 def landed(parts: Sequence[Part], ground: Ground, table: bool = False) -> tuple[Part, ...] | None:
-    """Equal parts put down side by side, each on the ground; None if one isn't held or two meet."""
+    """Equal parts put down, each on the ground, as they stand to each other; None if one isn't held
+    or two meet."""
     down = [land(part, ground, table) for part in parts]
     found = tuple(part for part in down if part is not None)
-    if len(found) < len(parts) or any(
-        meets(one, other) for i, one in enumerate(found) for other in found[:i]
+    if (
+        len(found) < len(parts)
+        or len({now.z - part.z for now, part in zip(found, parts, strict=True)}) > 1
+        or any(meets(one, other) for i, one in enumerate(found) for other in found[:i])
     ):
         return None
     return found

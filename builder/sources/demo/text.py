@@ -166,9 +166,10 @@ def _layouts(parts: Sequence[Part], all_x: Span, all_y: Span) -> Iterator[str]:
     xs = sorted((p.box_xyz[0], p.box_xyz[3]) for p in parts)
     ys = sorted((p.box_xyz[1], p.box_xyz[4]) for p in parts)
     same_x, same_y = len(set(xs)) == 1, len(set(ys)) == 1
-    if same_y and _touching(xs):
+    is_level = len({p.z for p in parts}) == 1
+    if is_level and same_y and _touching(xs):
         yield "side_by_side"
-    if same_x and _touching(ys):
+    if is_level and same_x and _touching(ys):
         yield "behind"
     if len(parts) == 2 and same_y and [_place(s, all_x) for s in xs] == ["low", "high"]:
         yield "left_right"

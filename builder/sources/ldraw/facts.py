@@ -34,7 +34,8 @@ def read_facts(group: Sequence[Body], before: Ground, detail: bool = False) -> F
     edges = {"x": (whole[0], whole[3]), "depth": (whole[1], whole[4])}
     facts: Facts = {}
     facts |= _relation(group, before, float(whole[2]))
-    layout = _layout(spans["x"], spans["depth"], edges)
+    is_level = all(_same(float(body.box[2]), float(group[0].box[2])) for body in group)
+    layout = _layout(spans["x"], spans["depth"], edges, is_level)
     if layout:
         facts["layout"] = layout
     scattered = layout == "corners" or (layout is None and len(group) > 1)
@@ -90,15 +91,15 @@ def _place(span: tuple[float, float], whole: tuple[float, float]) -> int | None:
 
 def _layout(
     xs: list[tuple[float, float]], ys: list[tuple[float, float]],
-    edges: dict[str, tuple[float, float]],
+    edges: dict[str, tuple[float, float]], is_level: bool,
 ) -> str | None:  # fmt: skip
-    """How several stand to each other."""
+    """How several stand to each other; `is_level` says that all are at one height."""
     if len(xs) == 1:
         return None
     same_x, same_y = _alike(xs), _alike(ys)
-    if same_y and _in_a_row(xs):
+    if is_level and same_y and _in_a_row(xs):
         return "side_by_side"
-    if same_x and _in_a_row(ys):
+    if is_level and same_x and _in_a_row(ys):
         return "behind"
     sides = [_place(span, edges["x"]) for span in sorted(xs)]
     if len(xs) == 2 and same_y and sides == [0, 2]:

@@ -155,6 +155,10 @@ def _half(low, high, all_low, all_high, names):
     return names[0] if 2 * high <= twice else names[2] if 2 * low >= twice else None
 
 
+def _level(boxes):
+    return len(set(boxes[:, 2])) == 1
+
+
 def _in_touch(starts, ends):
     """Whether each of several spans begins where the one before ends."""
     return bool((np.sort(starts)[1:] == np.sort(ends)[:-1]).all())
@@ -222,9 +226,9 @@ def _holds(name, value, own, before, labels_below):
             held = {(b[i], b[j]) for b in own for i in (0, 3) for j in (1, 4)}
             return len(own) == 4 and corners <= held
         case "layout" if value == "side_by_side":
-            return len(set(own[:, 1])) == 1 and _in_touch(own[:, 0], own[:, 3])
+            return _level(own) and len(set(own[:, 1])) == 1 and _in_touch(own[:, 0], own[:, 3])
         case "layout" if value == "behind":
-            return len(set(own[:, 0])) == 1 and _in_touch(own[:, 1], own[:, 4])
+            return _level(own) and len(set(own[:, 0])) == 1 and _in_touch(own[:, 1], own[:, 4])
         case "layout" if value == "left_right":
             return len(set(own[:, 1])) == 1 and _one_in_each_half(own[:, [0, 3]], low[0], high[0])
         case "layout" if value == "front_back":

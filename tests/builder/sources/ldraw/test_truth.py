@@ -197,7 +197,8 @@ def holds_true(name, value, group, before):
         ends = sorted((b[along], b[along + 3]) for b in own.tolist())
         touching = all(abs(a[1] - b[0]) < 0.1 for a, b in itertools.pairwise(ends))
         in_line = apart[1 - along] < 0.1 < apart[along]
-        return in_line and touching == (value in ("side_by_side", "behind"))
+        level = np.ptp(own[:, 2]) < 0.1
+        return in_line and (touching and level) == (value in ("side_by_side", "behind"))
     if name == "gap":
         if len(group) != 2:
             return False
