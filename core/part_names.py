@@ -5,6 +5,7 @@ phrase MiniGPT-v2 answers with (T8): "2 transparent red flat tiles" for "2 trans
 tiles 1x2".
 """
 
+import functools
 import re
 
 from core.colors import split_color
@@ -50,6 +51,7 @@ def part_labels(instruction: Instruction) -> list[PartLabel]:
     return labels if seen else _labels_of_plain_text(instruction.text)
 
 
+@functools.lru_cache(maxsize=4096)
 def part_kind(label: PartLabel) -> str:
     """The part a label names: "2 Grey plates 1×2" and "grey plate 1x2" are one part.
 

@@ -108,11 +108,14 @@ def _surface(
     y = (np.arange(height, dtype=np.float32) / height * 2 - 1)[part[0], None]
     across = cx * x + cxx * x * x  # (W, 3)
     down = constant + cy * y + cyy * y * y  # (H, 3)
-    surface = down[:, None, :] + across[None, :, :]
-    if np.abs(cxy).max() > 0.05:
-        surface += (y @ x.T)[:, :, None] * cxy
-    found: np.ndarray = surface.clip(0, 255)
-    return found
+    twist = y @ x.T if np.abs(cxy).max() > 0.05 else None
+    surface: np.ndarray = np.empty((len(y), len(x), 3), np.float32)
+    for channel in range(3):  # NumPy is slow where the last axis is as short as that
+        plane = down[:, channel, None] + across[None, :, channel]
+        if twist is not None:
+            plane += twist * cxy[channel]
+        surface[..., channel] = plane.clip(0, 255)
+    return surface
 
 
 def _is_plain(coefficients: np.ndarray) -> bool:

@@ -176,4 +176,4 @@ def _keep_part(step: Step) -> None:
     mask = np.isin(numbers, places)
     x0, y0, x1, y1 = (int(v) for v in step.box(step.picture, step.scene.says))
     alpha = mask.astype(np.uint8) * 255
-    context.parts[number] = encode_rgba(np.dstack([picture.rgb, alpha])[y0:y1, x0:x1])
+    context.parts[number] = encode_rgba(np.dstack([picture.rgb[y0:y1, x0:x1], alpha[y0:y1, x0:x1]]))

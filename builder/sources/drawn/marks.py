@@ -54,11 +54,15 @@ def box_xyxy_px(mask: Array) -> tuple[int, int, int, int] | None:
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def boxes_xyxy_px(numbers: Array, count: int) -> list[tuple[int, int, int, int] | None]:
-    """`box_xyxy_px` of numbers 1..count in a (h, w) map, all in one go."""
-    found: list[tuple[int, int, int, int] | None] = []
-    for where in find_objects(numbers, max(1, count))[:count]:
-        found.append(where and (where[1].start, where[0].start, where[1].stop, where[0].stop))
+def seen_px(numbers: Array, count: int) -> list[tuple[int, tuple[int, int, int, int] | None]]:
+    """Pixels and `box_xyxy_px` of each of the numbers 1..count in a (h, w) map, all in one go."""
+    x, y, wide, high = cv2.boundingRect((numbers > 0).view(np.uint8))
+    shown = np.ascontiguousarray(numbers[y : y + high, x : x + wide])  # most is background
+    counts = np.bincount(shown.ravel(), minlength=count + 1).tolist()
+    found: list[tuple[int, tuple[int, int, int, int] | None]] = []
+    for number, at in enumerate(find_objects(shown, max(1, count))[:count], 1):
+        box = at and (at[1].start + x, at[0].start + y, at[1].stop + x, at[0].stop + y)
+        found.append((counts[number], box))
     return found
 
 

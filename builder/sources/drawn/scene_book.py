@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
-from builder.sources.drawn.marks import RGB, Array, boxes_xyxy_px, write_png
+from builder.sources.drawn.marks import RGB, Array, seen_px, write_png
 from core import scenes
 from core.records import dump
 from core.store import write_bytes
@@ -41,8 +39,7 @@ class SceneBook:
     ) -> scenes.ScenePicture:
         """Write the map of a picture's parts; `numbers` (h, w) uint8 or uint16 are places in
         `part_ids`, from 1. The picture is returned, and not yet one of the page's."""
-        counts = np.bincount(numbers.ravel(), minlength=len(part_ids) + 1)
-        boxes = boxes_xyxy_px(numbers, len(part_ids))
+        seen = seen_px(numbers, len(part_ids))
         masks = f"{name}-masks.png"
         write_png(self.folder / masks, numbers)
         return scenes.ScenePicture(
@@ -52,8 +49,8 @@ class SceneBook:
             background_rgb=background_rgb,
             outline_rgb=outline_rgb,
             shown=[
-                scenes.Shown(part_id, int(counts[i]), boxes[i - 1])
-                for i, part_id in enumerate(part_ids, 1)
+                scenes.Shown(part_id, pixels, box)
+                for part_id, (pixels, box) in zip(part_ids, seen, strict=True)
             ],
             file=file,
         )
