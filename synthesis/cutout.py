@@ -179,9 +179,9 @@ def recolored(cutout: Cutout, color: tuple[int, int, int]) -> Cutout:
     repainted as they are, they would shine along the whole outline.
     """
     inner = cutout.part & ~cutout.outline
-    painted = _painted(cutout.rgb, inner, color)
     mixed = grown(cutout.outline, MIXED_PX) & inner | grown(inner, 1) & cutout.outline
     pure = inner & ~mixed
+    painted = _painted(cutout.rgb, inner, pure if pure.any() else inner, color)
     if pure.any() and cutout.outline.any():
         rows, columns = ndimage.distance_transform_edt(
             ~pure, return_distances=False, return_indices=True
@@ -193,11 +193,14 @@ def recolored(cutout: Cutout, color: tuple[int, int, int]) -> Cutout:
     return replace(cutout, rgb=painted, through=None, behind=None)
 
 
-def _painted(rgb: np.ndarray, where: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
-    pixels = rgb[where].astype(np.float32)
-    light = pixels.max(axis=1)
-    full = max(1.0, float(np.percentile(light, 80)))  # its lit face; edges are darker
-    shade = (light / full)[:, None]
+def _painted(
+    rgb: np.ndarray, where: np.ndarray, pure: np.ndarray, color: tuple[int, int, int]
+) -> np.ndarray:
+    """Painted `where`, as light as the face that is lit: of `pure` pixels, for a bright outline
+    that is mixed in would pass for light."""
+    light = rgb.max(axis=2).astype(np.float32)
+    full = max(1.0, float(np.percentile(light[pure], 80)))  # edges are darker
+    shade = (light[where] / full)[:, None]
     wanted = np.array(color, np.float32) * np.minimum(shade, 1)
     wanted += (255 - wanted) * np.clip(shade - 1, 0, 1)  # highlights go towards white
     painted = rgb.copy()

@@ -304,7 +304,7 @@ def test_recolored_looks_as_if_it_had_been_drawn_in_that_colour(seed, color):
     flat = dataclasses.replace(drawn, face=np.full_like(drawn.face, 90))
     truth = dataclasses.replace(drawn, face=np.full_like(drawn.face, color)).picture()
     seen = put_down(drawn.ground, recolored(_lifted(flat), color), (0, 0))
-    assert difference(seen, truth).max() <= 24
+    assert difference(seen, truth).max() <= 2
 
 
 # Restoration --------------------------------------------------------------------------------

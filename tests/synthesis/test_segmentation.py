@@ -168,7 +168,8 @@ def test_without_an_outline_before_there_is_no_old_one(seed):
     )
     found = segment(picture, ground, MAGENTA, TOLERANCE)
     assert found is not None
-    assert _iou(found.part[:, :160], drawn.segment.part) > 0.9
+    # Of a part 12 px across, half of whose rim is taken for outline, 0.83.
+    assert _iou(found.part[:, :160], drawn.segment.part) > 0.8
     assert _iou(found.outline[:, :160], drawn.segment.outline) > 0.75  # soft rims are left out
     assert not old_outline(picture, ground, found, MAGENTA, TOLERANCE).any()
 
