@@ -6,6 +6,7 @@ wherever its worker runs (`stages.run`).
 
 import argparse
 import contextlib
+import secrets
 import shutil
 from collections.abc import Iterator, Sequence
 
@@ -14,13 +15,15 @@ from builder.engine.local import Workers
 from builder.sources.source import Manuals, Source
 from core import store
 from core.mirror import ATTEMPTS, Mirror, scratch_of
-from core.storage import check, is_shared
+from core.storage import check, is_shared, tidying
 from core.store import ANSWERS, CRAWL, DEMO, LDRAW, PARSE, REWRITTEN, ROWS
 
 # Of a crawl besides its manuals: what is known of every address, and the pages that led to manuals.
 PAGES, REPORT = f"{CRAWL}/.pages", f"{CRAWL}/report.jsonl"
 TREES = (DEMO, LDRAW, PAGES)
-UNSENT = ".unsent"  # in scratch: a source has begun, and what it brought was not sent to its end
+# In scratch: a source has begun, and what it brought was not sent to its end. It says what `SENT`
+# on the storage said then, which is another with everybody who sends.
+UNSENT, SENT = ".unsent", ".sent"
 
 
 @contextlib.contextmanager
@@ -52,14 +55,17 @@ def bring(
     `engine` runs here."""
     if shared is None:
         return source.bring(options, engine)
-    unsent = options.work / UNSENT
-    if not unsent.is_file():  # else what is here is newer
+    unsent, sent = options.work / UNSENT, shared.read(SENT) or b""
+    if not unsent.is_file() or unsent.read_bytes() != sent:  # else what is here is newer
         for name in TREES:
             shared.bring(name)
         shared.pull_if_there(REPORT)
         shared.pull_all(CRAWL, shared.manuals(CRAWL), lambda name: True)
-    store.write_bytes(unsent, b"")
+    store.write_bytes(unsent, sent)
     found = source.bring(options, engine)
+    sent = secrets.token_hex(8).encode()
+    store.write_bytes(unsent, sent)
+    store.write_bytes(shared.place / SENT, sent)
     shared.push_all(CRAWL, found.manual_ids)
     for name in TREES:
         shared.send(name)
@@ -76,10 +82,8 @@ def asking(shared: Mirror | None, manual_ids: Sequence[str]) -> Iterator[None]:
         return
     shared.pull_all(PARSE, manual_ids)
     shared.bring(ANSWERS)
-    try:
+    with tidying(lambda: shared.send(ANSWERS)):
         yield
-    finally:
-        shared.send(ANSWERS)
 
 
 @contextlib.contextmanager
@@ -93,8 +97,6 @@ def rewriting(
     shared.bring(ANSWERS)
     for manual_id in manual_ids:
         shared.pull_files([f"{ROWS}/{manual_id}/{config}.parquet" for config in configs])
-    try:
+    with tidying(lambda: shared.send(ANSWERS)):
         yield
-    finally:
-        shared.send(ANSWERS)
     shared.send(REWRITTEN)

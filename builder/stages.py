@@ -151,7 +151,9 @@ def _bring_inputs(stage: Stage, manual_id: str, build: BuildOptions, shared: Mir
         if not (build.work / folder / manual_id).exists():  # else this attempt has it
             shared.pull(f"{folder}/{manual_id}")
     if stage.folder == ANNOTATE:
-        shared.pull_files(answers.files_of(build.work, manual_id, build.annotator, build.models))
+        # There is none about a picture that can't be read; of one that is missing the stage tells.
+        wanted = answers.files_of(build.work, manual_id, build.annotator, build.models)
+        shared.pull_if_there(*wanted)
 
 
 def identities(build: BuildOptions) -> list[str]:

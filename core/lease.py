@@ -4,19 +4,21 @@ while under the eyes of who wants it.
 """
 
 import contextlib
+import errno
 import json
 import logging
 import os
 import secrets
+import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
-from core.storage import filesystem_of, told
+from core.storage import filesystem_of, tidying, told
 
 log = logging.getLogger("lego_arta")
 
@@ -29,7 +31,9 @@ class Lease:
     """A lease that this run holds; `lost` once another run has taken it over."""
 
     def __init__(self, place: Path) -> None:
-        self.fs, self.path = filesystem_of(place)
+        fs, self.path = filesystem_of(place)
+        # Connections of its own: beats would wait behind uploads, for longer than others wait.
+        self.fs = type(fs)(*fs.storage_args, **fs.storage_options, skip_instance_cache=True)
         self.owner = {"machine": _machine(), "pid": os.getpid(), "id": secrets.token_hex(8)}
         self.beats, self.lost = 0, False
 
@@ -54,12 +58,13 @@ class Lease:
         """Whether this run holds it."""
         return (self.read() or {}).get("id") == self.owner["id"]
 
-    def renew(self, stop: threading.Event) -> None:
+    def renew(self, stop: threading.Event, on_loss: Callable[[], None]) -> None:
         """Beat until it is over, or lost."""
         while not stop.wait(RENEW_S):
             try:
                 if not self.is_mine():
                     self.lost = True
+                    on_loss()
                     return
                 self.write()
             except Exception as error:  # the storage will answer again; others wait PATIENCE_S
@@ -78,20 +83,42 @@ def leased(place: Path, what: str, busy: str) -> Iterator[None]:
     with told(what):
         _take(lease, f"{what}: {busy}")
     stop = threading.Event()
-    beating = threading.Thread(target=lease.renew, args=(stop,), name="lease", daemon=True)
+    arguments = (stop, _stopping(threading.current_thread()))
+    beating = threading.Thread(target=lease.renew, args=arguments, name="lease", daemon=True)
     beating.start()
-    try:
-        yield
-    finally:
+
+    def give_back() -> None:
         stop.set()
         beating.join()
         with told(what):
             lease.free()
+
+    try:
+        with tidying(give_back):
+            yield
+    except KeyboardInterrupt:
+        if not lease.lost:
+            raise
     if lease.lost:
         raise UserError(
             f"{what}: another run took it over while the storage did not answer; what is there is "
             "whole, run again to go on"
         )
+
+
+def _stopping(owner: threading.Thread) -> Callable[[], None]:
+    """What stops the work of a thread whose lease is lost: two that write at once would mix what
+    they write. Only the main thread can be stopped; another is told at its end."""
+
+    def stop() -> None:
+        if owner is not threading.main_thread():
+            return
+        if hasattr(signal, "pthread_kill"):
+            signal.pthread_kill(owner.ident or 0, signal.SIGINT)  # it may wait for something
+        else:
+            signal.raise_signal(signal.SIGINT)
+
+    return stop
 
 
 def _take(lease: Lease, busy: str) -> None:
@@ -108,7 +135,12 @@ def _take(lease: Lease, busy: str) -> None:
             pass
         except (NotImplementedError, ValueError):  # it can't tell whether a file is new
             lease.write()
-    time.sleep(LOOK_S if found is not None else 0)  # of several who take it, the last one has it
+        except OSError as error:  # what S3 answers in its many dialects
+            if error.errno == errno.ENOSYS:
+                lease.write()
+            elif lease.read() is None:
+                raise
+    time.sleep(LOOK_S)  # of several who take it, the last one has it
     if not lease.is_mine():
         raise UserError(busy)
 
@@ -146,4 +178,8 @@ def _machine() -> str:
         space = str(Path("/proc/self/ns/pid").readlink())
     except OSError:
         space = ""
-    return f"{socket.gethostname()} {space}".strip()
+    try:  # machines copied from one image have the same name
+        start = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        start = ""
+    return " ".join((socket.gethostname(), space, start)).strip()

@@ -21,6 +21,8 @@ from core.storage import filesystem_of, told
 from core.store import CRAWL, DONE, TEMPORARY
 
 AT_ONCE = 16  # manuals that are asked for at a time
+# Files of one folder at a time: each is held whole in memory until a connection is free.
+FILES_AT_ONCE = 4
 ATTEMPTS = "attempts"
 # The file of a manual's folder that is uploaded last. What was crawled names all its files and
 # their hashes in its record.
@@ -107,7 +109,9 @@ class Mirror:
                     return
                 names = [name for name in names if wanted is None or wanted(name)]
                 _get(fs, f"{root}/{folder}", temporary, names)
-            store.put_in_place(temporary, target)
+            with store.one_at_a_time(target):
+                if not self.is_current(folder):  # brought by another thread or process since
+                    store.put_in_place(temporary, target)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
@@ -117,10 +121,16 @@ class Mirror:
         with told(self.place):
             _get(fs, root, self.scratch, names)
 
-    def pull_if_there(self, name: str) -> None:
-        """Bring a file here, if there is one."""
-        if (data := self.read(name)) is not None:
-            store.write_bytes(self.scratch / name, data)
+    def pull_if_there(self, *names: str) -> None:
+        """Bring those of some small files here that are there."""
+        fs, root = filesystem_of(self.place)
+        with told(self.place):
+            found = fs.cat([f"{root}/{name}" for name in names], on_error="return") if names else {}
+            for path, data in found.items():
+                if isinstance(data, bytes):
+                    store.write_bytes(self.scratch / _relative(path, root), data)
+                elif not isinstance(data, FileNotFoundError):
+                    raise data
 
     def pull_all(self, folder: str, manual_ids: Iterable[str], wanted: Wanted = small) -> None:
         """Bring what is wanted of many manuals' folders here."""
@@ -222,7 +232,8 @@ def _marker_of(folder: str) -> str:
 def _files(folder: Path) -> list[Path]:
     """Files of a folder, without what is half-written; links to folders are gone into."""
     found = []
-    for top, _, names in os.walk(folder, followlinks=True):
+    for top, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not name.endswith(TEMPORARY)]
         found += [Path(top) / name for name in names if not name.endswith((TEMPORARY, ".lock"))]
     return sorted(found)
 
@@ -264,9 +275,9 @@ def _get(fs: Any, base: str, folder: Path, names: Sequence[str]) -> None:
     """Download files; each appears under its name when it is whole."""
     if not names:
         return
-    with tempfile.TemporaryDirectory(suffix=TEMPORARY, dir=_made(folder)) as temporary:
+    with tempfile.TemporaryDirectory(TEMPORARY, ".", _made(folder)) as temporary:
         copies = [str(Path(temporary) / str(number)) for number in range(len(names))]
-        fs.get([f"{base}/{name}" for name in names], copies)
+        fs.get([f"{base}/{name}" for name in names], copies, batch_size=FILES_AT_ONCE)
         for copy, name in zip(copies, names, strict=True):
             _made((folder / name).parent)
             Path(copy).replace(folder / name)
@@ -274,7 +285,8 @@ def _get(fs: Any, base: str, folder: Path, names: Sequence[str]) -> None:
 
 def _put(fs: Any, folder: Path, base: str, names: Sequence[str]) -> None:
     if names:
-        fs.put([str(folder / name) for name in names], [f"{base}/{name}" for name in names])
+        ours, theirs = ([f"{top}/{name}" for name in names] for top in (folder, base))
+        fs.put(ours, theirs, batch_size=FILES_AT_ONCE)
 
 
 def _made(folder: Path) -> Path:

@@ -6,18 +6,21 @@ import argparse
 import asyncio
 import contextlib
 import errno
+import logging
 import os
 import re
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 from core.cli import instead_of, pip_install, writable
 from core.errors import UserError
+
+log = logging.getLogger("lego_arta")
 
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _ONE_SLASH = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/(?!/)(.*)")
@@ -257,6 +260,21 @@ def folder_here(out: Path, first: str) -> Iterator[Path]:
         with told(out):
             for name in sorted(names, key=lambda name: (name == first, name)):
                 fs.put_file(str(written / name), f"{base}/{name}")
+
+
+@contextlib.contextmanager
+def tidying(clean_up: Callable[[], None]) -> Iterator[None]:
+    """Call `clean_up` at the end. After an error, what it raises itself is only logged: storage
+    that does not answer would hide what went wrong."""
+    try:
+        yield
+    except BaseException:
+        try:
+            clean_up()
+        except Exception as error:
+            log.warning("%s", error)
+        raise
+    clean_up()
 
 
 def remove(place: Path) -> None:

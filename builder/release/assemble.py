@@ -49,7 +49,7 @@ from core.features import as_json
 from core.names import WEIGHTS
 from core.records import Drop
 from core.shards import SHARD_BYTES
-from core.storage import check, files_below, is_shared, make_folder, put_over, remove
+from core.storage import check, files_below, is_shared, make_folder, put_over, remove, tidying
 from core.store import CRAWL, DONE, ROWS
 from lego_arta import SPLITS, __version__
 from tasks import TASKS
@@ -175,11 +175,9 @@ def _assemble_there(
     one and copied over by the storage itself. What is left of a killed run goes first."""
     temporary = options.out.with_name(f".{options.out.name}{store.TEMPORARY}")
     remove(temporary)
-    try:
+    with tidying(lambda: remove(temporary)):
         manifest = _fill(temporary, manual_ids, build, options, print_)
         put_over(temporary, options.out, MANIFEST)
-    finally:
-        remove(temporary)
     return manifest
 
 
@@ -356,6 +354,8 @@ def _probe(folder: Path, options: AssembleOptions) -> list[probes.Result]:
 def hashes_of(folder: Path, known: Mapping[str, File]) -> dict[str, File]:
     """Size and sha256 of the files of a build by their path in it, sorted; `known` stay."""
     names = sorted(path.relative_to(folder).as_posix() for path in files_below(folder))
+    if gone := known.keys() - set(names):
+        raise UserError(f"{folder}: {min(gone)} was removed by somebody else; run again")
     return {
         name: known.get(name)
         or {"bytes": (folder / name).stat().st_size, "sha256": file_sha256(folder / name)}
