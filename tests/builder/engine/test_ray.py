@@ -185,15 +185,15 @@ def test_a_killed_driver_run_again_redoes_nothing(nodes, local, tmp_path):
                "--no-probe", "--work", work, "--out", out,
                "--engine", "ray", "--ray-address", nodes.address]  # fmt: skip
     first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not list(work.glob(f"{ROWS}/*/{DONE}")) and first.poll() is None:
+    while not list(work.glob(f"{ROWS}/[!.]*/{DONE}")) and first.poll() is None:
         time.sleep(0.02)
     first.kill()
     first.wait()
-    done = {path: path.stat().st_mtime_ns for path in work.glob(f"[234]_*/*/{DONE}")}
+    done = {path: path.stat().st_mtime_ns for path in work.glob(f"[234]_*/[!.]*/{DONE}")}
     assert done
     run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    assert done.items() <= {p: p.stat().st_mtime_ns for p in work.glob(f"[234]_*/*/{DONE}")}.items()
+    assert done.items() <= {p: p.stat().st_mtime_ns for p in work.glob(f"[234]_*/[!.]*/{DONE}")}.items()
     assert stage_files(work) == stage_files(local.parent / "w")
     assert build_files(out) == build_files(local)
 
