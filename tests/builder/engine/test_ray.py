@@ -193,7 +193,10 @@ def test_a_killed_driver_run_again_redoes_nothing(nodes, local, tmp_path):
     assert done
     run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    assert done.items() <= {p: p.stat().st_mtime_ns for p in work.glob(f"[234]_*/[!.]*/{DONE}")}.items()
+    assert (
+        done.items()
+        <= {p: p.stat().st_mtime_ns for p in work.glob(f"[234]_*/[!.]*/{DONE}")}.items()
+    )
     assert stage_files(work) == stage_files(local.parent / "w")
     assert build_files(out) == build_files(local)
 
