@@ -38,6 +38,8 @@ CHANGED_SHARE_MIN = 0.15
 PART_PX_MIN_AT_960 = 60
 # Colours nearer than this (CIE Lab) are called the same; masks alike above this IoU too.
 COLOR_DISTANCE_MIN, SAME_SHAPE_IOU = 30.0, 0.8
+# A piece farther than this from what was built stands on nothing.
+NEAR_PX = 3
 
 
 @dataclass(frozen=True)
@@ -232,25 +234,40 @@ def _at(scene: Scene, place: Place, kind: str, canvas: np.ndarray) -> Wrong:
     return Wrong(kind, rgb, place.box_px, place.shift_xy_px, place.shift_fraction)
 
 
-def _in_place(scene: Scene, kind: str, cutout: Cutout, turn: int = 0) -> Wrong | None:
-    """The changed cut-out where the right one belongs; None when it would leave the picture."""
+def _in_place(
+    scene: Scene, kind: str, cutout: Cutout, supply: Supply, turn: int = 0
+) -> Wrong | None:
+    """The changed cut-out where the right one belongs; None when it would leave the picture, or a
+    piece of it would hang in the air."""
     (x, y), (h, w) = cutout.xy_px, cutout.alpha.shape
     if x < 0 or y < 0 or x + w > scene.canvas.shape[1] or y + h > scene.canvas.shape[0]:
+        return None
+    if _hovering(scene, cutout) > _hovering(scene, scene.cutout):
+        supply.screened[f"{kind}: hovers"] += 1
         return None
     rgb = put_down(scene.canvas, cutout, (0, 0))
     return Wrong(kind, rgb, cutout.box_px, turn=turn)
 
 
+def _hovering(scene: Scene, cutout: Cutout) -> int:
+    """How many pieces of a cut-out have nothing of what was built before beside them."""
+    (x, y), (h, w) = cutout.xy_px, cutout.alpha.shape
+    solid = cutout.part | cutout.outline
+    near = grown(scene.assembly, NEAR_PX)[y : y + h, x : x + w]
+    count, pieces = cv2.connectedComponents(solid.astype(np.uint8), connectivity=8)
+    return count - 1 - len(np.unique(pieces[near & solid]))
+
+
 def _rotated(scene: Scene, rng: random.Random, supply: Supply) -> Wrong | None:
     for turn in rng.sample((1, 2, 3), 3):
-        wrong = _in_place(scene, "rotate", turned(scene.cutout, turn), turn)
+        wrong = _in_place(scene, "rotate", turned(scene.cutout, turn), supply, turn)
         if wrong is not None and _seen(scene, wrong, supply, "looks_the_same"):
             return wrong
     return None
 
 
 def _mirrored(scene: Scene, rng: random.Random, supply: Supply) -> Wrong | None:
-    wrong = _in_place(scene, "mirror", mirrored(scene.cutout))
+    wrong = _in_place(scene, "mirror", mirrored(scene.cutout), supply)
     if wrong is None or not _seen(scene, wrong, supply, "looks_the_same"):
         return None
     return wrong
@@ -261,7 +278,7 @@ def _recolored(scene: Scene, rng: random.Random, supply: Supply) -> Wrong | None
     other = [c for c in supply.colors if color_distance(c, own) >= COLOR_DISTANCE_MIN]
     if not other:
         return None
-    wrong = _in_place(scene, "wrong_color", recolored(scene.cutout, rng.choice(other)))
+    wrong = _in_place(scene, "wrong_color", recolored(scene.cutout, rng.choice(other)), supply)
     return wrong if wrong is not None and _seen(scene, wrong, supply) else None
 
 
@@ -280,7 +297,7 @@ def _other_part(scene: Scene, rng: random.Random, supply: Supply) -> Wrong | Non
         if _alike(scene.cutout, there):
             supply.screened["wrong_part: looks_the_same"] += 1
             continue
-        wrong = _in_place(scene, "wrong_part", there)
+        wrong = _in_place(scene, "wrong_part", there, supply)
         if wrong is not None and _seen(scene, wrong, supply):
             return wrong
     return None

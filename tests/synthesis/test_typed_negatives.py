@@ -7,7 +7,17 @@ import cv2
 import numpy as np
 import pytest
 from drawn import all_kinds, corner, lies, scene_of
-from makers import BLUE, GREY, MAGENTA, RED, SESSION_BRICKS, disc, plain, step_pictures
+from makers import (
+    BLUE,
+    GREY,
+    MAGENTA,
+    RED,
+    SESSION_BRICKS,
+    Brick,
+    disc,
+    plain,
+    step_pictures,
+)
 
 from synthesis import boxes
 from synthesis.boundary import TOLERANCE, color_mask
@@ -178,6 +188,21 @@ def test_a_brick_that_is_alike_left_and_right_is_not_mirrored(index):
     typed, screened = all_kinds(SCENES[index])
     if same > 0.97:
         assert "mirror" not in typed and screened["mirror: looks_the_same"] == 1
+
+
+def test_nothing_is_left_hanging_in_the_air():
+    """One part on a column, one on the low plate beside it: turned or mirrored as one, the first
+    would hang over the plate."""
+    standing = (Brick((100, 280, 400, 300), GREY), Brick((100, 120, 160, 282), GREY))
+    before = step_pictures(standing, None)[-1].rgb
+    part = np.zeros(before.shape[:2], np.uint8)
+    part[96:124, 110:150] = part[256:284, 350:390] = 1
+    now = before.copy()
+    now[part > 0] = BLUE
+    now[(cv2.dilate(part, disc(2)) & (1 - cv2.erode(part, disc(1)))) > 0] = MAGENTA
+    typed, screened = all_kinds(scene_of(before, now), colors=[RED])
+    assert screened["mirror: hovers"] == 1 and screened["rotate: hovers"] >= 1
+    assert not {"mirror", "rotate"} & typed.keys() and "wrong_color" in typed
 
 
 def test_a_change_too_small_to_see_is_turned_down_and_counted():
