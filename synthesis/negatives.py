@@ -255,7 +255,8 @@ def _hovering(scene: Scene, cutout: Cutout) -> int:
     solid = cutout.part | cutout.outline
     near = grown(scene.assembly, NEAR_PX)[y : y + h, x : x + w]
     count, pieces = cv2.connectedComponents(solid.astype(np.uint8), connectivity=8)
-    return count - 1 - len(np.unique(pieces[near & solid]))
+    standing: int = len(np.unique(pieces[near & solid]))
+    return int(count) - 1 - standing
 
 
 def _rotated(scene: Scene, rng: random.Random, supply: Supply) -> Wrong | None:

@@ -44,9 +44,8 @@ def sprite_of(mesh: Mesh, turn: Array, camera: Camera) -> Sprite:
 
 @functools.lru_cache(maxsize=SPRITES_KEPT)
 def _sprite(mesh: Mesh, turn: tuple[float, ...], view: View, scale: float) -> Sprite:
-    axes = product(
-        view.axes, np.array(turn).reshape(3, 3)
-    )  # right, down, away from the part's own frame
+    # right, down, away from the part's own frame
+    axes = product(view.axes, np.array(turn).reshape(3, 3))
     axes[:2] *= FINE * scale
     seen = product(mesh.triangles, axes.T)
     low = np.floor(seen[..., :2].reshape(-1, 2).min(0)).astype(int)
