@@ -14,7 +14,7 @@ from builder.engine import Engine
 from builder.engine.local import Workers
 from builder.sources.source import Manuals, Source
 from core import store
-from core.mirror import ATTEMPTS, Mirror, scratch_of
+from core.mirror import ATTEMPTS, FETCHING, Mirror, scratch_of
 from core.storage import check, is_shared, tidying
 from core.store import ANSWERS, CRAWL, DEMO, LDRAW, PARSE, REWRITTEN, ROWS
 
@@ -38,7 +38,9 @@ def work_of(options: argparse.Namespace) -> Iterator[Mirror | None]:
     check(place, "--work")
     options.work = (options.scratch or scratch_of(place)).absolute()
     with store.working_in(options.work), store.held(place / ".lease", f"--work {place}"):
-        shutil.rmtree(options.work / ATTEMPTS, ignore_errors=True)  # of runs that were killed
+        killed = options.work.glob(f"{FETCHING}*{store.TEMPORARY}")
+        for left in (options.work / ATTEMPTS, *killed):  # of runs that were killed
+            shutil.rmtree(left, ignore_errors=True)
         yield Mirror(place, options.work)
 
 

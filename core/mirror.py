@@ -23,7 +23,7 @@ from core.store import CRAWL, DONE, TEMPORARY
 AT_ONCE = 16  # manuals that are asked for at a time
 # Files of one folder at a time: each is held whole in memory until a connection is free.
 FILES_AT_ONCE = 4
-ATTEMPTS = "attempts"
+ATTEMPTS, FETCHING = "attempts", ".fetching-"
 # The file of a manual's folder that is uploaded last. What was crawled names all its files and
 # their hashes in its record.
 _MARKERS = {CRAWL: "crawl.json"}
@@ -275,7 +275,7 @@ def _get(fs: Any, base: str, folder: Path, names: Sequence[str]) -> None:
     """Download files; each appears under its name when it is whole."""
     if not names:
         return
-    with tempfile.TemporaryDirectory(TEMPORARY, ".", _made(folder)) as temporary:
+    with tempfile.TemporaryDirectory(TEMPORARY, FETCHING, _made(folder)) as temporary:
         copies = [str(Path(temporary) / str(number)) for number in range(len(names))]
         fs.get([f"{base}/{name}" for name in names], copies, batch_size=FILES_AT_ONCE)
         for copy, name in zip(copies, names, strict=True):

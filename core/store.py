@@ -165,7 +165,6 @@ def working_in(work: Path) -> Iterator[None]:
     with held(work / ".lock", f"--work {work}"):
         stages = (DEMO, LDRAW, CRAWL, PARSE, ANSWERS, ANNOTATE, ROWS)
         leftovers = [p for name in stages for p in (work / name).rglob(f".*{TEMPORARY}")]
-        leftovers += work.glob(f".*{TEMPORARY}")
         for leftover in leftovers:
             if leftover.is_dir():
                 shutil.rmtree(leftover, ignore_errors=True)

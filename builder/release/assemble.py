@@ -331,6 +331,8 @@ def _finish(
         "records": found.records,
         "files": hashes_of(folder, shards),
     }
+    if gone := shards.keys() - manifest["files"].keys():
+        raise UserError(f"{options.out}: {min(gone)} was removed by somebody else; run again")
     data = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
     (folder / MANIFEST).write_bytes(data + b"\n")
     result: Manifest = json.loads(data)
@@ -354,8 +356,6 @@ def _probe(folder: Path, options: AssembleOptions) -> list[probes.Result]:
 def hashes_of(folder: Path, known: Mapping[str, File]) -> dict[str, File]:
     """Size and sha256 of the files of a build by their path in it, sorted; `known` stay."""
     names = sorted(path.relative_to(folder).as_posix() for path in files_below(folder))
-    if gone := known.keys() - set(names):
-        raise UserError(f"{folder}: {min(gone)} was removed by somebody else; run again")
     return {
         name: known.get(name)
         or {"bytes": (folder / name).stat().st_size, "sha256": file_sha256(folder / name)}
