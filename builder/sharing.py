@@ -14,8 +14,9 @@ from builder.engine import Engine
 from builder.engine.local import Workers
 from builder.sources.source import Manuals, Source
 from core import store
+from core.lease import tidying
 from core.mirror import ATTEMPTS, FETCHING, Mirror, scratch_of
-from core.storage import check, is_shared, tidying
+from core.storage import check, is_shared
 from core.store import ANSWERS, CRAWL, DEMO, LDRAW, PARSE, REWRITTEN, ROWS
 
 # Of a crawl besides its manuals: what is known of every address, and the pages that led to manuals.
@@ -58,16 +59,17 @@ def bring(
     if shared is None:
         return source.bring(options, engine)
     unsent, sent = options.work / UNSENT, shared.read(SENT) or b""
-    if not unsent.is_file() or unsent.read_bytes() != sent:  # else what is here is newer
+    if not unsent.is_file() or sent not in unsent.read_bytes().split(b"\n"):
+        # else what is here is newer
         for name in TREES:
             shared.bring(name)
         shared.pull_if_there(REPORT)
         shared.pull_all(CRAWL, shared.manuals(CRAWL), lambda name: True)
     store.write_bytes(unsent, sent)
     found = source.bring(options, engine)
-    sent = secrets.token_hex(8).encode()
-    store.write_bytes(unsent, sent)
-    store.write_bytes(shared.place / SENT, sent)
+    new = secrets.token_hex(8).encode()
+    store.write_bytes(unsent, sent + b"\n" + new)  # killed here it is still the one, then the other
+    store.write_bytes(shared.place / SENT, new)
     shared.push_all(CRAWL, found.manual_ids)
     for name in TREES:
         shared.send(name)
@@ -84,7 +86,7 @@ def asking(shared: Mirror | None, manual_ids: Sequence[str]) -> Iterator[None]:
         return
     shared.pull_all(PARSE, manual_ids)
     shared.bring(ANSWERS)
-    with tidying(lambda: shared.send(ANSWERS)):
+    with tidying(lambda: shared.send(ANSWERS, only_add=True)):
         yield
 
 
@@ -99,6 +101,6 @@ def rewriting(
     shared.bring(ANSWERS)
     for manual_id in manual_ids:
         shared.pull_files([f"{ROWS}/{manual_id}/{config}.parquet" for config in configs])
-    with tidying(lambda: shared.send(ANSWERS)):
+    with tidying(lambda: shared.send(ANSWERS, only_add=True)):
         yield
     shared.send(REWRITTEN)

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, TypedDict, cast
 from core.cli import no_build
 from core.errors import UserError
 from core.names import SPLITS, Row
-from core.storage import files_below, is_shared, parquet, told
+from core.storage import files_below, is_shared, parquet, sizes_below, told
 
 MANIFEST = "build.json"
 DATASET_NAME = "lego-arta"
@@ -226,9 +226,10 @@ def missing_shards(
 ) -> list[Missing]:
     """Shards that the manifest names and the folder lacks: of some configs (all), some splits."""
     missing: dict[tuple[str, str], list[str]] = {}
+    there = sizes_below(build)
     for name in sorted(manifest.get("files", {})):
         match = _SHARD.fullmatch(name)
-        if match and not (build / name).is_file():
+        if match and name not in there:
             missing.setdefault((match[1], match[2]), []).append(name)
     found = []
     for (config, split), names in missing.items():
@@ -299,9 +300,10 @@ def shard_rows(path: Path, config: str, columns: Sequence[str] | None = None) ->
 
 @contextlib.contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Errors of reading say what was read."""
+    """Errors of reading say what was read; what storage refuses is no fault of the shard."""
     try:
-        yield
+        with told(path) if is_shared(path) else contextlib.nullcontext():
+            yield
     except (OSError, KeyError, ValueError) as error:
         raise UserError(f"{path}: not a shard of a build ({error}); build it anew") from error
 

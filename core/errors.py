@@ -8,6 +8,10 @@ class UserError(Exception):
     """Something the user can mend. The message is one line: what, the value found, the cure."""
 
 
+class LeaseLost(BaseException):
+    """Another run works where this one did: it ends at once, and touches nothing there."""
+
+
 def describe(error: BaseException) -> str:
     """One line for a person: what happened, and what to do about it."""
     text = " ".join(str(error).split())

@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from core.errors import UserError
-from core.storage import filesystem_of, tidying, told
+from core.errors import LeaseLost, UserError
+from core.storage import filesystem_of, told
 
 log = logging.getLogger("lego_arta")
 
@@ -78,27 +78,21 @@ class Lease:
 
 @contextlib.contextmanager
 def leased(place: Path, what: str, busy: str) -> Iterator[None]:
-    """Hold a lease for a while; raises `UserError` about `what` where a run that lives holds it."""
+    """Hold a lease for a while; raises `UserError` about `what` where a run that lives holds it.
+
+    Who loses it is stopped: two that write at once would mix what they write. Only the main thread
+    can be; another is told at its end.
+    """
     lease = Lease(place)
     with told(what):
         _take(lease, f"{what}: {busy}")
-    stop = threading.Event()
-    arguments = (stop, _stopping(threading.current_thread()))
-    beating = threading.Thread(target=lease.renew, args=arguments, name="lease", daemon=True)
-    beating.start()
-
-    def give_back() -> None:
-        stop.set()
-        beating.join()
-        with told(what):
-            lease.free()
-
-    try:
-        with tidying(give_back):
-            yield
-    except KeyboardInterrupt:
-        if not lease.lost:
-            raise
+    with _stopped_by_signal() as stop_work:
+        try:
+            with tidying(lambda: _free(lease, what)), _beating(lease, stop_work):
+                yield
+        except LeaseLost:
+            if not lease.lost:  # but one that is held with it
+                raise
     if lease.lost:
         raise UserError(
             f"{what}: another run took it over while the storage did not answer; what is there is "
@@ -106,19 +100,57 @@ def leased(place: Path, what: str, busy: str) -> Iterator[None]:
         )
 
 
-def _stopping(owner: threading.Thread) -> Callable[[], None]:
-    """What stops the work of a thread whose lease is lost: two that write at once would mix what
-    they write. Only the main thread can be stopped; another is told at its end."""
+@contextlib.contextmanager
+def _beating(lease: Lease, on_loss: Callable[[], None]) -> Iterator[None]:
+    stop = threading.Event()
+    thread = threading.Thread(target=lease.renew, args=(stop, on_loss), name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
-    def stop() -> None:
-        if owner is not threading.main_thread():
-            return
-        if hasattr(signal, "pthread_kill"):
-            signal.pthread_kill(owner.ident or 0, signal.SIGINT)  # it may wait for something
-        else:
-            signal.raise_signal(signal.SIGINT)
 
-    return stop
+def _free(lease: Lease, what: str) -> None:
+    with told(what):
+        lease.free()
+
+
+@contextlib.contextmanager
+def tidying(clean_up: Callable[[], None]) -> Iterator[None]:
+    """Call `clean_up` at the end. After an error, what it raises itself is only logged: storage
+    that does not answer would hide what went wrong. After a lease is lost it is not called: what is
+    there is another's."""
+    try:
+        yield
+    except LeaseLost:
+        raise
+    except BaseException:
+        try:
+            clean_up()
+        except Exception as error:
+            log.warning("%s", error)
+        raise
+    clean_up()
+
+
+@contextlib.contextmanager
+def _stopped_by_signal() -> Iterator[Callable[[], None]]:
+    """What raises `LeaseLost` in this thread when another calls it, whatever this one waits for."""
+    owner = threading.current_thread()
+    if owner is not threading.main_thread() or not hasattr(signal, "SIGUSR1"):
+        yield lambda: None
+        return
+
+    def lose(number: int, frame: object) -> None:
+        raise LeaseLost
+
+    before = signal.signal(signal.SIGUSR1, lose)
+    try:
+        yield lambda: signal.pthread_kill(owner.ident or 0, signal.SIGUSR1)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 def _take(lease: Lease, busy: str) -> None:

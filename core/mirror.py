@@ -197,9 +197,9 @@ class Mirror:
         for relative in wanted:
             os.utime(here / relative, (theirs[relative][1], theirs[relative][1]))
 
-    def send(self, name: str) -> None:
+    def send(self, name: str, only_add: bool = False) -> None:
         """Make a tree on the storage what it is here: files that are new, newer or of another size
-        are uploaded, those that are gone here are deleted there."""
+        are uploaded, those that are gone here are deleted there unless it can `only_add`."""
         fs, root = filesystem_of(self.place)
         here = self.scratch / name
         base = f"{root}/{name}"
@@ -216,7 +216,7 @@ class Mirror:
             # Records go before what they speak of changes, and come after it.
             records = [relative for relative in changed if relative.endswith(".json")]
             gone = [*(theirs.keys() - ours.keys()), *(theirs.keys() & set(records))]
-            for relative in gone:
+            for relative in [] if only_add else gone:
                 fs.rm_file(f"{base}/{relative}")
             _put(fs, here, base, sorted(set(changed) - set(records)))
             _put(fs, here, base, records)

@@ -6,21 +6,18 @@ import argparse
 import asyncio
 import contextlib
 import errno
-import logging
 import os
 import re
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 from core.cli import instead_of, pip_install, writable
 from core.errors import UserError
-
-log = logging.getLogger("lego_arta")
 
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _ONE_SLASH = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/(?!/)(.*)")
@@ -222,6 +219,17 @@ def files_below(folder: Path) -> list[Path]:
         return sorted(folder / path.removeprefix(base).lstrip("/") for path in fs.find(base))
 
 
+def sizes_below(folder: Path) -> dict[str, int]:
+    """Bytes of all files of a folder and of those in it, by their path in it; raises `UserError`
+    where storage does not say."""
+    if not is_shared(folder):
+        return {p.relative_to(folder).as_posix(): p.stat().st_size for p in files_below(folder)}
+    fs, base = filesystem_of(folder)
+    with told(folder):
+        found = fs.find(base, detail=True)
+    return {path.removeprefix(base).lstrip("/"): int(at["size"] or 0) for path, at in found.items()}
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and those it lies in; storage has no folders, only files with long names."""
     if not is_shared(folder):
@@ -255,26 +263,15 @@ def folder_here(out: Path, first: str) -> Iterator[Path]:
         written = Path(top) / out.name
         yield written
         fs, base = filesystem_of(out)
-        names = [path.relative_to(written).as_posix() for path in files_below(written)]
-        remove(out)
+        names = sorted(sizes_below(written), key=lambda name: (name == first, name))
         with told(out):
-            for name in sorted(names, key=lambda name: (name == first, name)):
+            theirs = fs.find(base)
+            if f"{base}/{first}" not in theirs:  # by it what is cut off here is known for ours
+                names.insert(0, first)
+            for name in names:
                 fs.put_file(str(written / name), f"{base}/{name}")
-
-
-@contextlib.contextmanager
-def tidying(clean_up: Callable[[], None]) -> Iterator[None]:
-    """Call `clean_up` at the end. After an error, what it raises itself is only logged: storage
-    that does not answer would hide what went wrong."""
-    try:
-        yield
-    except BaseException:
-        try:
-            clean_up()
-        except Exception as error:
-            log.warning("%s", error)
-        raise
-    clean_up()
+            for path in set(theirs) - {f"{base}/{name}" for name in names}:
+                fs.rm_file(path)
 
 
 def remove(place: Path) -> None:

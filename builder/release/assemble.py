@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,10 +47,20 @@ from core import store
 from core.build import DATASET_NAME, MANIFEST, RECORDS, File, Manifest, file_sha256, manifest_of
 from core.errors import UserError
 from core.features import as_json
+from core.lease import tidying
 from core.names import WEIGHTS
 from core.records import Drop
 from core.shards import SHARD_BYTES
-from core.storage import check, files_below, is_shared, make_folder, put_over, remove, tidying
+from core.storage import (
+    check,
+    files_below,
+    is_shared,
+    make_folder,
+    put_over,
+    remove,
+    sizes_below,
+    told,
+)
 from core.store import CRAWL, DONE, ROWS
 from lego_arta import SPLITS, __version__
 from tasks import TASKS
@@ -172,9 +183,14 @@ def _assemble_there(
     manual_ids: list[str], build: BuildOptions, options: AssembleOptions, print_: str
 ) -> Manifest:
     """The same on shared storage, where no folder can be renamed: a build is made beside the old
-    one and copied over by the storage itself. What is left of a killed run goes first."""
-    temporary = options.out.with_name(f".{options.out.name}{store.TEMPORARY}")
-    remove(temporary)
+    one and copied over by the storage itself. What is left of other runs goes first; one that lost
+    its lease and does not know it yet writes under another name."""
+    start = f".{options.out.name}."
+    with told(options.out):
+        killed = list(options.out.parent.glob(f"{glob.escape(start)}*{store.TEMPORARY}"))
+    for left in killed:
+        remove(left)
+    temporary = options.out.with_name(f"{start}{secrets.token_hex(4)}{store.TEMPORARY}")
     with tidying(lambda: remove(temporary)):
         manifest = _fill(temporary, manual_ids, build, options, print_)
         put_over(temporary, options.out, MANIFEST)
@@ -207,10 +223,8 @@ def _fingerprint(manual_ids: list[str], build: BuildOptions, options: AssembleOp
 
 def _is_whole(out: Path, manifest: Manifest) -> bool:
     """Whether every file of the manifest is there in its size."""
-    return all(
-        (out / name).is_file() and (out / name).stat().st_size == entry["bytes"]
-        for name, entry in manifest["files"].items()
-    )
+    there = sizes_below(out)
+    return all(there.get(name) == entry["bytes"] for name, entry in manifest["files"].items())
 
 
 def swap(temporary: Path, out: Path) -> None:

@@ -59,3 +59,21 @@ def test_what_one_left_unsent_does_not_undo_what_another_did_since(place, tmp_pa
     run(place, tmp_path / "a", source("four"))
     assert there(place) == ["four", "one", "three", "two"]
     assert (tmp_path / "a" / DEMO / "three").read_text() == "three"
+
+
+def test_killed_between_the_two_tokens_what_is_unsent_still_counts(place, tmp_path, monkeypatch):
+    run(place, tmp_path / "a", source("one"))
+    write = sharing.store.write_bytes
+
+    def killed(path, data):
+        if path.name == sharing.SENT:
+            raise OSError("killed")
+        write(path, data)
+
+    monkeypatch.setattr(sharing.store, "write_bytes", killed)
+    with pytest.raises(OSError, match="killed"):
+        run(place, tmp_path / "a", source("two"))
+    monkeypatch.setattr(sharing.store, "write_bytes", write)
+    monkeypatch.setattr(Mirror, "bring", lambda self, name: pytest.fail("what is here is newer"))
+    run(place, tmp_path / "a", source())
+    assert there(place) == ["one", "two"]

@@ -10,7 +10,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from core import lease
 from core.errors import UserError
-from core.lease import leased
+from core.lease import leased, tidying
 from core.storage import filesystem_of, place_of
 
 
@@ -25,14 +25,43 @@ def place(monkeypatch, request):
         fs.rm(path)
 
 
-def test_who_loses_its_lease_is_stopped(place):
+def lose(place):
+    """Work until another has the lease and this run has seen it."""
     fs, path = filesystem_of(place)
+    for _ in range(3000):
+        fs.pipe_file(path, b'{"id": "other"}')  # again: it may just have been renewed
+        threading.Event().wait(0.1)
+    pytest.fail("it went on")
+
+
+def test_who_loses_its_lease_is_stopped_and_touches_nothing(place):
+    fs, path = filesystem_of(place)
+    tidied = []
     with pytest.raises(UserError, match="another run took it over"), leased(place, "--work", "x"):
-        for _ in range(3000):
-            fs.pipe_file(path, b'{"id": "other"}')  # again: it may just have been renewed
-            threading.Event().wait(0.1)
-        pytest.fail("it went on")
-    assert fs.cat_file(path) == b'{"id": "other"}'
+        with tidying(lambda: tidied.append(place)):
+            lose(place)
+    assert fs.cat_file(path) == b'{"id": "other"}' and not tidied
+    assert not [one for one in threading.enumerate() if one.name == "lease"]
+
+
+def test_a_lease_held_with_one_that_is_lost_stops_too(place):
+    inner = place_of("memory://inner/.lease")
+    with pytest.raises(UserError, match="--work: another"), leased(place, "--work", "x"):
+        with leased(inner, "--out", "x"):
+            lose(place)
+    assert not [one for one in threading.enumerate() if one.name == "lease"]
+    filesystem_of(inner)[0].rm(filesystem_of(inner)[1])
+
+
+def test_what_tidying_up_raises_does_not_hide_what_went_wrong(caplog):
+    def fail():
+        raise UserError("storage does not answer")
+
+    with pytest.raises(ValueError, match="the fault"), tidying(fail):
+        raise ValueError("the fault")
+    assert "storage does not answer" in caplog.text
+    with pytest.raises(UserError, match="does not answer"), tidying(fail):
+        pass
 
 
 def test_an_interrupt_of_the_user_stays_one(place):

@@ -3,9 +3,8 @@
 
 import pytest
 
-from core.errors import UserError
 from core.mirror import Mirror
-from core.storage import filesystem_of, place_of, tidying
+from core.storage import filesystem_of, place_of
 
 
 @pytest.fixture
@@ -40,12 +39,12 @@ def test_of_small_files_those_that_are_there_are_brought(shared):
     assert (shared.scratch / "3_answers/x/b.json").read_bytes() == b"b"
 
 
-def test_what_tidying_up_raises_does_not_hide_what_went_wrong(caplog):
-    def fail():
-        raise UserError("storage does not answer")
-
-    with pytest.raises(ValueError, match="the fault"), tidying(fail):
-        raise ValueError("the fault")
-    assert "storage does not answer" in caplog.text
-    with pytest.raises(UserError, match="does not answer"), tidying(fail):
-        pass
+def test_what_is_only_added_to_keeps_what_others_wrote(shared):
+    fs, root = filesystem_of(shared.place)
+    (shared.scratch / "3_answers").mkdir(parents=True)
+    (shared.scratch / "3_answers/ours.json").write_text("1")
+    fs.pipe_file(f"{root}/3_answers/theirs.json", b"2")
+    shared.send("3_answers", only_add=True)
+    assert stored(shared, "3_answers") == {"3_answers/ours.json", "3_answers/theirs.json"}
+    shared.send("3_answers")
+    assert stored(shared, "3_answers") == {"3_answers/ours.json"}
