@@ -107,20 +107,19 @@ def check_out(out: Path) -> None:
             raise UserError(f"--out {out}: it is a file; choose a folder that does not exist yet")
     check(out, "--out")
     manifest = manifest_of(out)
-    if is_shared(out) and manifest is None:
-        names = (path.relative_to(out).as_posix() for path in files_below(out))
-        if all(map(_LEFT.fullmatch, names)):
-            return  # nothing, or what a killed run left: its build.json goes first and comes last
-    if any(out.iterdir()) and manifest is None:
+    paths = files_below(out) if is_shared(out) else sorted(out.rglob("*"))
+    names = [path.relative_to(out).as_posix() for path in paths]
+    if is_shared(out) and manifest is None and all(map(_LEFT.fullmatch, names)):
+        return  # nothing, or what a killed run left: its build.json goes first and comes last
+    if names and manifest is None:
         raise UserError(
             f"--out {out}: it holds something that is not a build (no {MANIFEST} of lego-arta); "
             "choose another folder or empty this one"
         )
     ours = {MANIFEST, *(manifest or {}).get("files", {})}
-    for path in files_below(out) if is_shared(out) else sorted(out.rglob("*")):
-        name = path.relative_to(out).as_posix()
-        folder_of_ours = path.is_dir() and any(file.startswith(f"{name}/") for file in ours)
-        if name not in ours and not folder_of_ours:
+    for path, name in zip(paths, names, strict=True):
+        is_folder = not is_shared(out) and path.is_dir()  # ours by the files in it
+        if name not in ours and not (is_folder and any(f.startswith(f"{name}/") for f in ours)):
             raise UserError(
                 f"--out {out}: a new build would delete {name}, which is not part of the old one; "
                 "move it away or choose another folder"

@@ -381,6 +381,41 @@ def test_no_build_and_no_rights_are_lines_of_those_who_read(s3, capsys):
     assert capsys.readouterr().err.startswith(f"error: {OUT}: not allowed there")
 
 
+def test_what_storage_refuses_is_not_told_as_missing_or_broken(s3, local, capsys):
+    """Nobody makes a build anew because a key lacks a right."""
+    site, built, _ = local
+    assert build_there(site).returncode == 0
+    for refused in ("/data/state/", "prefix"):  # the files; the list of them
+        s3.refuse = lambda method, path, refused=refused: (
+            403 if method == "GET" and (refused in path or (refused, path) == ("prefix", BUCKET))
+            else None
+        )  # fmt: skip
+        assert gallery.main([OUT, "--out", str(site.parent / "never")]) == 1
+        told = capsys.readouterr().err
+        assert "not allowed there" in told and "build it anew" not in told and "missing" not in told
+    before = len(s3.written())
+    one_line_error(build_there(site), "not allowed there")
+    assert not [path for path in s3.written()[before:] if "/data/" in path]
+    s3.refuse = lambda method, path: None
+    assert s3.files("out/lego-arta") == built
+
+
+def test_a_gallery_that_was_cut_off_is_made_again(s3, local, tmp_path):
+    command = [str(local[0].parent / "lego-arta"), "--out", f"s3://{BUCKET}/gallery"]
+    for trial in ("the first", "over a whole one"):
+        s3.refuse = lambda method, path: (
+            403 if method == "PUT" and "gallery/pictures" in path else None
+        )
+        assert gallery.main(command) == 1, trial
+        s3.refuse = lambda method, path: None
+        s3_before = s3.files("gallery")
+        assert gallery_page.PAGE in s3_before, trial
+        assert gallery.main(command) == 0, trial
+        assert s3.written("gallery/")[-1].endswith(gallery_page.PAGE)
+    assert gallery.main([*command, "--sessions", "1"]) == 0
+    assert len(s3.files("gallery")) < len(s3_before)  # those of before that it has no more are gone
+
+
 # Leases ------------------------------------------------------------------------------------------
 
 OWNER = """
